@@ -1,0 +1,34 @@
+# make run: the whole registry on this machine.  make test: all that CI checks.  See README.md.
+PYTHON ?= python3
+PORT ?= 8000
+DATA ?= .maraude
+VENV := .venv
+STAMP := $(VENV)/.ready
+BIN := $(VENV)/bin
+
+export AWS_DEFAULT_REGION ?= eu-west-3
+
+.PHONY: run setup test check format clean
+
+run: $(STAMP)
+	@exec $(BIN)/maraude up --port "$(PORT)" --data "$(DATA)" --demo
+
+setup: $(STAMP)
+
+test check: $(STAMP)
+	@$(BIN)/ruff format --check -q .
+	@$(BIN)/ruff check -q .
+	@$(BIN)/mypy
+	@PYTHONPATH=. $(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m pytest -q
+
+format: $(STAMP)
+	@$(BIN)/ruff format -q .
+	@$(BIN)/ruff check -q --fix .
+
+$(STAMP): requirements.txt requirements-desk.txt constraints.txt pyproject.toml Makefile infra/setup.sh
+	@sh infra/setup.sh "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+clean:
+	@rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,78 @@
+"""What a process remembers for a while: a thread-safe, bounded map whose entries grow old.
+
+The map itself is cachetools'; this adds the lock, and one switch that empties all of them.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Generic, TypeVar
+
+from cachetools import TTLCache
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def _monotonic_s() -> float:
+    return now_s()
+
+
+now_s = time.monotonic  # what the entries' age is measured by
+
+_all: "list[Memory[object, object]]" = []
+
+
+class Memory(Generic[K, V]):
+    """At most `size` entries, each for `seconds()` from when it was put; made once, at import.
+
+    `seconds` is called on first use, not before, because importing a module needs no environment.
+    """
+
+    def __init__(self, size: Callable[[], int], seconds: Callable[[], float]) -> None:
+        self._size = size
+        self._seconds = seconds
+        self._cache: TTLCache[K, V] | None = None
+        self._lock = threading.Lock()
+        _all.append(self)  # type: ignore[arg-type]  # only `forget` is called through the list
+
+    def _entries(self) -> "TTLCache[K, V]":
+        if self._cache is None:
+            self._cache = TTLCache(self._size(), self._seconds(), timer=_monotonic_s)
+        return self._cache
+
+    def get(self, key: K) -> V | None:
+        """The value, or None where there is none or it has grown old."""
+        with self._lock:
+            return self._entries().get(key)
+
+    def get_many(self, keys: Iterable[K]) -> dict[K, V]:
+        """The values there are."""
+        with self._lock:
+            entries = self._entries()
+            return {key: value for key in keys if (value := entries.get(key)) is not None}
+
+    def put(self, key: K, value: V) -> None:
+        """Remembers a value from now on."""
+        self.put_many({key: value})
+
+    def put_many(self, values: Mapping[K, V]) -> None:
+        """Remembers several values from now on."""
+        with self._lock:
+            self._entries().update(values)
+
+    def drop(self, key: K) -> None:
+        """Forgets one entry."""
+        with self._lock:
+            self._entries().pop(key, None)
+
+    def forget(self) -> None:
+        """Forgets everything, and reads the settings anew."""
+        with self._lock:
+            self._cache = None
+
+
+def forget_all() -> None:
+    """Empties every memory of this process: between tests, and after a load."""
+    for memory in _all:
+        memory.forget()

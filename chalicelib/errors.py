@@ -1,0 +1,73 @@
+"""The kinds of refusal. A domain derives its own from them; only `web.py` knows their statuses.
+
+A refusal carries faults, and a fault says where the caller went wrong: `at` is the path of the
+error in the contract's error tree (`spec`: section 4), built by the four functions below.
+"""
+
+from dataclasses import dataclass
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong, and where it stands in the error tree of the answer."""
+
+    at: Path
+    message: str
+
+
+def in_body(field: str, message: str) -> Fault:
+    """A fault of the one element of `data`; `field` is dotted (`ads.insee`), or `""` for all of it."""
+    return Fault(("data", "0", *(field.split(".") if field else ())), message)
+
+
+def in_query(parameter: str, message: str) -> Fault:
+    """A fault of one query parameter."""
+    return Fault((parameter,), message)
+
+
+def in_url(message: str) -> Fault:
+    """A fault of the thing that the URL names."""
+    return Fault(("url",), message)
+
+
+def in_request(message: str) -> Fault:
+    """A fault of the request as a whole: its headers, its key, its size."""
+    return Fault(("",), message)
+
+
+class Refusal(Exception):
+    """What the registry will not do, and why. Raise one of the kinds below, or a class of theirs."""
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__("; ".join(f"{'.'.join(fault.at)}: {fault.message}" for fault in faults))
+        self.faults = faults
+
+
+class Malformed(Refusal):
+    """The request does not say something that can be understood or allowed."""
+
+
+class Unidentified(Refusal):
+    """The caller is not known."""
+
+
+class Forbidden(Refusal):
+    """The caller is known, and may not."""
+
+
+class Unknown(Refusal):
+    """What the request speaks of is not there, or not for this caller."""
+
+
+class Conflict(Refusal):
+    """What the request asks contradicts what is there."""
+
+
+class TooLarge(Refusal):
+    """The request is larger than the registry reads."""
+
+
+class Unavailable(Refusal):
+    """The registry cannot do it just now; the same request may be sent again."""

@@ -1,0 +1,96 @@
+"""What may differ from one deployment to another: the environment, read and checked on first use.
+
+The numbers that a decree sets (radius, freshness) stand here with the reference's values as
+defaults (positions 1). Every variable is called `MARAUDE_` and the field's name in capitals.
+"""
+
+import os
+from dataclasses import dataclass, fields
+from functools import cache
+
+
+class BadSetting(Exception):
+    """The environment holds a value that the registry cannot run with. It names the variable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One deployment's values. Times end in `_s` (seconds), lengths in `_m` (metres)."""
+
+    stage: str = "dev"
+    region: str = "eu-west-3"
+    endpoint: str = ""  # of AWS-compatible services; empty for AWS itself
+
+    secret_keys: str = ""  # Fernet keys, newest first, separated by commas
+    secret_id: str = ""  # or the Secrets Manager secret that holds them
+
+    console_url: str = "https://console.api.taxi"
+    swagger_url: str = "https://console.api.taxi/doc"
+    integration_enabled: bool = False
+    integration_account_email: str = "neotaxi"
+    allow_private_hooks: bool = False
+
+    freshness_s: int = 120
+    radius_min_m: int = 150
+    radius_max_m: int = 500  # and the radius of a taxi that has chosen none
+    positions_a_post: int = 50
+    temporary_id_s: int = 3600
+
+    account_cache_s: int = 30
+    config_cache_s: int = 30
+    details_cache_s: int = 30
+    fleet_cache_s: int = 30
+    territory_cache_tiles: int = 4096
+
+    body_limit_bytes: int = 1_048_576
+
+    def __post_init__(self) -> None:
+        for name in ("freshness_s", "radius_min_m", "positions_a_post", "body_limit_bytes"):
+            if getattr(self, name) <= 0:
+                raise BadSetting(f"MARAUDE_{name.upper()} must be more than 0")
+        if not self.radius_min_m <= self.radius_max_m <= 0xFFFF:
+            raise BadSetting(
+                "MARAUDE_RADIUS_MAX_M must be at least MARAUDE_RADIUS_MIN_M and at most 65535"
+            )
+        if self.account_cache_s > 60 or self.config_cache_s > 60:
+            raise BadSetting(
+                "MARAUDE_ACCOUNT_CACHE_S and MARAUDE_CONFIG_CACHE_S may be at most 60: a suspension "
+                "bites, and a new leaf map is known, within a minute"
+            )
+
+
+_YES = {"yes", "true", "1", "t"}
+_NO = {"no", "false", "0", "f", ""}
+
+
+def read(environment: dict[str, str]) -> Settings:
+    """The settings of an environment. Raises BadSetting."""
+    found: dict[str, str | int | bool] = {}
+    for field in fields(Settings):
+        variable = f"MARAUDE_{field.name.upper()}"
+        text = environment.get(variable)
+        if text is None:
+            continue
+        if field.type is str:
+            found[field.name] = text
+        elif field.type is bool:
+            if text.lower() not in _YES | _NO:
+                raise BadSetting(f"{variable} must be true or false, not {text!r}")
+            found[field.name] = text.lower() in _YES
+        else:
+            try:
+                found[field.name] = int(text)
+            except ValueError:
+                raise BadSetting(f"{variable} must be a whole number, not {text!r}") from None
+    return Settings(**found)  # type: ignore[arg-type]  # each value was made for its field's type
+
+
+@cache
+def settings() -> Settings:
+    """This process's settings. Raises BadSetting on first use."""
+    return read(dict(os.environ))
+
+
+def table(name: str) -> str:
+    """The full name of a table, stream or queue in this stage (`infra/resources.yaml`)."""
+    return f"maraude-{os.environ.get('MARAUDE_STAGE', 'dev')}-{name}"

@@ -1,0 +1,66 @@
+"""What must be kept secret yet read again: sealed with the deployment's keys (Fernet, cryptography).
+
+The keys come from the environment on a desk, from Secrets Manager in the cloud; the newest seals,
+all of them open, so a key is rotated by putting a new one in front and sealing anew.
+"""
+
+import hashlib
+import hmac
+from functools import cache
+
+import boto3
+from cryptography.fernet import Fernet, MultiFernet
+
+from chalicelib.settings import BadSetting, settings
+
+
+@cache
+def _keys() -> tuple[str, ...]:
+    """The deployment's keys, newest first. Raises BadSetting where there is none."""
+    text = settings().secret_keys
+    if not text and settings().secret_id:
+        answer = boto3.client("secretsmanager", region_name=settings().region).get_secret_value(
+            SecretId=settings().secret_id
+        )
+        text = answer["SecretString"]
+    keys = tuple(key.strip() for key in text.split(",") if key.strip())
+    if not keys:
+        raise BadSetting(
+            "MARAUDE_SECRET_KEYS or MARAUDE_SECRET_ID must name at least one Fernet key"
+        )
+    return keys
+
+
+@cache
+def _fernet() -> MultiFernet:
+    try:
+        return MultiFernet([Fernet(key) for key in _keys()])
+    except ValueError as error:
+        raise BadSetting(
+            f"MARAUDE_SECRET_KEYS holds a key that is none of Fernet's: {error}"
+        ) from error
+
+
+def seal(text: str) -> str:
+    """The text, encrypted and authenticated with the newest key."""
+    return _fernet().encrypt(text.encode()).decode()
+
+
+def unseal(sealed: str) -> str:
+    """The text again. Raises cryptography.fernet.InvalidToken where no key of ours sealed it."""
+    return _fernet().decrypt(sealed.encode()).decode()
+
+
+def derived_keys(purpose: str) -> tuple[bytes, ...]:
+    """A 32-byte key for one purpose from each of the deployment's keys, newest first."""
+    return tuple(
+        hmac.digest(key.encode(), f"maraude {purpose}".encode(), hashlib.sha256) for key in _keys()
+    )
+
+
+def digest(api_key: str) -> str:
+    """What an API key is found by: its SHA-256, in hexadecimal.
+
+    A plain hash is enough, for the keys are random and 122 bits long; a leaked table gives none away.
+    """
+    return hashlib.sha256(api_key.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,109 @@
+"""Makes the tables, stream and queues of `infra/resources.yaml` through AWS's own calls.
+
+For the local stack and the tests; AWS itself gets the file through CloudFormation. What is there
+already is left alone, so it may be repeated.
+"""
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import yaml
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_sqs import SQSClient
+
+RESOURCES = Path(__file__).resolve().parents[2] / "infra" / "resources.yaml"
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short tags, each as `{tag: value}`."""
+
+
+def _tagged(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    if isinstance(node, yaml.ScalarNode):
+        return {suffix: loader.construct_scalar(node)}
+    if isinstance(node, yaml.SequenceNode):
+        return {suffix: loader.construct_sequence(node, deep=True)}
+    assert isinstance(node, yaml.MappingNode)  # noqa: S101  # YAML has no fourth kind of node
+    return {suffix: loader.construct_mapping(node, deep=True)}
+
+
+_Loader.add_multi_constructor("!", _tagged)
+
+
+@cache
+def resources() -> dict[str, dict[str, Any]]:
+    """The resources of the file: logical name to `{"Type": ..., "Properties": ...}`."""
+    with RESOURCES.open(encoding="utf-8") as file:
+        found: dict[str, dict[str, Any]] = yaml.load(file, Loader=_Loader)["Resources"]  # noqa: S506  # a safe loader
+    return found
+
+
+def _named(value: object, stage: str) -> str:
+    text = value["Sub"] if isinstance(value, dict) else str(value)
+    return re.sub(r"\$\{Stage\}", stage, text)
+
+
+@cache
+def _clients(
+    endpoint: str | None, region: str
+) -> "tuple[DynamoDBClient, KinesisClient, SQSClient]":
+    return (
+        boto3.client("dynamodb", endpoint_url=endpoint, region_name=region),
+        boto3.client("kinesis", endpoint_url=endpoint, region_name=region),
+        boto3.client("sqs", endpoint_url=endpoint, region_name=region),
+    )
+
+
+def provision(stage: str, *, endpoint: str | None, region: str, shards: int = 2) -> list[str]:
+    """Makes what is missing and returns its names.
+
+    The local stream gets `shards` shards, not the one that the emulator opens for an on-demand
+    stream, so that mistakes about order show early.
+    """
+    dynamodb, kinesis, sqs = _clients(endpoint, region)
+    tables = {
+        name
+        for page in dynamodb.get_paginator("list_tables").paginate()
+        for name in page["TableNames"]
+    }
+    streams = set(kinesis.list_streams()["StreamNames"])
+    made = []
+    for resource in resources().values():
+        properties = resource["Properties"]
+        if resource["Type"] == "AWS::DynamoDB::Table":
+            name = _named(properties["TableName"], stage)
+            if name in tables:
+                continue
+            stream = properties.get("StreamSpecification")
+            streamed: Any = (
+                {"StreamSpecification": {"StreamEnabled": True, **stream}} if stream else {}
+            )
+            dynamodb.create_table(
+                TableName=name,
+                BillingMode=properties["BillingMode"],
+                AttributeDefinitions=properties["AttributeDefinitions"],
+                KeySchema=properties["KeySchema"],
+                **streamed,
+            )
+            if "TimeToLiveSpecification" in properties:
+                dynamodb.update_time_to_live(
+                    TableName=name,
+                    TimeToLiveSpecification=properties["TimeToLiveSpecification"],
+                )
+            made.append(name)
+        elif resource["Type"] == "AWS::Kinesis::Stream":
+            name = _named(properties["Name"], stage)
+            if name not in streams:
+                kinesis.create_stream(StreamName=name, ShardCount=shards)
+                made.append(name)
+        elif resource["Type"] == "AWS::SQS::Queue":
+            name = _named(properties["QueueName"], stage)
+            sqs.create_queue(QueueName=name)
+            made.append(name)
+    return made

@@ -1,0 +1,144 @@
+"""Keys, `X-Logas`, suspension and rotation."""
+
+import time
+
+import boto3
+import pytest
+
+from chalicelib import cache
+from chalicelib.access import service, store
+from chalicelib.access.rules import Account, Role, may_act_as
+from chalicelib.settings import table
+
+ADMIN, OPERATOR, APP = [Role.ADMIN], [Role.OPERATEUR], [Role.MOTEUR]
+pytestmark = pytest.mark.usefixtures("store")
+
+
+def test_a_new_account_is_known_at_once_even_after_its_key_was_refused() -> None:
+    account, key = service.add("op", roles=OPERATOR)
+    service.set_active("op", active=False)
+    with pytest.raises(service.KeyUnknown):
+        service.identify(key=key, logas=None)
+
+    service.set_active("op", active=True)
+
+    assert service.identify(key=key, logas=None) == account
+
+
+def test_adding_an_account_again_keeps_its_id_and_key_and_adds_roles() -> None:
+    account, key = service.add("op", roles=OPERATOR)
+
+    again, same_key = service.add("op", roles=APP, name="Taxis du Port")
+
+    assert (again.id, same_key) == (account.id, key)
+    assert again.roles == {Role.OPERATEUR, Role.MOTEUR}
+    assert service.find("op").name == "Taxis du Port"
+
+
+def test_an_admin_is_a_moteur_and_an_operateur_too() -> None:
+    account, _ = service.add("boss", roles=ADMIN)
+
+    assert account.roles == {Role.ADMIN, Role.MOTEUR, Role.OPERATEUR}
+
+
+def test_a_suspended_account_opens_nothing_and_nobody_acts_as_it() -> None:
+    _, key = service.add("op", roles=OPERATOR)
+    _, boss = service.add("boss", roles=ADMIN)
+
+    service.set_active("op", active=False)
+
+    with pytest.raises(service.KeyUnknown):
+        service.identify(key=key, logas=None)
+    with pytest.raises(service.KeyUnknown):
+        service.identify(key=boss, logas="op")
+
+
+def test_after_a_rotation_only_the_new_key_opens() -> None:
+    account, old = service.add("op", roles=OPERATOR)
+
+    _, new = service.rotate_key("op")
+
+    assert service.identify(key=new, logas=None) == account
+    with pytest.raises(service.KeyUnknown):
+        service.identify(key=old, logas=None)
+
+
+def test_a_process_that_knew_the_key_forgets_it_within_a_minute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, key = service.add("op", roles=OPERATOR)
+    service.identify(key=key, logas=None)
+    service.set_active("op", active=False)
+    later = time.monotonic() + 60
+
+    monkeypatch.setattr(cache, "now_s", lambda: later)
+
+    with pytest.raises(service.KeyUnknown):
+        service.identify(key=key, logas=None)
+
+
+def test_no_item_of_the_table_shows_a_key() -> None:
+    _, key = service.add("op", roles=OPERATOR)
+
+    items = boto3.client("dynamodb").scan(TableName=table("accounts"))["Items"]
+
+    assert len(items) == 3
+    assert key not in str(items)
+
+
+def test_logas_is_exact_about_letters() -> None:
+    service.add("op", roles=OPERATOR)
+    _, boss = service.add("boss", roles=ADMIN)
+
+    with pytest.raises(service.KeyUnknown):
+        service.identify(key=boss, logas="OP")
+
+
+def test_a_change_made_meanwhile_is_not_overwritten() -> None:
+    service.add("op", roles=OPERATOR)
+    before = service.find("op")
+    service.add("op", roles=APP)
+
+    with pytest.raises(store.RecordMoved):
+        store.put(before, before=before)
+
+
+def test_every_account_is_listed_once() -> None:
+    for email in ("a", "b", "c"):
+        service.add(email)
+
+    assert sorted(record.account.email for record in store.every()) == ["a", "b", "c"]
+
+
+def test_an_id_finds_its_account() -> None:
+    account, _ = service.add("op")
+
+    found = store.by_id(account.id)
+
+    assert found is not None
+    assert found.account == account
+
+
+def an_account(number: int, *roles: Role, manager_id: int | None = None) -> Account:
+    return Account(number, f"account{number}", frozenset(roles), manager_id)
+
+
+@pytest.mark.parametrize(
+    ("owner", "other", "may"),
+    [
+        (an_account(1), an_account(1), True),
+        (an_account(1, Role.ADMIN), an_account(2), True),
+        (an_account(1), an_account(2, manager_id=1), True),
+        (an_account(1), an_account(2, manager_id=3), False),
+        (an_account(1, Role.OPERATEUR, Role.MOTEUR), an_account(2), False),
+    ],
+)
+def test_only_oneself_the_admin_and_the_manager_act_as_an_account(
+    owner: Account, other: Account, *, may: bool
+) -> None:
+    assert may_act_as(owner, other, integration_email=None) is may
+
+
+def test_anybody_may_act_as_the_integration_account_where_it_is_on() -> None:
+    assert may_act_as(an_account(1), an_account(2), integration_email="account2")
+    assert not may_act_as(an_account(1), an_account(2), integration_email="account3")

@@ -1,0 +1,84 @@
+"""Calls of the app as API Gateway makes them: one proxy event a request, no server."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlencode
+
+from chalice.local import LambdaContext, LambdaEventConverter, RouteMatcher
+
+from chalicelib.web import EVERY_PATH, Registry
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        """The body, read."""
+        return json.loads(self.text)
+
+    @property
+    def data(self) -> Any:
+        """What is in the envelope."""
+        return self.json["data"]
+
+    @property
+    def errors(self) -> Any:
+        """The map of errors."""
+        return self.json["errors"]
+
+
+class Caller:
+    """Somebody who calls an app, with one key or none."""
+
+    def __init__(self, app: Registry, *, key: str | None = None, logas: str | None = None) -> None:
+        self._app = app
+        self._headers = {
+            name: value
+            for name, value in {"X-Api-Key": key, "X-Logas": logas}.items()
+            if value is not None
+        }
+        known = {"/", *(path for path in app.routes if path != EVERY_PATH)}
+        self._events = LambdaEventConverter(RouteMatcher(sorted(known)))
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None, **query: object) -> Answer:
+        """GET, with the query added to the path."""
+        asked = f"{path}?{urlencode(query, doseq=True)}" if query else path
+        return self.send("GET", asked, headers=headers)
+
+    def post(self, path: str, element: object) -> Answer:
+        """POST of the envelope round one element."""
+        return self.send("POST", path, json.dumps({"data": [element]}))
+
+    def put(self, path: str, element: object) -> Answer:
+        """PUT of the envelope round one element."""
+        return self.send("PUT", path, json.dumps({"data": [element]}))
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: str | bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Any request; a path that no route matches reaches the last one, as in the gateway."""
+        content = body.encode() if isinstance(body, str) else body
+        sent = {**self._headers, **(headers or {})}
+        try:
+            event = self._events.create_lambda_event(method, path, sent, content)
+        except ValueError:
+            event = self._events.create_lambda_event(method, "/", sent, content)
+            event["requestContext"]["path"] = path.partition("?")[0]
+            event["requestContext"]["resourcePath"] = EVERY_PATH
+            event["pathParameters"] = {"proxy+": path.partition("?")[0].lstrip("/")}
+        parameters = event["pathParameters"]
+        event["pathParameters"] = {name: unquote(value) for name, value in parameters.items()}
+        answer = self._app(event, LambdaContext("api", 256))
+        return Answer(answer["statusCode"], answer["headers"], answer["body"])
