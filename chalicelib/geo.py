@@ -23,6 +23,11 @@ COLUMNS = 1 << FINEST_LEVEL  # of the finest level, over 360 degrees; as many ro
 
 # Bits of a 9-bit number with a gap before each: two look-ups interleave an 18-bit column or row.
 _SPREAD = tuple(sum((n >> bit & 1) << 2 * bit for bit in range(9)) for n in range(512))
+# The same, each at its place in a level-18 cell: four look-ups make one from a column and a row.
+_HIGH_COLUMN = tuple(1 << 2 * FINEST_LEVEL | bits << 19 for bits in _SPREAD)
+_LOW_COLUMN = tuple(bits << 1 for bits in _SPREAD)
+_HIGH_ROW = tuple(bits << 18 for bits in _SPREAD)
+_QUARTER_TURN_E7, _HALF_TURN_E7, _TURN_E7 = 90 * E7, 180 * E7, 360 * E7
 
 
 class LngLat(NamedTuple):
@@ -60,12 +65,16 @@ def distance_m(one: LngLat, other: LngLat) -> float:
 
 def finest_cell(lng_e7: int, lat_e7: int) -> int:
     """The level-18 cell of a point. The east and north edges of the world belong to its last cells."""
-    column = min((lng_e7 + 180 * E7 << FINEST_LEVEL) // (360 * E7), COLUMNS - 1)
-    row = min((lat_e7 + 90 * E7 << FINEST_LEVEL) // (180 * E7), COLUMNS - 1)
+    column = (lng_e7 + _HALF_TURN_E7 << FINEST_LEVEL) // _TURN_E7
+    row = (lat_e7 + _QUARTER_TURN_E7 << FINEST_LEVEL) // _HALF_TURN_E7
+    if column == COLUMNS:
+        column -= 1
+    if row == COLUMNS:
+        row -= 1
     return (
-        1 << 2 * FINEST_LEVEL
-        | (_SPREAD[column >> 9] << 18 | _SPREAD[column & 511]) << 1
-        | _SPREAD[row >> 9] << 18
+        _HIGH_COLUMN[column >> 9]
+        | _LOW_COLUMN[column & 511]
+        | _HIGH_ROW[row >> 9]
         | _SPREAD[row & 511]
     )
 

@@ -48,10 +48,10 @@ class Caller:
         known = {"/", *(path for path in app.routes if path != EVERY_PATH)}
         self._events = LambdaEventConverter(RouteMatcher(sorted(known)))
 
-    def get(self, path: str, headers: Mapping[str, str] | None = None, **query: object) -> Answer:
+    def get(self, path: str, **query: object) -> Answer:
         """GET, with the query added to the path."""
         asked = f"{path}?{urlencode(query, doseq=True)}" if query else path
-        return self.send("GET", asked, headers=headers)
+        return self.send("GET", asked)
 
     def post(self, path: str, element: object) -> Answer:
         """POST of the envelope round one element."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 RESOURCES = Path(__file__).resolve().parents[2] / "infra" / "resources.yaml"
 
 
-class _Loader(yaml.SafeLoader):
+class Loader(yaml.SafeLoader):
     """YAML with CloudFormation's short tags, each as `{tag: value}`."""
 
 
@@ -33,14 +33,14 @@ def _tagged(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, 
     return {suffix: loader.construct_mapping(node, deep=True)}
 
 
-_Loader.add_multi_constructor("!", _tagged)
+Loader.add_multi_constructor("!", _tagged)
 
 
 @cache
 def resources() -> dict[str, dict[str, Any]]:
     """The resources of the file: logical name to `{"Type": ..., "Properties": ...}`."""
     with RESOURCES.open(encoding="utf-8") as file:
-        found: dict[str, dict[str, Any]] = yaml.load(file, Loader=_Loader)["Resources"]  # noqa: S506  # a safe loader
+        found: dict[str, dict[str, Any]] = yaml.load(file, Loader=Loader)["Resources"]  # noqa: S506  # a safe loader
     return found
 
 

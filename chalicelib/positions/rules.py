@@ -1,0 +1,180 @@
+"""What an entry of a cell means, and how two of one taxi become one: pure.
+
+An entry is two registers side by side. The position is the newest reported: received last, and of
+two received in the same tick the more northern, then the more eastern. The availability is the
+newest decided: by the time of the change, and of two in the same tick the higher code. Each is a
+maximum, so `joined` may be applied in any order and as often as one likes.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import asin, cos, radians, sin, sqrt
+from typing import NamedTuple
+
+from chalicelib.geo import E7, EARTH_RADIUS_M, Circle, LngLat
+from chalicelib.positions import codec
+from chalicelib.positions.codec import ID, RADIUS_SHIFT, REGISTER, Entry
+from chalicelib.registry.rules import TaxiStatus
+
+LAST_POSITION_KEPT = timedelta(days=60)  # then its coordinates are shown as 0, 0 (hails 9)
+
+Position = tuple[int, int, int]  # seen, lat_e7, lng_e7: in this order the greater is the newer
+Register = tuple[int, int]  # changed, and the head's bits of status and radius: likewise
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """What a taxi is doing, and how far it wants to go for a customer; None where it has not said."""
+
+    status: TaxiStatus
+    radius_m: int | None
+    changed_at: datetime  # of either
+
+
+class Found(NamedTuple):
+    """A free taxi near a customer. Found taxis sort by distance, then by id."""
+
+    distance_m: float
+    taxi_id: str
+    reach_m: int  # how far from the taxi a customer may be: its own radius, or the largest allowed
+    lng_e7: int
+    lat_e7: int
+    seen: int  # tick
+
+    @property
+    def point(self) -> LngLat:
+        """Where it was."""
+        return LngLat(self.lng_e7 / E7, self.lat_e7 / E7)
+
+    @property
+    def seen_at(self) -> datetime:
+        """When its position was received, to 0.1 s."""
+        return codec.moment(self.seen)
+
+
+@dataclass(frozen=True, slots=True)
+class LastPosition:
+    """Where a taxi was last, exactly as it was reported, and when that was received, to 0.1 s."""
+
+    point: LngLat
+    seen_at: datetime
+
+
+def position(entry: Entry) -> Position:
+    """The entry's position."""
+    _, lat_e7, lng_e7, seen, _ = entry
+    return seen, lat_e7, lng_e7
+
+
+def register(entry: Entry) -> Register:
+    """The entry's availability."""
+    return entry[4], entry[0] & REGISTER
+
+
+def register_of(availability: Availability) -> Register:
+    """The same of what the registry says."""
+    bits = codec.head(0, availability.status, availability.radius_m or 0)
+    return codec.tick(availability.changed_at), bits
+
+
+def entry(taxi: int, at: Position, available: Register) -> Entry:
+    """The entry of a taxi that is where it says and is not leaving."""
+    seen, lat_e7, lng_e7 = at
+    changed, bits = available
+    return taxi | bits, lat_e7, lng_e7, seen, changed
+
+
+def joined(one: Entry, other: Entry) -> Entry:
+    """The one entry that two of the same taxi amount to."""
+    return entry(
+        one[0] & ID,
+        max(position(one), position(other)),
+        max(register(one), register(other)),
+    )
+
+
+def shown(last: Position, *, now: datetime) -> LastPosition:
+    """A last position as partners see it: without coordinates once `LAST_POSITION_KEPT` is over."""
+    seen, lat_e7, lng_e7 = last
+    seen_at = codec.moment(seen)
+    if now - seen_at > LAST_POSITION_KEPT:
+        return LastPosition(LngLat(0.0, 0.0), seen_at)
+    return LastPosition(LngLat(lng_e7 / E7, lat_e7 / E7), seen_at)
+
+
+def near(
+    circle: Circle, cells: Iterable[bytes], *, oldest: int, default_radius_m: int
+) -> list[Found]:
+    """The free taxis inside the circle that were seen in the tick `oldest` or later, nearest first.
+
+    A taxi that stands in several of the cells counts with its newest position and availability.
+    Raises Unreadable for bytes that are no cell.
+    """
+    cells = [bytes(packed) for packed in cells]
+    bounds = circle.bounds()
+    south, north = int(bounds.south * E7) - 1, int(bounds.north * E7) + 1
+    west, width = int(bounds.west * E7) - 1, int((bounds.east - bounds.west) * E7) + 2
+    lng, lat, radius_m = circle.centre.lng, circle.centre.lat, circle.radius_m
+    cos_lat = cos(radians(lat))
+    status = codec.STATUS << codec.STATUS_SHIFT
+    found = []
+
+    def keep(entries: Iterable[Entry], apart: frozenset[int] | set[int]) -> None:
+        # The cheap refusals first: most entries of a dense cell are too far away.
+        for head, lat_e7, lng_e7, seen, _ in entries:
+            if (
+                south <= lat_e7 <= north
+                and (lng_e7 - west) % _TURN_E7 <= width
+                and seen >= oldest
+                and not head & status  # the code of `free` is 0
+                and (not apart or head & _LOW_ID not in apart)
+            ):
+                # geo.distance_m, without the parts that are the same for every taxi
+                across = sin(radians(lng_e7 / E7 - lng) / 2)
+                taxi_lat = radians(lat_e7 / E7)
+                along = sin((taxi_lat - radians(lat)) / 2)
+                chord = along * along + cos_lat * cos(taxi_lat) * across * across
+                distance_m = 2 * EARTH_RADIUS_M * asin(min(1.0, sqrt(chord)))
+                if distance_m <= radius_m:
+                    reach_m = head >> RADIUS_SHIFT or default_radius_m
+                    taxi_id = codec.id_of(head & ID)
+                    found.append(Found(distance_m, taxi_id, reach_m, lng_e7, lat_e7, seen))
+
+    apart = _low_ids_of_several(cells)
+    for packed in cells:
+        keep(codec.unpack_entries(packed), apart)
+    if apart:
+        keep(_joined_copies(cells, apart), frozenset())
+    found.sort()
+    return found
+
+
+_TURN_E7 = 360 * E7
+_LOW_ID = 0xFFFFFFFF
+
+
+def _low_ids_of_several(cells: Iterable[bytes]) -> set[int]:
+    """The lower 32 bits of ids of which the cells hold more than one entry.
+
+    Nearly always none; then a search need not look at who is who. Two taxis may share these bits.
+    """
+    seen: set[int] = set()
+    twice: set[int] = set()
+    for packed in cells:
+        # Every sixth word of four bytes; the processors of Lambda are little-endian, like an entry.
+        low_ids = memoryview(packed).cast("I")[:: codec.WORDS_AN_ENTRY].tolist()
+        if not seen.isdisjoint(low_ids):
+            twice.update(seen.intersection(low_ids))
+        seen.update(low_ids)
+    return twice
+
+
+def _joined_copies(cells: Iterable[bytes], low_ids: set[int]) -> Iterable[Entry]:
+    copies: dict[int, Entry] = {}
+    for packed in cells:
+        for found in codec.unpack_entries(packed):
+            if found[0] & _LOW_ID in low_ids:
+                taxi = found[0] & ID
+                copies[taxi] = joined(found, copies[taxi]) if taxi in copies else found
+    return copies.values()

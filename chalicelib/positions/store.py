@@ -1,0 +1,299 @@
+"""Cells and last positions in DynamoDB.
+
+| question                       | table          | key         | cost                   | asked by            |
+| ------------------------------ | -------------- | ----------- | ---------------------- | ------------------- |
+| the taxis of these cells       | cells          | cell        | 1 unit per 4 KB of a   | searches, ingest,   |
+|                                |                |             | cell, strong; one call | changes of status   |
+| every cell                     | cells          | scan        | half a unit per 4 KB   | the nightly job and |
+|                                |                |             |                        | the desk            |
+| where to look for these taxis, | last-positions | taxi_id     | 1 unit each, strong;   | ingest, changes of  |
+| and where they were last seen  |                |             | one call               | status, GET /taxis  |
+| which cells there are          | config         | `leaf_map`  | with the other         | everyone            |
+|                                |                |             | documents              |                     |
+
+Every write of a cell is conditioned on the version that was read. A new cell's first version is the
+time, so that a cell that was retired and made again never meets an old condition.
+
+A pointer says in which geohash-5 square a taxi's cell lies (`square`), since which position
+(`since`), and in which one it was before (`before`): for a while after a move an older copy may be
+there. It is written before the cells are, so that whoever follows it finds the taxi at any moment.
+"""
+
+import random
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from botocore.exceptions import ClientError
+
+from chalicelib import aws, config, dynamo, geo
+from chalicelib.dynamo import Item, Want
+from chalicelib.positions import codec, leaf_map
+from chalicelib.positions.codec import TICKS_A_SECOND
+from chalicelib.positions.leaf_map import LeafMap, Maps
+from chalicelib.positions.rules import Position
+from chalicelib.positions.window import Cell
+from chalicelib.quadtree import Quadtree
+from chalicelib.settings import table
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+CELL_KEPT_S = 3 * 86_400  # an abandoned cell that the nightly job has missed
+LAST_POSITION_KEPT_S = 365 * 86_400
+TRIES = 8  # of a change that others keep overtaking
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class CellContended(Exception):
+    """Others changed a cell each time before we could. The batch or request may be sent again."""
+
+
+class Pointer(NamedTuple):
+    """Where to look for a taxi: squares of `leaf_map`, and its last position once that is too old for a cell."""
+
+    square: int
+    since: int  # tick of the position that brought it there
+    before: int | None
+    last: Position | None
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=8, thread_name_prefix="positions")
+
+
+def at_once(function: Callable[[T], R], things: Collection[T]) -> list[R]:
+    """The function's answers, in order, from a few calls at a time."""
+    if len(things) < 2:
+        return [function(thing) for thing in things]
+    return list(_threads().map(function, things))
+
+
+def pause(attempt: int) -> None:
+    """Waits a little before another try, longer each time, so that rivals fall out of step."""
+    time.sleep(random.uniform(0.2, 1) * 0.01 * 2**attempt)  # noqa: S311  # jitter, no secret
+
+
+# --- the leaf map -------------------------------------------------------------------------------
+
+
+def _parse_maps(item: Item | None) -> Maps:
+    if item is None:
+        return [leaf_map.FIRST]
+    return [
+        LeafMap(
+            int(one["M"]["version"]["N"]),
+            int(one["M"]["from"]["N"]),
+            Quadtree.from_bytes(bytes(one["M"]["tree"]["B"])),
+        )
+        for one in item["maps"]["L"]
+    ]
+
+
+_maps: config.Document[Maps] = config.Document("leaf_map", _parse_maps)
+
+
+def leaf_maps() -> Maps:
+    """The leaf maps in use and to come, oldest first."""
+    return _maps.current()
+
+
+def replace_leaf_maps(maps: Maps) -> None:
+    """Puts these in place of what there was."""
+    _maps.replace(
+        {
+            "maps": {
+                "L": [
+                    {
+                        "M": {
+                            "version": {"N": str(one.version)},
+                            "from": {"N": str(one.starts_s)},
+                            "tree": {"B": one.tree.to_bytes()},
+                        }
+                    }
+                    for one in maps
+                ]
+            }
+        }
+    )
+
+
+# --- cells --------------------------------------------------------------------------------------
+
+
+def cells_wanted(cells: Iterable[int]) -> Want:
+    """A strong read of cells, which may share a call with others."""
+    return Want(table("cells"), [{"cell": {"S": geo.key(cell)}} for cell in cells])
+
+
+def packed_taxis(item: Item) -> bytes:
+    """The packed entries of a cell's item."""
+    return bytes(item["taxis"]["B"])
+
+
+def read_cells(cells: Iterable[int]) -> dict[int, Cell]:
+    """Each of the cells, strongly; one that there is not as an empty one."""
+    found = {cell: Cell(0, {}) for cell in cells}
+    if found:
+        found |= map(_cell, dynamo.fetch(cells_wanted(found))[0])
+    return found
+
+
+def every_cell(after: str | None = None) -> Iterator[tuple[str, dict[int, Cell]]]:
+    """All cells, page by page, each page beside the key that a later scan goes on after."""
+    start: Item | None = {"cell": {"S": after}} if after else None
+    while True:
+        answer = (
+            aws.dynamodb().scan(TableName=table("cells"), ExclusiveStartKey=start)
+            if start
+            else aws.dynamodb().scan(TableName=table("cells"))
+        )
+        start = answer.get("LastEvaluatedKey")
+        yield start["cell"]["S"] if start else "", dict(map(_cell, answer["Items"]))
+        if not start:
+            return
+
+
+def _cell(item: Item) -> tuple[int, Cell]:
+    entries = codec.unpack_entries(packed_taxis(item))
+    return geo.from_key(item["cell"]["S"]), Cell(
+        int(item["version"]["N"]), {entry[0] & codec.ID: entry for entry in entries}
+    )
+
+
+def write_cell(name: int, version: int, packed: bytes, *, map_version: int, now_tick: int) -> bool:
+    """Replaces a cell that is still at `version` (0: there is none); False where it is not."""
+    now_s = _seconds(now_tick)
+    item: dict[str, AttributeValueTypeDef] = {
+        "cell": {"S": geo.key(name)},
+        "version": {"N": str(version + 1 if version else now_tick)},
+        "written_at": {"N": str(now_s)},
+        "map_version": {"N": str(map_version)},
+        "ttl": {"N": str(now_s + CELL_KEPT_S)},
+        "taxis": {"B": packed},
+    }
+    if version == 0:
+        return _happened(
+            lambda: aws.dynamodb().put_item(
+                TableName=table("cells"),
+                Item=item,
+                ConditionExpression="attribute_not_exists(cell)",
+            )
+        )
+    return _happened(
+        lambda: aws.dynamodb().put_item(
+            TableName=table("cells"),
+            Item=item,
+            ConditionExpression="version = :read",
+            ExpressionAttributeValues={":read": {"N": str(version)}},
+        )
+    )
+
+
+def delete_cell(name: int, version: int) -> bool:
+    """Removes a cell that is still at `version`; False where it is not."""
+    return _happened(
+        lambda: aws.dynamodb().delete_item(
+            TableName=table("cells"),
+            Key={"cell": {"S": geo.key(name)}},
+            ConditionExpression="version = :read",
+            ExpressionAttributeValues={":read": {"N": str(version)}},
+        )
+    )
+
+
+# --- pointers and last positions ----------------------------------------------------------------
+
+
+def read_pointers(taxis: Iterable[int]) -> dict[int, Pointer]:
+    """The pointers there are, strongly, by taxi."""
+    keys: list[Item] = [{"taxi_id": {"S": codec.id_of(taxi)}} for taxi in taxis]
+    if not keys:
+        return {}
+    found = {}
+    for item in dynamo.fetch(Want(table("last-positions"), keys))[0]:
+        taxi = codec.number_of(item["taxi_id"]["S"])
+        if taxi is not None:
+            found[taxi] = Pointer(
+                square=leaf_map.square_from_name(item["square"]["S"]),
+                since=int(item["since"]["N"]),
+                before=leaf_map.square_from_name(item["before"]["S"]) if "before" in item else None,
+                last=(
+                    int(item["seen"]["N"]),
+                    int(item["lat_e7"]["N"]),
+                    int(item["lng_e7"]["N"]),
+                )
+                if "seen" in item
+                else None,
+            )
+    return found
+
+
+def move_pointer(taxi: int, at: Position, *, now_tick: int) -> bool:
+    """Points to the square of a position; False where it does already, or a newer one has spoken."""
+    seen, lat_e7, lng_e7 = at
+    square = {"S": leaf_map.square_name(leaf_map.square_of(lng_e7, lat_e7))}
+    return _happened(
+        lambda: aws.dynamodb().update_item(
+            TableName=table("last-positions"),
+            Key={"taxi_id": {"S": codec.id_of(taxi)}},
+            # What stands on the right of a SET is the item as it was
+            UpdateExpression="SET #before = if_not_exists(#square, :square), #square = :square, "
+            "#since = :since, #ttl = :ttl",
+            ConditionExpression="attribute_not_exists(#since) OR "
+            "(#since < :since AND #square <> :square)",
+            ExpressionAttributeNames=_names("before", "square", "since", "ttl"),
+            ExpressionAttributeValues={
+                ":square": square,
+                ":since": {"N": str(seen)},
+                ":ttl": {"N": str(_seconds(now_tick) + LAST_POSITION_KEPT_S)},
+            },
+        )
+    )
+
+
+def keep_last(taxi: int, at: Position, *, now_tick: int) -> bool:
+    """Keeps a position that is leaving its cell for good; False where a newer one is kept."""
+    seen, lat_e7, lng_e7 = at
+    square = {"S": leaf_map.square_name(leaf_map.square_of(lng_e7, lat_e7))}
+    return _happened(
+        lambda: aws.dynamodb().update_item(
+            TableName=table("last-positions"),
+            Key={"taxi_id": {"S": codec.id_of(taxi)}},
+            UpdateExpression="SET #seen = :seen, #lat_e7 = :lat_e7, #lng_e7 = :lng_e7, #ttl = :ttl, "
+            "#square = if_not_exists(#square, :square), #since = if_not_exists(#since, :seen)",
+            ConditionExpression="attribute_not_exists(#seen) OR #seen < :seen",
+            ExpressionAttributeNames=_names("seen", "lat_e7", "lng_e7", "ttl", "square", "since"),
+            ExpressionAttributeValues={
+                ":seen": {"N": str(seen)},
+                ":lat_e7": {"N": str(lat_e7)},
+                ":lng_e7": {"N": str(lng_e7)},
+                ":square": square,
+                ":ttl": {"N": str(_seconds(now_tick) + LAST_POSITION_KEPT_S)},
+            },
+        )
+    )
+
+
+def _names(*attributes: str) -> dict[str, str]:
+    """`#name` for each attribute: DynamoDB reserves `before`, `ttl` and many a word to come."""
+    return {f"#{name}": name for name in attributes}
+
+
+def _happened(write: Callable[[], object]) -> bool:
+    try:
+        write()
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+            return False
+        raise
+    return True
+
+
+def _seconds(tick: int) -> int:
+    return int(codec.EPOCH.timestamp()) + tick // TICKS_A_SECOND
