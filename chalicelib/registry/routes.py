@@ -1,0 +1,88 @@
+"""What operators register, change and report (letaxi-api 11, 12, 14)."""
+
+from chalicelib.access.rules import Role
+from chalicelib.registry import schemas, service
+from chalicelib.web import HTML, PAGE_SIZE, Reply, Request, Routes, meta, reply
+
+routes = Routes()
+
+REGISTRARS = (Role.ADMIN, Role.OPERATEUR)
+
+
+@routes.post("/drivers", roles=REGISTRARS)
+def post_driver(request: Request) -> Reply:
+    """Registers a driver, or replaces what was said of them."""
+    given = request.one(schemas.DriverSchema())
+    driver, departement, is_new = service.register_driver(request.viewer, **given)
+    return reply([schemas.driver_object(driver, departement)], status=201 if is_new else 200)
+
+
+@routes.post("/ads", roles=REGISTRARS)
+def post_ads(request: Request) -> Reply:
+    """Registers a parking licence, or replaces what was said of it."""
+    ads = request.one(schemas.AdsSchema())
+    is_new = service.register_ads(request.viewer, ads)
+    return reply([schemas.ads_object(ads)], status=201 if is_new else 200)
+
+
+@routes.post("/vehicles", roles=REGISTRARS)
+def post_vehicle(request: Request) -> Reply:
+    """Describes a vehicle, or adds to its description."""
+    given = request.one(schemas.VehicleSchema())
+    description, is_new = service.register_vehicle(request.viewer, given, now=request.now)
+    return reply([schemas.vehicle_object(description)], status=201 if is_new else 200)
+
+
+@routes.post("/taxis", roles=REGISTRARS)
+def post_taxi(request: Request) -> Reply:
+    """Makes a taxi of a vehicle, an ADS and a driver, or shows the one that they make."""
+    asked = request.one(schemas.NewTaxiSchema())
+    found, is_new = service.register_taxi(request.viewer, asked, now=request.now)
+    return reply([schemas.taxi_object(found, None)], status=201 if is_new else 200)
+
+
+@routes.get("/taxis/all", roles=(Role.OPERATEUR,))
+def get_own_taxis(request: Request) -> Reply:
+    """The operator's own taxis, newest first."""
+    asked = request.asked(schemas.ListSchema(), repeated=("id", "licence_plate"))
+    page = request.page()
+    taxis, total = service.list_taxis(
+        request.viewer,
+        ids=asked["id"],
+        licence_plates=asked["licence_plate"],
+        page=page,
+        per_page=PAGE_SIZE,
+    )
+    shown = [schemas.taxi_object(found, None) for found in taxis]
+    return reply(shown, meta=meta(page=page, total=total))
+
+
+@routes.get("/taxis/{taxi_id}", roles=REGISTRARS)
+def get_taxi(request: Request, taxi_id: str) -> Reply:
+    """A taxi of the viewer's, and where it was last."""
+    found = service.find_taxi(request.viewer, taxi_id)
+    last = service.last_position(found.taxi, now=request.now)
+    return reply([schemas.taxi_object(found, last)])
+
+
+@routes.put("/taxis/{taxi_id}", roles=REGISTRARS)
+def put_taxi(request: Request, taxi_id: str) -> Reply:
+    """Changes a taxi's status or radius. An unknown taxi is told before a bad body."""
+    found = service.find_taxi(request.viewer, taxi_id)
+    asked = request.one(schemas.TaxiChangeSchema(partial=True), required=False)
+    changed = service.change_taxi(found, asked, now=request.now)
+    last = service.last_position(found.taxi, now=request.now)
+    return reply([schemas.taxi_object(changed, last)])
+
+
+@routes.put("/taxis/all", roles=REGISTRARS)
+def put_taxi_all(request: Request) -> Reply:
+    """`all` is a taxi's id to this verb (letaxi-api 12.3), and no taxi has it."""
+    return put_taxi(request, "all")
+
+
+@routes.post("/geotaxi", roles=REGISTRARS)
+def post_positions(request: Request) -> Reply:
+    """Takes in where taxis are now, all of them or none."""
+    service.report_positions(request.viewer, request.one(schemas.BATCH), now=request.now)
+    return Reply(200, "", {"Content-Type": HTML})

@@ -1,0 +1,307 @@
+"""Drivers, ADS, vehicles, descriptions and taxis in DynamoDB (`fleet.py` has what operators own).
+
+| question                    | table         | key                | cost               | asked by         |
+| --------------------------- | ------------- | ------------------ | ------------------ | ---------------- |
+| this driver, or a new one   | drivers       | owner#departement  | 1 write unit       | POST /drivers    |
+|                             |               | #licence           |                    |                  |
+| this ADS, or a new one      | ads           | owner#insee#numero | 1 write unit       | POST /ads        |
+| the number of a plate       | vehicles      | licence_plate      | 1 unit, strong; 2  | POST /vehicles   |
+|                             |               |                    | write units if new |                  |
+| a description, or a new one | descriptions  | owner#vehicle_id   | 1 write unit, and  | POST /vehicles   |
+|                             |               |                    | 1 a taxi of it     |                  |
+| a description               | descriptions  | owner#vehicle_id   | 1 unit, strong     | POST /ads        |
+| another status or radius    | descriptions  | owner#vehicle_id   | 1 write unit       | PUT /taxis/{id}  |
+| what a taxi may be made of  | ads, drivers, | their keys         | 3 units, strong,   | POST /taxis      |
+|                             | vehicles      |                    | one call           |                  |
+| whether it is made already  | descriptions, | owner#vehicle_id,  | 2 units, strong,   | POST /taxis      |
+|                             | fleets        | taxi#...           | one call           |                  |
+| a new taxi                  | all but       | their keys         | 10 write units     | POST /taxis      |
+|                             | vehicles      |                    |                    |                  |
+| these taxis                 | taxis         | taxi_id            | 1 unit a taxi,     | /taxis/{id},     |
+|                             |               |                    | strong             | GET /taxis/all   |
+| what these taxis are        | ads, drivers, | their keys         | 3 units a taxi,    | the same         |
+| made of                     | descriptions  |                    | strong             |                  |
+| what a search shows of them | taxis         | taxi_id            | 0.5 unit a taxi    | GET /taxis       |
+| these descriptions          | descriptions  | owner#vehicle_id   | 1 unit, strong     | ingest           |
+| the ADS and taxis of towns  | ads, taxis    | scan               | 1 unit per 4 KB    | towns that merge |
+| an ADS in its new town      | ads, taxis,   | their keys         | 4 write units, 6 a | towns that merge |
+|                             | fleets        |                    | taxi               |                  |
+
+Calls for many items carry a hundred keys each. A vehicle's number is everybody's, its description
+each owner's own. A taxi carries a copy of what searches show of its description; `details_version`
+rises with the description, and no older copy wins over a newer one.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
+
+from pynamodb.models import Model
+from pynamodb.transactions import TransactWrite
+
+from chalicelib import aws, config, dynamo
+from chalicelib.dynamo import Item, Want
+from chalicelib.registry import fleet, rows, rules
+from chalicelib.registry.rows import (
+    AdsRow,
+    DescriptionRow,
+    DriverRow,
+    FleetRow,
+    TaxiRow,
+    VehicleRow,
+)
+from chalicelib.registry.rules import Ads, Description, Driver, Taxi, TaxiDetails, TaxiStatus
+from chalicelib.registry.writes import Moved, connection, setting, written
+
+R = TypeVar("R", bound=Model)
+
+TAXIS_A_MOVE = 32  # of one ADS: three actions each, of the hundred that a transaction takes
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a taxi may be made of, each None where the owner has none such."""
+
+    ads: Ads | None
+    driver: Driver | None
+    vehicle_id: int | None
+
+
+def _want(model: type[Model], key: str, values: Iterable[str], *, consistent: bool = True) -> Want:
+    keys: list[Item] = [{key: {"S": value}} for value in dict.fromkeys(values)]
+    return Want(model.Meta.table_name, keys, consistent)
+
+
+def _rows(model: type[R], items: Iterable[Item]) -> list[R]:
+    return [model.from_raw_data(dict(item)) for item in items]
+
+
+def _replaced(row: Model) -> bool:
+    """Puts a row in place of what was there, and whether something was: the write itself tells."""
+    answer = written(
+        partial(
+            aws.dynamodb().put_item,
+            TableName=row.Meta.table_name,
+            Item=row.serialize(),
+            ReturnValues="ALL_OLD",
+        )
+    )
+    return "Attributes" in answer
+
+
+def put_driver(owner: str, driver: Driver) -> bool:
+    """Stores a driver; whether there was none."""
+    return not _replaced(rows.driver_row(owner, driver))
+
+
+def put_ads(owner: str, ads: Ads) -> bool:
+    """Stores an ADS; whether there was none."""
+    return not _replaced(rows.ads_row(owner, ads))
+
+
+def number_of(licence_plate: str) -> int:
+    """The vehicle's number: the one that the plate has, or else the next."""
+    try:
+        return int(VehicleRow.get(licence_plate, consistent_read=True).vehicle_id)
+    except VehicleRow.DoesNotExist:
+        row = VehicleRow(licence_plate, vehicle_id=config.next_number("vehicle"))
+    try:
+        written(partial(row.save, VehicleRow.licence_plate.does_not_exist()))
+    except Moved:
+        return number_of(licence_plate)
+    return int(row.vehicle_id)
+
+
+def describe(
+    owner: str, vehicle_id: int, given: Mapping[str, Any], *, now: datetime
+) -> tuple[Description, bool]:
+    """The owner's description, with what is given written over it, and whether it is new.
+
+    A new one is `off`. The write itself tells: the first version is 1.
+    """
+    row = DescriptionRow(rules.description_id(owner, vehicle_id))
+    actions = [
+        *setting(DescriptionRow, {"owner": owner, "vehicle_id": vehicle_id, **given}),
+        DescriptionRow.status.set(DescriptionRow.status | TaxiStatus.OFF.value),
+        DescriptionRow.availability_changed_at.set(DescriptionRow.availability_changed_at | now),
+        DescriptionRow.details_version.add(1),
+    ]
+    written(partial(row.update, actions))
+    return rows.description(row), row.details_version == 1
+
+
+def renew_copies(description: Description) -> None:
+    """Writes what searches show into the taxis of a description, except over a newer copy."""
+    older = TaxiRow.details_version < description.details_version
+    for taxi_id in sorted(description.taxis):
+        try:
+            actions = setting(TaxiRow, rows.copy(description))
+            written(partial(TaxiRow(taxi_id).update, actions, older))
+        except Moved:
+            continue
+
+
+def description(owner: str, vehicle_id: int) -> Description | None:
+    """The owner's description of a vehicle."""
+    key = rules.description_id(owner, vehicle_id)
+    return descriptions([key]).get(key)
+
+
+def descriptions(description_ids: Collection[str]) -> dict[str, Description]:
+    """The descriptions there are, by their keys."""
+    (items,) = dynamo.fetch(_want(DescriptionRow, "description_id", description_ids))
+    return {row.description_id: rows.description(row) for row in _rows(DescriptionRow, items)}
+
+
+def change_availability(before: Description, after: Description) -> None:
+    """Writes status, radius and their times. Raises Moved where another change came first."""
+    values = {
+        "status": after.status.value,
+        "radius": after.radius_m,
+        "availability_changed_at": after.availability_changed_at,
+        "status_changed_at": after.status_changed_at,
+    }
+    as_read = (DescriptionRow.status == before.status.value) & (
+        DescriptionRow.availability_changed_at == before.availability_changed_at
+    )
+    row = DescriptionRow(after.description_id)
+    written(partial(row.update, setting(DescriptionRow, values), as_read))
+
+
+def parts(
+    owner: str, *, insee: str, numero: str, licence_plate: str, departement: str, licence: str
+) -> Parts:
+    """What the owner has under these names."""
+    ads_items, driver_items, vehicle_items = dynamo.fetch(
+        _want(AdsRow, "ads_id", [rules.ads_id(owner, insee, numero)]),
+        _want(DriverRow, "driver_id", [rules.driver_id(owner, departement, licence)]),
+        _want(VehicleRow, "licence_plate", [licence_plate]),
+    )
+    # A code or number with a `#` in it makes the key of an ADS or driver that it does not name.
+    ads = [rows.ads(row) for row in _rows(AdsRow, ads_items) if row.insee == insee]
+    drivers = [
+        rows.driver(row) for row in _rows(DriverRow, driver_items) if row.departement == departement
+    ]
+    vehicles = _rows(VehicleRow, vehicle_items)
+    return Parts(
+        ads[0] if ads else None,
+        drivers[0] if drivers else None,
+        int(vehicles[0].vehicle_id) if vehicles else None,
+    )
+
+
+def made_already(
+    owner: str, vehicle_id: int, ads_id: str, driver_id: str
+) -> tuple[Description | None, str | None]:
+    """The owner's description of a vehicle, and the taxi that it makes with an ADS and a driver."""
+    entry = fleet.key(vehicle_id, ads_id, driver_id)
+    described, keys = dynamo.fetch(
+        _want(DescriptionRow, "description_id", [rules.description_id(owner, vehicle_id)]),
+        Want(FleetRow.Meta.table_name, [{"owner": {"S": owner}, "entry": {"S": entry}}]),
+    )
+    descriptions = [rows.description(row) for row in _rows(DescriptionRow, described)]
+    taxi_ids = [row.taxi_id for row in _rows(FleetRow, keys)]
+    return (descriptions[0] if descriptions else None), (taxi_ids[0] if taxi_ids else None)
+
+
+def add_taxi(taxi: Taxi, description: Description) -> None:
+    """Stores a new taxi, its unique key, its line in the list and its id in the description.
+
+    Raises Moved where the key or the id is taken, the description has changed or the ADS is gone.
+    """
+
+    def write() -> None:
+        with TransactWrite(connection=connection()) as transaction:
+            transaction.condition_check(AdsRow, taxi.ads_id, condition=AdsRow.ads_id.exists())
+            transaction.save(
+                rows.taxi_row(taxi, description), condition=TaxiRow.taxi_id.does_not_exist()
+            )
+            transaction.save(fleet.key_row(taxi), condition=FleetRow.entry.does_not_exist())
+            transaction.save(fleet.list_row(taxi, description.vehicle.licence_plate))
+            transaction.update(
+                DescriptionRow(taxi.description_id),
+                actions=[DescriptionRow.taxis.add({taxi.taxi_id})],
+                condition=DescriptionRow.details_version == description.details_version,
+            )
+
+    written(write)
+
+
+def taxis(taxi_ids: Collection[str]) -> dict[str, Taxi]:
+    """The taxis there are, by their ids."""
+    (items,) = dynamo.fetch(_want(TaxiRow, "taxi_id", taxi_ids))
+    return {row.taxi_id: rows.taxi(row) for row in _rows(TaxiRow, items)}
+
+
+def made_of(taxis: Sequence[Taxi]) -> dict[str, tuple[Ads, Driver, Description]]:
+    """What each taxi is made of, by its id; one that lacks a part just now is left out."""
+    ads_items, driver_items, description_items = dynamo.fetch(
+        _want(AdsRow, "ads_id", [taxi.ads_id for taxi in taxis]),
+        _want(DriverRow, "driver_id", [taxi.driver_id for taxi in taxis]),
+        _want(DescriptionRow, "description_id", [taxi.description_id for taxi in taxis]),
+    )
+    ads = {row.ads_id: rows.ads(row) for row in _rows(AdsRow, ads_items)}
+    drivers = {row.driver_id: rows.driver(row) for row in _rows(DriverRow, driver_items)}
+    described = {
+        row.description_id: rows.description(row)
+        for row in _rows(DescriptionRow, description_items)
+    }
+    found = {}
+    for taxi in taxis:
+        with suppress(KeyError):
+            parts = ads[taxi.ads_id], drivers[taxi.driver_id], described[taxi.description_id]
+            found[taxi.taxi_id] = parts
+    return found
+
+
+def details(taxi_ids: Collection[str]) -> dict[str, TaxiDetails]:
+    """What a search shows of the taxis there are; a change of the last second may be missing."""
+    (items,) = dynamo.fetch(_want(TaxiRow, "taxi_id", taxi_ids, consistent=False))
+    return {row.taxi_id: rows.details(row) for row in _rows(TaxiRow, items)}
+
+
+def ads_of_towns(insees: Collection[str]) -> Iterator[tuple[str, Ads]]:
+    """Owner and ADS of every licence of these towns: a scan, for the desk only."""
+    for row in AdsRow.scan(consistent_read=True):
+        if row.insee in insees:
+            yield row.owner, rows.ads(row)
+
+
+def taxis_of_towns(insees: Collection[str]) -> Iterator[Taxi]:
+    """Every taxi with a licence of these towns: a scan, for the desk only."""
+    for row in TaxiRow.scan(consistent_read=True):
+        if row.insee in insees:
+            yield rows.taxi(row)
+
+
+def move_ads(owner: str, ads: Ads, insee: str, taxis: Sequence[Taxi]) -> None:
+    """Gives an ADS and all its taxis (at most `TAXIS_A_MOVE`) another town, all at once.
+
+    Raises Moved where the owner has the same number there already, or something has changed.
+    """
+    old_id, new_id = (
+        rules.ads_id(owner, ads.insee, ads.numero),
+        rules.ads_id(owner, insee, ads.numero),
+    )
+
+    def write() -> None:
+        with TransactWrite(connection=connection()) as transaction:
+            transaction.save(
+                rows.ads_row(owner, replace(ads, insee=insee)),
+                condition=AdsRow.ads_id.does_not_exist(),
+            )
+            transaction.delete(AdsRow(old_id), condition=AdsRow.ads_id.exists())
+            for taxi in taxis:
+                moved = replace(taxi, ads_id=new_id, insee=insee)
+                transaction.update(
+                    TaxiRow(taxi.taxi_id),
+                    actions=setting(TaxiRow, {"ads_id": new_id, "insee": insee}),
+                    condition=TaxiRow.ads_id == old_id,
+                )
+                transaction.delete(fleet.key_row(taxi))
+                transaction.save(fleet.key_row(moved))
+
+    written(write)
