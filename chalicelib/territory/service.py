@@ -1,0 +1,155 @@
+"""Where a point is, who may pick up there, and what the territory is made of."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TypeVar
+
+from chalicelib import config, dynamo
+from chalicelib.cache import Memory
+from chalicelib.dynamo import Item
+from chalicelib.geo import LngLat, to_e7
+from chalicelib.settings import settings
+from chalicelib.territory import rules, store
+from chalicelib.territory.rules import NOWHERE, Gazetteer, Place, Station, Tile, Town, Zone
+from chalicelib.territory.store import Edition
+
+T = TypeVar("T")
+
+# What belongs to a generation never changes, and each entry names its generation: what is old is
+# only pushed out.
+_A_DAY_S = 86_400.0
+_tiles: Memory[str, Tile] = Memory(lambda: settings().territory_cache_tiles, lambda: _A_DAY_S)
+_names: Memory[str, dict[str, str]] = Memory(lambda: 512, lambda: _A_DAY_S)
+_gazetteer: Memory[str, Gazetteer] = Memory(lambda: 1, lambda: _A_DAY_S)
+_stations: Memory[str, Sequence[Station]] = Memory(lambda: 1, lambda: _A_DAY_S)
+_shapes: Memory[str, Mapping[str, Mapping[str, object]]] = Memory(lambda: 1, lambda: _A_DAY_S)
+
+
+def _in_edition(ask: Callable[[Edition], T]) -> T:
+    """What the current edition says; asked once more where another has just taken its place.
+
+    Raises GenerationGone where the edition is broken.
+    """
+    try:
+        return ask(store.edition.current())
+    except store.GenerationGone:
+        config.forget()
+        return ask(store.edition.current())
+
+
+def wants(point: LngLat) -> dynamo.Want | None:
+    """The read that `place` needs, to be joined with others; None where it needs none."""
+    entry = store.edition.current().tile(to_e7(point))
+    if entry is None or _tiles.get(entry) is not None:
+        return None
+    return store.want([entry])
+
+
+def place(point: LngLat, items: Sequence[Item]) -> Place:
+    """The towns of a point, from the items that `wants` asked for. Reads more only where a load came between."""
+    _tiles.put_many({store.entry_of(item): store.tile_of(item) for item in items})
+    return _in_edition(lambda edition: _place(edition, point))
+
+
+def _place(edition: Edition, point: LngLat) -> Place:
+    where = to_e7(point)
+    entry = edition.tile(where)
+    if entry is None:
+        return NOWHERE
+    tile = _tiles.get(entry)
+    if tile is None:
+        tile = store.tile(entry)
+        _tiles.put(entry, tile)
+    towns = tile.towns_at(where)
+    return Place(towns, edition.zones.allowed_in(towns[0])) if towns else NOWHERE
+
+
+def place_of(point: LngLat) -> Place:
+    """The towns of a point: one read of at most two units, none where the tile is at hand."""
+    return place(point, [])
+
+
+def excluded(point: LngLat) -> bool:
+    """Whether nobody may pick up at a point: the exclusions' exact shapes, borders included."""
+    return rules.is_excluded(to_e7(point), store.exclusions.current().exclusions.values())
+
+
+def zones_of(towns: Collection[str]) -> list[Zone]:
+    """The zones that hold any of the towns, by number."""
+    return store.edition.current().zones.of(towns)
+
+
+def zones() -> tuple[Zone, ...]:
+    """All zones, by number."""
+    return store.edition.current().zones.zones
+
+
+def drawn_zones() -> list[tuple[Zone, Mapping[str, object]]]:
+    """All zones by number, each with its shape: the union of its towns as a GeoJSON geometry."""
+
+    def ask(edition: Edition) -> list[tuple[Zone, Mapping[str, object]]]:
+        shapes = _shapes.get(edition.shapes)
+        if shapes is None:
+            shapes = store.zone_shapes(edition)
+            _shapes.put(edition.shapes, shapes)
+        return [(zone, shapes[zone.zone_id]) for zone in edition.zones.zones]
+
+    return _in_edition(ask)
+
+
+def _of_entries(entries: Sequence[str]) -> dict[str, str]:
+    """Codes and names of all towns of these entries."""
+    at_hand = _names.get_many(entries)
+    missing = [entry for entry in entries if entry not in at_hand]
+    if missing:
+        read = store.names(missing)
+        _names.put_many(read)
+        at_hand |= read
+    return {insee: name for some in at_hand.values() for insee, name in some.items()}
+
+
+def town_names(insees: Collection[str]) -> Mapping[str, str]:
+    """The names of those of the towns that there are."""
+
+    def ask(edition: Edition) -> Mapping[str, str]:
+        entries = {entry for insee in insees if (entry := edition.names(insee)) is not None}
+        known = _of_entries(sorted(entries))
+        return {insee: known[insee] for insee in insees if insee in known}
+
+    return _in_edition(ask)
+
+
+def town_exists(insee: str) -> bool:
+    """Whether a town has this code."""
+    return insee in town_names([insee])
+
+
+def towns(search: str = "") -> Sequence[Town]:
+    """The towns whose names begin with `search` (see `Gazetteer.beginning`), by name."""
+
+    def ask(edition: Edition) -> Gazetteer:
+        found = _gazetteer.get(edition.generation)
+        if found is None:
+            known = _of_entries(edition.all_names())
+            found = Gazetteer.of(Town(insee, name) for insee, name in known.items())
+            _gazetteer.put(edition.generation, found)
+        return found
+
+    return _in_edition(ask).beginning(search)
+
+
+def stations() -> Sequence[Station]:
+    """All stations, by id."""
+
+    def ask() -> Sequence[Station]:
+        shelf = store.shelf.current()
+        found = _stations.get(shelf.generation)
+        if found is None:
+            found = store.stations(shelf)
+            _stations.put(shelf.generation, found)
+        return found
+
+    try:
+        return ask()
+    except store.GenerationGone:
+        config.forget()
+        return ask()
