@@ -1,0 +1,28 @@
+"""`GET /taxis`: the free taxis near a customer."""
+
+from chalicelib.access.rules import Role
+from chalicelib.geo import LngLat
+from chalicelib.search import schemas, service
+from chalicelib.settings import settings
+from chalicelib.web import Reply, Request, Routes, reply
+
+routes = Routes()
+
+
+@routes.get("/taxis", roles=(Role.ADMIN, Role.MOTEUR, Role.OPERATEUR))
+def get_taxis(request: Request) -> Reply:
+    """The taxis, nearest first; `debug` adds what each step of the search left."""
+    where = request.asked(schemas.Where())
+    answer = service.search(
+        LngLat(where["lon"], where["lat"]), viewer=request.viewer, now=request.now
+    )
+    if answer is None:
+        return reply([])
+    ids = service.temporary_ids_of(answer.seen, viewer=request.viewer, now=request.now)
+    taxis = [
+        schemas.found_taxi(taxi, temporary_id=own, viewer=request.viewer, settings=settings())
+        for taxi, own in zip(answer.seen, ids, strict=True)
+    ]
+    if "debug" in request.query:
+        return reply(taxis, debug=schemas.explanation(answer))
+    return reply(taxis)

@@ -1,0 +1,109 @@
+"""The free taxis near a customer: positions, territory and registry put together."""
+
+import os
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib import dynamo, vault
+from chalicelib.access.rules import Account, Role
+from chalicelib.errors import Unknown, in_url
+from chalicelib.geo import Circle, LngLat
+from chalicelib.positions import service as positions
+from chalicelib.positions.rules import Found
+from chalicelib.registry import service as registry
+from chalicelib.registry.rules import TaxiDetails
+from chalicelib.search import temporary_ids
+from chalicelib.settings import settings
+from chalicelib.territory import service as territory
+from chalicelib.territory.rules import Place
+
+
+class CruisingForbidden(Unknown):
+    """The customer is inside an exclusion zone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A free taxi near the customer, and what may be shown of it."""
+
+    position: Found
+    details: TaxiDetails
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a search came to, step by step (positions 6).
+
+    `near` counts the free and fresh within the largest radius, `found` holds those of them that may
+    pick up here and that the viewer may see, `seen` those whose own radius reaches the customer,
+    nearest first.
+    """
+
+    place: Place
+    near: int
+    found: tuple[Candidate, ...]
+    seen: tuple[Candidate, ...]
+
+
+def search(point: LngLat, *, viewer: Account, now: datetime) -> Answer | None:
+    """The taxis for a customer at a point; None where the point is in no known town.
+
+    Cells and tile come in one BatchGetItem, details in a second one where they are not at hand.
+    Raises CruisingForbidden.
+    """
+    if territory.excluded(point):
+        raise CruisingForbidden(in_url("No cruising allowed in this area"))
+    circle = Circle(point, settings().radius_max_m)
+    cells = positions.wants(circle, now=now)
+    tile = territory.wants(point)
+    if tile is None:
+        items, tiles = dynamo.fetch(cells)[0], []
+    else:
+        items, tiles = dynamo.fetch(cells, tile)
+    place = territory.place(point, tiles)
+    if not place.towns:
+        return None
+    near = positions.near(circle, items, now=now)
+    details = registry.details([taxi.taxi_id for taxi in near])
+    sees_all = viewer.has(Role.MOTEUR, Role.ADMIN)
+    found = tuple(
+        Candidate(taxi, shown)
+        for taxi in near
+        if (shown := details.get(taxi.taxi_id)) is not None
+        and shown.insee in place.allowed
+        and (sees_all or shown.owner == viewer.owner)
+    )
+    seen = tuple(taxi for taxi in found if taxi.position.distance_m <= taxi.position.reach_m)
+    return Answer(place, len(near), found, seen)
+
+
+def temporary_ids_of(
+    candidates: tuple[Candidate, ...], *, viewer: Account, now: datetime
+) -> list[str]:
+    """A new temporary id for each taxi, in the same order, for this account only."""
+    key = vault.derived_keys("temporary taxi ids")[0]
+    issued_s = int(now.timestamp())
+    size = temporary_ids.NONCE_BYTES
+    nonces = os.urandom(size * len(candidates))
+    return [
+        temporary_ids.issue(
+            taxi.position.taxi_id,
+            key=key,
+            account_id=viewer.id,
+            issued_s=issued_s,
+            nonce=nonces[size * place : size * (place + 1)],
+        )
+        for place, taxi in enumerate(candidates)
+    ]
+
+
+def real_id(taxi_id: str, *, viewer: Account, now: datetime) -> str:
+    """The taxi behind an id that a search showed to this account; any other id stands for itself."""
+    resolved = temporary_ids.resolve(
+        taxi_id,
+        keys=vault.derived_keys("temporary taxi ids"),
+        account_id=viewer.id,
+        now_s=int(now.timestamp()),
+        good_for_s=settings().temporary_id_s,
+    )
+    return resolved or taxi_id
