@@ -1,0 +1,464 @@
+"""HTTP in front of the application: what API Gateway is to it on AWS.
+
+Chalice's own local gateway makes the events; the HTTP below it is h11's, because the stock handler
+loses chunked bodies, waits for ever on a short one, answers HEAD with a body and some requests in
+HTML, and sends small packets that wait 40 ms for each other. Whatever arrives, the answer is JSON in
+the contract's envelope, and the connection is either ready for the next request or closed.
+"""
+
+import base64
+import json
+import logging
+import socket
+import socketserver
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import h11
+from chalice import Chalice
+from chalice.config import Config
+from chalice.local import (
+    LambdaEventConverter,
+    LocalChalice,
+    LocalGateway,
+    LocalGatewayException,
+    MatchResult,
+    RouteMatcher,
+)
+
+HEAD_LIMIT = 32_768  # bytes of request line and headers (letaxi-api 1)
+VERBS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+HOP_BY_HOP = frozenset({"connection", "content-length", "date", "keep-alive", "transfer-encoding"})
+LINGER_S = 5.0  # how long a client may go on sending what nobody will read
+LINGER_BYTES = 64 * 1_048_576
+
+log = logging.getLogger("maraude.gateway")
+
+
+class Refused(LocalGatewayException):
+    """The gateway answers by itself."""
+
+    def __init__(
+        self, status: int, message: str, *, at: str = "", headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(dict(headers or {}), envelope(message, at=at))
+        self.reply = _Reply(status, list((headers or {}).items()), envelope(message, at=at))
+
+
+def envelope(message: str, *, at: str = "") -> bytes:
+    """An error as the contract writes it (letaxi-api 4)."""
+    return json.dumps({"errors": {at: [message]}}, separators=(",", ":")).encode() + b"\n"
+
+
+# --- paths ---------------------------------------------------------------------------------------
+
+
+class _Node:
+    """One step of the routes' paths: what may follow it."""
+
+    def __init__(self) -> None:
+        self.named: dict[str, _Node] = {}
+        self.variable: _Node | None = None
+        self.route: str | None = None  # that ends here
+        self.rest: str | None = None  # that takes whatever follows: `{proxy+}`
+
+
+def _is_variable(step: str) -> bool:
+    return step.startswith("{") and step.endswith("}")
+
+
+class Routes(RouteMatcher):
+    """API Gateway's choice of a route: named steps before variables, variables before `{proxy+}`.
+
+    Captured values come decoded, as they do on AWS. A slash at the end makes no difference.
+    """
+
+    def __init__(self, route_urls: Sequence[str]) -> None:
+        super().__init__(list(route_urls))
+        self._root = _Node()
+        self._names: dict[str, list[tuple[int, str]]] = {}
+        for route in route_urls:
+            steps = route.strip("/").split("/")
+            self._names[route] = [
+                (place, step[1:-1]) for place, step in enumerate(steps) if _is_variable(step)
+            ]
+            node = self._root
+            for step in steps[:-1] if steps[-1].endswith("+}") else steps:
+                if _is_variable(step):
+                    node.variable = node.variable or _Node()
+                    node = node.variable
+                else:
+                    node = node.named.setdefault(step, _Node())
+            if steps[-1].endswith("+}"):
+                node.rest = route
+            else:
+                node.route = route
+
+    def match_route(self, url: str) -> MatchResult:
+        """The route of a request target. Raises Refused (404) when no route takes it."""
+        path, _, query = url.partition("?")
+        steps = [unquote(step) for step in path.removesuffix("/")[1:].split("/")]
+        route = _choose(self._root, steps, 0)
+        if route is None:
+            raise Refused(HTTPStatus.NOT_FOUND, "API endpoint not found.", at="url")
+        captured = {
+            name.removesuffix("+"): "/".join(steps[place:]) if name.endswith("+") else steps[place]
+            for place, name in self._names[route]
+        }
+        return MatchResult(route, captured, parse_qs(query, keep_blank_values=True))
+
+
+def _choose(node: _Node, steps: Sequence[str], place: int) -> str | None:
+    if place == len(steps):
+        return node.route
+    step, found = steps[place], None
+    if step in node.named:
+        found = _choose(node.named[step], steps, place + 1)
+    if found is None and step and node.variable:
+        found = _choose(node.variable, steps, place + 1)
+    return found or node.rest
+
+
+# --- events --------------------------------------------------------------------------------------
+
+
+class _Events(LambdaEventConverter):
+    """API Gateway's proxy event of a request."""
+
+    def create_lambda_event(
+        self, method: str, path: str, headers: dict[str, str], body: bytes | None = None
+    ) -> dict[str, Any]:
+        matched = self._route_matcher.match_route(path)
+        text, encoded = self._text(headers, body)
+        bare = path.partition("?")[0]
+        query = matched.query_params
+        return {
+            "resource": matched.route,
+            "path": bare,
+            "httpMethod": method,
+            "headers": headers,
+            "queryStringParameters": {name: values[-1] for name, values in query.items()} or None,
+            "multiValueQueryStringParameters": query or None,
+            "pathParameters": matched.captured,
+            "stageVariables": {},
+            "requestContext": {
+                "httpMethod": method,
+                "resourcePath": matched.route,
+                "path": bare,
+                "identity": {"sourceIp": self.LOCAL_SOURCE_IP},
+            },
+            "body": text,
+            "isBase64Encoded": encoded,
+        }
+
+    def _text(self, headers: Mapping[str, str], body: bytes | None) -> tuple[str | None, bool]:
+        if not body:
+            return None, False
+        if headers.get("content-type", "") not in self._binary_types:
+            try:
+                return body.decode(), False
+            except UnicodeDecodeError:
+                pass  # not text, whatever its type says: the application must still see its bytes
+        return base64.b64encode(body).decode(), True
+
+
+class Gateway(LocalGateway):
+    """Requests to events, to the application, and back. One for all threads."""
+
+    def __init__(self, app: Chalice) -> None:
+        super().__init__(
+            _thread_safe(app),
+            Config(
+                config_from_disk={"lambda_timeout": 30, "lambda_memory_size": 1024},
+                chalice_stage="local",
+                user_provided_params={"lambda_functions": {}},
+            ),
+        )
+        self.event_converter = _Events(Routes(list(app.routes)), app.api.binary_types)
+
+    def handle_request(
+        self, method: str, path: str, headers: dict[str, str], body: bytes | None
+    ) -> dict[str, Any]:
+        """The application's answer, as API Gateway takes it. Raises Refused."""
+        event = self.event_converter.create_lambda_event(method, path, headers, body)
+        context = self._generate_lambda_context()
+        event["requestContext"]["requestId"] = context.aws_request_id
+        answer: dict[str, Any] = self._app_object(event, context)
+        return answer
+
+
+def _thread_safe(app: Chalice) -> Chalice:
+    """The application, with a `current_request` for each thread, as `chalice local` makes it."""
+    if not isinstance(app, LocalChalice):
+        app.__class__ = type("Served", (LocalChalice, type(app)), {})
+    return app
+
+
+# --- HTTP ----------------------------------------------------------------------------------------
+
+
+class _Reply(NamedTuple):
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+def _reply(answer: Mapping[str, Any]) -> _Reply:
+    """The application's answer as bytes."""
+    body = answer.get("body") or b""
+    if answer.get("isBase64Encoded"):
+        body = base64.b64decode(body)
+    elif isinstance(body, str):
+        body = body.encode()
+    headers = [
+        (name, str(value))
+        for name, value in (answer.get("headers") or {}).items()
+        if name.lower() not in HOP_BY_HOP
+    ]
+    for name, values in (answer.get("multiValueHeaders") or {}).items():
+        headers.extend((name, str(value)) for value in values)
+    return _Reply(answer["statusCode"], headers, body)
+
+
+_FAULT = _Reply(
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    [],
+    envelope("Internal server error. If the problem persists, please contact the technical team."),
+)
+
+
+class _Connection(socketserver.BaseRequestHandler):
+    """One connection: requests one after the other, until either side has enough."""
+
+    server: "Server"
+    request: socket.socket
+
+    def setup(self) -> None:
+        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_LIMIT)
+        self._waits = threading.Event()  # set while no request is under way
+        self.server.opened(self)
+
+    def finish(self) -> None:
+        self.server.closed(self)
+
+    def wake(self) -> None:
+        """Ends the wait for a next request, when that is what the connection does."""
+        if self._waits.is_set():
+            with suppress(OSError):  # the client may have gone at this moment
+                self.request.shutdown(socket.SHUT_RD)
+
+    def handle(self) -> None:
+        try:
+            while self._serve_one():
+                self._http.start_next_cycle()
+        except OSError:
+            pass  # the client has gone: there is nobody to tell
+
+    def _serve_one(self) -> bool:
+        """Serves one request; whether another may follow."""
+        method = "GET"
+        try:
+            self._waits.set()
+            head = self._event(time.monotonic() + self.server.idle_timeout_s)
+            self._waits.clear()
+            if not isinstance(head, h11.Request):
+                return False  # closed between two requests
+            if _size(head) > HEAD_LIMIT:
+                raise Refused(
+                    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+                    f"The request line and headers are longer than {HEAD_LIMIT} bytes.",
+                )
+            method = head.method.decode()
+            reply = self._answer(method, head, self._body(head))
+        except Refused as refused:
+            reply = refused.reply
+        except h11.RemoteProtocolError as error:
+            reply = _Reply(error.error_status_hint, [], envelope(f"Not valid HTTP: {error}."))
+        except TimeoutError:
+            if self._waits.is_set() and not self._http.trailing_data[0]:
+                return False
+            reply = _Reply(
+                HTTPStatus.REQUEST_TIMEOUT, [], envelope("The request took too long to arrive.")
+            )
+        self._send(method, reply)
+        if self._http.their_state not in (h11.DONE, h11.MUST_CLOSE):
+            self._linger()
+        return self._http.their_state is h11.DONE and self._http.our_state is h11.DONE
+
+    def _event(self, deadline_s: float) -> object:
+        """What comes next from the client. Raises TimeoutError, RemoteProtocolError."""
+        while (event := self._http.next_event()) is h11.NEED_DATA:
+            if self._http.they_are_waiting_for_100_continue:
+                go_on = h11.InformationalResponse(status_code=100, headers=[], reason="Continue")
+                self.request.sendall(self._http.send(go_on) or b"")
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0:
+                raise TimeoutError
+            self.request.settimeout(left_s)
+            received = self.request.recv(65_536)
+            if self._waits.is_set():
+                # The first bytes of a request: from here on it must hurry.
+                self._waits.clear()
+                deadline_s = time.monotonic() + self.server.read_timeout_s
+            self._http.receive_data(received)
+        return event
+
+    def _body(self, head: h11.Request) -> bytes:
+        """The body of a request. Raises Refused when it is too long, before reading all of it."""
+        limit = self.server.body_limit_bytes
+        too_long = Refused(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is longer than {limit} bytes."
+        )
+        if any(name == b"content-length" and int(value) > limit for name, value in head.headers):
+            raise too_long
+        deadline_s = time.monotonic() + self.server.read_timeout_s
+        body = bytearray()
+        while isinstance(event := self._event(deadline_s), h11.Data):
+            body += event.data
+            if len(body) > limit:
+                raise too_long
+        return bytes(body)
+
+    def _answer(self, method: str, head: h11.Request, body: bytes) -> _Reply:
+        """The reply to a whole request. Raises Refused."""
+        if method not in VERBS:
+            raise Refused(
+                HTTPStatus.METHOD_NOT_ALLOWED,
+                f"This endpoint only accepts requests of type: {', '.join(VERBS)}.",
+                at="url",
+                headers={"Allow": ", ".join(VERBS)},
+            )
+        target = head.target.decode()
+        if not target.startswith("/"):
+            target = urlsplit(target)._replace(scheme="", netloc="").geturl()
+            if not target.startswith("/"):
+                raise Refused(HTTPStatus.BAD_REQUEST, "The request names no path.")
+        headers = {name.decode(): value.decode("latin-1") for name, value in head.headers}
+        try:
+            return _reply(self.server.gateway.handle_request(method, target, headers, body))
+        except Refused:
+            raise
+        except Exception:  # whatever the application did, the client gets an answer
+            log.exception("%s %s failed", method, target)
+            return _FAULT
+
+    def _send(self, method: str, reply: _Reply) -> None:
+        closes = self.server.stopping or self._http.their_state is not h11.DONE
+        try:
+            head = _head(reply, closes=closes)
+        except h11.LocalProtocolError:
+            log.exception("the application answered with headers that are not valid HTTP")
+            reply = _FAULT
+            head = _head(reply, closes=closes)
+        sent = self._http.send(head) or b""
+        if method != "HEAD" and reply.status not in WITHOUT_BODY:
+            sent += self._http.send(h11.Data(data=reply.body)) or b""
+        sent += self._http.send(h11.EndOfMessage()) or b""
+        self.request.settimeout(self.server.read_timeout_s)
+        self.request.sendall(sent)
+
+    def _linger(self) -> None:
+        """Reads on for a while before closing: a reset would overtake the answer on its way."""
+        self.request.shutdown(socket.SHUT_WR)
+        deadline_s = time.monotonic() + LINGER_S
+        left = LINGER_BYTES
+        while left > 0 and (left_s := deadline_s - time.monotonic()) > 0:
+            self.request.settimeout(left_s)
+            received = len(self.request.recv(65_536))
+            if not received:
+                return
+            left -= received
+
+
+def _size(head: h11.Request) -> int:
+    """The bytes of a request's head, as it was sent."""
+    lines = len(head.method) + len(head.target) + len("  HTTP/1.1\r\n\r\n")
+    return lines + sum(len(name) + len(value) + len(": \r\n") for name, value in head.headers)
+
+
+def _head(reply: _Reply, *, closes: bool) -> h11.Response:
+    """The head of a reply. Raises LocalProtocolError when a header cannot be sent."""
+    headers = [(name.encode(), value.strip().encode()) for name, value in reply.headers]
+    if reply.status not in WITHOUT_BODY:
+        headers.append((b"Content-Length", b"%d" % len(reply.body)))
+        if reply.body and not any(name.lower() == b"content-type" for name, _ in headers):
+            headers.append((b"Content-Type", b"application/json"))
+    headers.append((b"Date", formatdate(usegmt=True).encode()))
+    if closes:
+        headers.append((b"Connection", b"close"))
+    return h11.Response(status_code=reply.status, headers=headers, reason=_reason(reply.status))
+
+
+def _reason(status: int) -> bytes:
+    try:
+        return HTTPStatus(status).phrase.encode()
+    except ValueError:
+        return b""
+
+
+class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    """The application on a port of this machine, a thread for each connection."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(
+        self,
+        app: Chalice,
+        listener: socket.socket,
+        *,
+        body_limit_bytes: int,
+        read_timeout_s: float = 20.0,
+        idle_timeout_s: float = 75.0,
+    ) -> None:
+        """`listener` already listens (`listen`); a request must arrive within `read_timeout_s`."""
+        super().__init__(listener.getsockname(), _Connection, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
+        self.gateway = Gateway(app)
+        self.body_limit_bytes = body_limit_bytes
+        self.read_timeout_s = read_timeout_s
+        self.idle_timeout_s = idle_timeout_s
+        self.stopping = False
+        self._connections: set[_Connection] = set()
+        self._changed = threading.Condition()
+
+    def opened(self, connection: _Connection) -> None:
+        """Takes note of a connection."""
+        with self._changed:
+            self._connections.add(connection)
+
+    def closed(self, connection: _Connection) -> None:
+        """Forgets a connection."""
+        with self._changed:
+            self._connections.discard(connection)
+            self._changed.notify_all()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Logs what should not have happened; the connection is closed."""
+        log.exception("the connection %s from %s failed", request, client_address)
+
+    def stop(self, *, timeout_s: float = 10.0) -> None:
+        """Takes no more requests, finishes those under way, and closes. From another thread."""
+        self.stopping = True
+        self.shutdown()
+        deadline_s = time.monotonic() + timeout_s
+        with self._changed:
+            while self._connections and time.monotonic() < deadline_s:
+                for connection in self._connections:
+                    connection.wake()
+                self._changed.wait(0.1)
+        self.server_close()
+
+
+def listen(port: int) -> socket.socket:
+    """A socket of this machine that listens on the port; 0 for any. Raises OSError."""
+    return socket.create_server(("127.0.0.1", port), backlog=256)

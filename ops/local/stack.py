@@ -1,0 +1,272 @@
+"""The local system: its state service, its API, its ingest worker and its demonstration fleet.
+
+`Stack.run` starts them in that order, keeps them running, and stops them so that nothing is lost:
+first what takes requests, then what works on them, last what keeps the state.
+"""
+
+import http.client
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import FrameType
+from urllib.parse import urlsplit
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ops.demo import seed
+from ops.errors import CannotGoOn
+from ops.local import gateway, provision
+from ops.local.place import FOREIGN, REGION, STAGE, Place, Run
+from ops.local.process import Process
+from ops.local.state import StateService
+
+ANSWER_S = 45.0  # for the API to answer its first request
+STOP_S = {"api": 12.0, "worker": 45.0, "demo": 5.0}
+PAUSE_MAX_S = 30.0
+WELL_S = 60.0  # a process that lived as long is well again
+LOOK_S = 0.2  # between two looks at the processes
+
+
+class PortTaken(CannotGoOn):
+    """Somebody listens on the port already."""
+
+
+class NoServices(CannotGoOn):
+    """The services of `--endpoint` do not answer as AWS does."""
+
+
+class ApiFailed(CannotGoOn):
+    """The API does not answer."""
+
+
+class Stopped(Exception):
+    """The user asked to stop while the system was starting."""
+
+
+def say(line: str) -> None:
+    """Prints a line, if there is still somebody to read it."""
+    try:
+        print(line, flush=True)
+    except OSError:
+        # The terminal was closed. What is printed at exit must not fail either.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # open until the end of the process
+
+
+@dataclass
+class _Kept:
+    """A process that is started again when it dies, after pauses that grow."""
+
+    process: Process
+    pause_s: float = 1.0
+    started_s: float = 0.0
+    again_s: float | None = None  # when to start it again
+
+    def start(self) -> None:
+        self.process.start()
+        self.started_s, self.again_s = time.monotonic(), None
+
+
+@dataclass
+class Stack:
+    """One local system. `endpoint`: AWS-compatible services to use instead of its own."""
+
+    place: Place
+    port: int
+    demo: bool
+    ingest_window_s: float
+    endpoint: str | None = None
+    _stop: threading.Event = field(default_factory=threading.Event, init=False)
+    _state: StateService | None = field(default=None, init=False)
+    _services: str = field(default="", init=False)  # the endpoint in use
+    _kept: dict[str, _Kept] = field(default_factory=dict, init=False)
+    _interruptible: bool = field(default=False, init=False)  # while others' code runs for long
+
+    @property
+    def url(self) -> str:
+        """Where the API answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def run(self) -> None:
+        """Runs until SIGINT, SIGTERM or SIGHUP.
+
+        Raises PortTaken, PlaceBroken, PlaceBusy, StateFailed, NoServices, ApiFailed.
+        """
+        with self._signals(), self._listener() as listener, self.place.held():
+            try:
+                self._start(listener)
+                while not self._stop.wait(LOOK_S):
+                    self._look(listener)
+            except Stopped:
+                pass
+            finally:
+                self._stop_all()
+            say(f"stopped; data kept in {self.place.root}")
+
+    # --- starting --------------------------------------------------------------------------------
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            self._stop.set()
+            if self._interruptible:
+                self._interruptible = False
+                raise Stopped
+
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        before = {number: signal.signal(number, stop) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _listener(self) -> socket.socket:
+        # Bound here and inherited by the API, so that the port is ours before anything is started,
+        # and requests wait while the API is started again.
+        try:
+            return gateway.listen(self.port)
+        except OSError:
+            raise PortTaken(
+                f"Port {self.port} is in use: stop what listens there, or name another with "
+                f"--port (make run: PORT={self.port + 1})."
+            ) from None
+
+    def _start(self, listener: socket.socket) -> None:
+        self.port = listener.getsockname()[1]
+        self._services = self.endpoint or self._start_state()
+        environment = self.place.environment(self._services)
+        for name in FOREIGN:
+            os.environ.pop(name, None)
+        os.environ.update(environment)
+        self._provision()
+        logs = self.place.logs
+        self._kept = {
+            "api": _Kept(
+                Process(
+                    "ops.local.api",
+                    ["--fd", str(listener.fileno())],
+                    logs / "api.log",
+                    environment,
+                    keeps=[listener.fileno()],
+                )
+            ),
+            "worker": _Kept(
+                Process(
+                    "ops.local.worker",
+                    ["--ingest-window", str(self.ingest_window_s)],
+                    logs / "worker.log",
+                    environment,
+                )
+            ),
+        }
+        for kept in self._kept.values():
+            kept.start()
+        self._await_api()
+        lines = self._start_demo(environment) if self.demo else []
+        self._write_run()
+        say(f"ready {self.url}")
+        for line in lines:
+            say(line)
+
+    def _start_demo(self, environment: dict[str, str]) -> list[str]:
+        self._interruptible = True
+        lines = seed.prepare(self.url)
+        self._interruptible = False
+        demo = Process("ops.demo", ["--url", self.url], self.place.logs / "demo.log", environment)
+        self._kept["demo"] = _Kept(demo)
+        self._kept["demo"].start()
+        return lines
+
+    def _start_state(self) -> str:
+        # Where it was before, when it is started again: this process has clients of that place.
+        self._state = self._state or StateService(self.place)
+        self._state.start()
+        return self._state.endpoint
+
+    def _provision(self) -> None:
+        try:
+            where = urlsplit(self._services)
+            # boto3 would try for half a minute
+            port = where.port or (443 if where.scheme == "https" else 80)
+            socket.create_connection((where.hostname or "", port), timeout=5).close()
+            provision.provision(STAGE, endpoint=self._services, region=REGION)
+        except (BotoCoreError, ClientError, OSError, ValueError) as error:
+            raise NoServices(f"The services at {self._services} cannot be used: {error}") from error
+
+    def _await_api(self) -> None:
+        deadline_s = time.monotonic() + ANSWER_S
+        api = self._kept["api"].process
+        while not self._answers():
+            if self._stop.is_set():
+                raise Stopped
+            if api.ended() is not None or time.monotonic() > deadline_s:
+                raise ApiFailed(f"The API did not start; {api.log} ends with: {api.last_words()}")
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=0.5)
+        try:
+            connection.request("GET", "/")
+            connection.getresponse()
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+        return True
+
+    def _write_run(self) -> None:
+        pids = {role: kept.process.pid for role, kept in self._kept.items()}
+        if self._state and self._state.process:
+            pids["state"] = self._state.process.pid
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        self.place.write_run(Run(self._services, self.url, {"up": os.getpid(), **pids}, now))
+
+    # --- running ---------------------------------------------------------------------------------
+
+    def _look(self, listener: socket.socket) -> None:
+        """Starts again what has died."""
+        state = self._state and self._state.process
+        if state and state.ended() is not None:
+            say(
+                "The state service has died: everything since the last clean stop is lost. "
+                "Starting everything again."
+            )
+            self._stop_children()
+            self._start(listener)
+            return
+        for role, kept in self._kept.items():
+            how = kept.process.ended()
+            now_s = time.monotonic()
+            if how is None:
+                continue
+            if kept.again_s is None:
+                if now_s - kept.started_s > WELL_S:
+                    kept.pause_s = 1.0
+                kept.again_s = now_s + kept.pause_s
+                say(
+                    f"The {role} process has ended ({how}); starting it again in "
+                    f"{kept.pause_s:g} s. Its log: {kept.process.log}"
+                )
+                kept.pause_s = min(2 * kept.pause_s, PAUSE_MAX_S)
+            elif now_s >= kept.again_s:
+                kept.start()
+                self._write_run()
+
+    # --- stopping --------------------------------------------------------------------------------
+
+    def _stop_children(self) -> None:
+        for role in ("demo", "api", "worker"):
+            if role in self._kept:
+                self._kept.pop(role).process.stop(timeout_s=STOP_S[role])
+
+    def _stop_all(self) -> None:
+        self._stop_children()
+        if self._state:
+            self._state.stop()

@@ -1,0 +1,89 @@
+"""The ingest process: what feeds the functions of AWS. `python -m ops.local.worker`.
+
+It feeds the ingest function from the positions and from the changes of descriptions, and the
+application's own queue handlers and schedules.
+"""
+
+import argparse
+import re
+from dataclasses import replace
+
+from chalice import Chalice
+from chalice.app import ScheduledEventConfig, SQSEventConfig
+
+from chalicelib.settings import settings
+from ops.errors import CannotGoOn
+from ops.local.delivery import Handler
+from ops.local.mapping import EventSourceMapping, sources
+from ops.local.process import told_to_stop
+from ops.local.runner import Clients, Runner
+
+INGEST = "ingest"
+_UNITS_S = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
+
+
+class NoRate(CannotGoOn):
+    """A schedule that is no rate."""
+
+
+def rate_s(expression: str) -> float:
+    """The seconds of `rate(5 minutes)`. Raises NoRate."""
+    found = re.fullmatch(r"rate\((\d+) (second|minute|hour|day)s?\)", expression)
+    if found is None:
+        raise NoRate(
+            f"The local runner knows schedules of the form rate(N unit), not {expression}."
+        )
+    return int(found[1]) * _UNITS_S[found[2]]
+
+
+def feed_ingest(runner: Runner, handler: Handler, *, window_s: float) -> None:
+    """Feeds the ingest function as `infra/resources.yaml` says, positions each `window_s`."""
+    for source in sources("IngestFunction", settings().stage):
+        if source.kind == "Kinesis":
+            mapping = replace(source.mapping, maximum_batching_window_in_seconds=window_s)
+            runner.feed_kinesis(source.name, INGEST, handler, mapping)
+        else:
+            runner.feed_table_stream(source.name, INGEST, handler, source.mapping)
+
+
+def feed_application(runner: Runner, app: Chalice) -> None:
+    """Feeds the application's `@app.schedule` and `@app.on_sqs_message` handlers.
+
+    A `cron(...)` schedule, which is for the small hours, does not run at a desk. Raises NoRate.
+    """
+    for source in app.event_sources:
+        handler = app.handler_map[source.name]
+        if isinstance(source, ScheduledEventConfig):
+            schedule = source.schedule_expression
+            text = schedule if isinstance(schedule, str) else schedule.to_string()
+            if not text.startswith("cron("):
+                runner.feed_schedule(source.name, handler, rate_s=rate_s(text))
+        elif isinstance(source, SQSEventConfig):
+            queue = source.queue or str(source.queue_arn).rpartition(":")[2]
+            mapping = EventSourceMapping(
+                batch_size=source.batch_size, report_batch_item_failures=True
+            )
+            runner.feed_queue(queue, source.name, handler, mapping)
+
+
+def main() -> None:
+    """Feeds until SIGTERM, then finishes what is under way."""
+    parser = argparse.ArgumentParser(prog="python -m ops.local.worker", description=__doc__)
+    parser.add_argument("--ingest-window", type=float, default=5.0, metavar="SECONDS")
+    args = parser.parse_args()
+    stopped = told_to_stop()
+
+    # It takes a while: the signals are caught before.
+    from app import app
+    from ingest_lambda.handler import handle
+
+    runner = Runner(Clients.at(settings().endpoint or None))
+    feed_ingest(runner, handle, window_s=args.ingest_window)
+    feed_application(runner, app)
+    runner.start()
+    stopped.wait()
+    runner.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Which registry a command works on: the local system, or a stage on AWS."""
+
+import argparse
+import os
+
+from ops.errors import CannotGoOn
+from ops.local import place
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options that `connect` reads."""
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--data", metavar="DIR", help="the local system's data folder (.maraude)")
+    which.add_argument("--stage", metavar="NAME", help="a stage on AWS, with your AWS credentials")
+
+
+def connect(args: argparse.Namespace) -> None:
+    """Turns this process to the registry that the arguments name, before it makes its first call.
+
+    With `--stage`, AWS's own variables and files stay as they are. Raises NotRunning and
+    PlaceBroken.
+    """
+    if args.stage:
+        os.environ["MARAUDE_STAGE"] = args.stage
+        return
+    where = place.of(args.data)
+    run = where.running()
+    for name in place.FOREIGN:
+        os.environ.pop(name, None)
+    os.environ.update(where.environment(run.endpoint))
+
+
+def url(args: argparse.Namespace) -> str:
+    """Where the API of the local system answers. Raises NotRunning, and CannotGoOn for a stage."""
+    if args.stage:
+        raise CannotGoOn("This command drives the API of the local system only; leave --stage out.")
+    return place.of(args.data).running().url

@@ -1,0 +1,239 @@
+"""The README's first minutes, on a real system: the printed lines, the account command, restarts."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+
+MARAUDE = str(Path(sys.executable).with_name("maraude"))
+READY_WITHIN_S = 60
+
+pytestmark = pytest.mark.local_stack
+
+
+@dataclass
+class System:
+    """One `maraude up` at a time on one folder, and what it printed."""
+
+    folder: Path
+    lines: list[str] = field(default_factory=list)
+    _up: "subprocess.Popen[str] | None" = None
+
+    def start(self) -> None:
+        """Starts it and reads what it prints up to the last of the three requests."""
+        words = [MARAUDE, "up", "--demo", "--port", "0", "--data", str(self.folder)]
+        self._up = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        assert self._up.stdout is not None
+        self.lines = []
+        while len(self.requests()) < 3:
+            line = self._up.stdout.readline()
+            assert line, f"it ended after printing {self.lines}"
+            self.lines.append(line.rstrip("\n"))
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> tuple[int, str]:
+        """Stops it; its exit code and last words."""
+        assert self._up is not None
+        self._up.send_signal(number)
+        said, _ = self._up.communicate(timeout=90)
+        return self._up.returncode, said
+
+    def requests(self) -> list[str]:
+        """The lines to copy."""
+        return [line for line in self.lines if line.startswith("curl ")]
+
+    @property
+    def url(self) -> str:
+        """Where it says that it is ready."""
+        [ready] = [line for line in self.lines if line.startswith("ready ")]
+        return ready.split()[1]
+
+    def pid(self, role: str) -> int:
+        """One of its processes."""
+        found: int = json.loads((self.folder / "run.json").read_text())["pids"][role]
+        return found
+
+    def maraude(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Runs a command on it."""
+        return subprocess.run(
+            [MARAUDE, *words, "--data", str(self.folder)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def get(self, path: str, key: str) -> urllib3.BaseHTTPResponse:
+        """A request with a key."""
+        return urllib3.request("GET", self.url + path, headers={"X-Api-Key": key})
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    started = System(tmp_path_factory.mktemp("newcomer"))
+    started.start()
+    yield started
+    started.stop()
+
+
+def run_line(line: str) -> str:
+    """What a printed line answers when it is pasted into a shell."""
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed here")
+    ran = subprocess.run(shlex.split(line), capture_output=True, text=True, check=True)
+    return ran.stdout
+
+
+def eventually(holds: Callable[[], Any], *, within_s: float) -> Any:
+    """The first true answer. Fails where none came in time."""
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        answer = holds()
+        if answer:
+            return answer
+        time.sleep(0.1)
+    pytest.fail(f"it did not come true within {within_s} s")
+
+
+def key_in(line: str) -> str:
+    """The API key of a printed line."""
+    [key] = re.findall(r"X-Api-Key: ([0-9a-f-]{36})", line)
+    return str(key)
+
+
+def test_the_printed_search_finds_free_taxis(system: System) -> None:
+    found = json.loads(run_line(system.requests()[0]))["data"]
+
+    assert found
+    assert all(taxi["crowfly_distance"] <= 500 for taxi in found)
+
+
+def test_the_printed_registration_makes_a_taxi(system: System) -> None:
+    [taxi] = json.loads(run_line(system.requests()[1]))["data"]
+
+    assert (taxi["status"], taxi["ads"]["insee"]) == ("off", "75056")
+
+
+def test_the_printed_position_shows_in_the_printed_search(system: System) -> None:
+    search, _, position = system.requests()
+
+    assert run_line(position).strip() == "200"
+
+    def there() -> bool:
+        found = json.loads(run_line(search))["data"]
+        return bool(found) and found[0]["crowfly_distance"] == 0
+
+    eventually(there, within_s=4)
+
+
+def test_an_account_is_added_suspended_resumed_and_given_a_new_key(system: System) -> None:
+    added = system.maraude("account", "add", "app", "--role", "moteur", "--name", "Appli")
+    key = json.loads(added.stdout)["api_key"]
+    assert set(json.loads(added.stdout)) == {"id", "email", "api_key"}
+    assert json.loads(system.maraude("account", "add", "app").stdout)["api_key"] == key
+    assert system.get("/taxis?lon=2.35&lat=48.86", key).status == 200
+
+    assert system.maraude("account", "suspend", "app").returncode == 0
+    eventually(lambda: system.get("/taxis?lon=2.35&lat=48.86", key).status == 401, within_s=60)
+
+    assert system.maraude("account", "resume", "app").returncode == 0
+    assert system.get("/taxis?lon=2.35&lat=48.86", key).status == 200
+    new = json.loads(system.maraude("account", "rotate-key", "app").stdout)["api_key"]
+    assert system.get("/taxis?lon=2.35&lat=48.86", new).status == 200
+
+    listed = system.maraude("account", "list").stdout
+    assert new not in listed
+    assert {"email": "app", "name": "Appli", "active": True}.items() <= {
+        **next(row for row in map(json.loads, listed.splitlines()) if row["email"] == "app")
+    }.items()
+
+
+def test_a_command_says_in_one_sentence_what_is_wrong(system: System, tmp_path: Path) -> None:
+    nobody = system.maraude("account", "suspend", "nobody")
+    broken = tmp_path / "towns.geojson"
+    broken.write_text('{"type": "FeatureCollection", "features": [{"type": "Feature"}]}')
+    refused = system.maraude("territory", "load-towns", str(broken))
+
+    for ran in (nobody, refused):
+        assert ran.returncode != 0
+        assert len(ran.stderr.strip().splitlines()) == 1
+        assert "Traceback" not in ran.stderr
+
+
+def positions_of(system: System, operator: str, ids: list[str]) -> dict[str, tuple[float, float]]:
+    """Where the registry says that taxis are."""
+    found = {}
+    for taxi_id in ids:
+        [taxi] = json.loads(system.get(f"/taxis/{taxi_id}", operator).data)["data"]
+        found[taxi_id] = taxi["position"]["lon"], taxi["position"]["lat"]
+    return found
+
+
+@pytest.mark.parametrize("role", ["worker", "api"])
+def test_killing_a_process_loses_no_accepted_position(system: System, role: str) -> None:
+    operator = key_in(system.requests()[1])
+    rows = json.loads(system.get("/taxis/all", operator).data)["data"]
+    ids = [row["id"] for row in rows]
+    os.kill(system.pid("demo"), signal.SIGSTOP)
+    sent: dict[str, tuple[float, float]] = {}
+    pool = urllib3.PoolManager(retries=False, timeout=30)
+    victim = system.pid(role)
+    try:
+        for step in range(40):
+            places = dict.fromkeys(ids, (2.3 + 0.001 * step, 48.85 + 0.0001 * step))
+            if step == 15:
+                os.kill(victim, signal.SIGKILL)
+            body = {
+                "positions": [{"taxi_id": t, "lon": x, "lat": y} for t, (x, y) in places.items()]
+            }
+            try:
+                answer = pool.request(
+                    "POST",
+                    f"{system.url}/geotaxi",
+                    body=json.dumps({"data": [body]}),
+                    headers={"X-Api-Key": operator, "Content-Type": "application/json"},
+                )
+            except urllib3.exceptions.HTTPError:
+                continue  # not answered: the operator would send it again
+            if answer.status == 200:
+                sent = places
+            time.sleep(0.02)
+        assert sent
+        eventually(lambda: positions_of(system, operator, ids) == sent, within_s=40)
+        assert system.pid(role) != victim
+    finally:
+        os.kill(system.pid("demo"), signal.SIGCONT)
+
+
+def test_a_stop_keeps_the_data_and_the_next_start_has_it_again(system: System) -> None:
+    key = key_in(system.requests()[0])
+    system.maraude("account", "add", "kept", "--role", "moteur")
+
+    code, said = system.stop()
+    assert code == 0
+    assert f"stopped; data kept in {system.folder}" in said
+    assert not (system.folder / "run.json").exists()
+    started = time.monotonic()
+    system.start()
+
+    assert time.monotonic() - started < READY_WITHIN_S
+    assert key_in(system.requests()[0]) == key
+    assert '"email": "kept"' in system.maraude("account", "list").stdout
+
+
+def test_a_second_system_on_the_same_folder_is_one_sentence(system: System) -> None:
+    second = system.maraude("up", "--port", "0")
+
+    assert second.returncode != 0
+    assert "Another `maraude up` is running" in second.stderr
+    assert len(second.stderr.strip().splitlines()) == 1

@@ -1,0 +1,56 @@
+"""Real services for the tests that need real calls: one MiniStack for the session."""
+
+import http.client
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ops.local.place import Place
+from ops.local.runner import Clients
+from ops.local.state import StateService
+
+
+@dataclass(frozen=True)
+class MiniStack:
+    """Running services, with clients of them."""
+
+    endpoint: str
+    clients: Clients
+
+    def reset(self) -> None:
+        """Empties them."""
+        connection = http.client.HTTPConnection(self.endpoint.removeprefix("http://"), timeout=10)
+        connection.request("POST", "/_ministack/reset")
+        connection.getresponse().read()
+        connection.close()
+
+
+@pytest.fixture(scope="session")
+def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiniStack]:
+    """Started on first use; mark what uses it `local_stack`, and begin with `reset`."""
+    place = Place(tmp_path_factory.mktemp("ministack") / "place")
+    with place.held():
+        pass
+    service = StateService(place)
+    service.start()
+    clients = Clients.at(service.endpoint)
+    yield MiniStack(service.endpoint, clients)
+    clients.close()
+    service.stop()
+
+
+@pytest.fixture
+def services(ministack: MiniStack) -> MiniStack:
+    """Real services with nothing in them."""
+    ministack.reset()
+    return ministack
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """A data folder that is ready for use."""
+    found = Place(tmp_path / "place")
+    with found.held():
+        return found

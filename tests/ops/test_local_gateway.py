@@ -1,0 +1,520 @@
+"""The local gateway by raw sockets: what the stock handler got wrong, and that the connection stays sane."""
+
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from chalice import Chalice, Response
+
+from ops.local import gateway
+
+LIMIT = 1000
+VERBS = list(gateway.VERBS)
+
+
+class SmallApp(Chalice):  # type: ignore[misc,unused-ignore]  # chalice may come without types
+    """An application that can fail outside of its views, too."""
+
+    def __call__(self, event: Any, context: Any) -> Any:
+        if event["path"] == "/broken":
+            raise RuntimeError("not even Chalice catches this")
+        return super().__call__(event, context)
+
+
+@dataclass
+class Hold:
+    """Lets a test hold a request in the middle of its view."""
+
+    entered: threading.Event
+    leave: threading.Event
+
+
+def small_app(hold: Hold) -> Chalice:
+    app = SmallApp("small", configure_logs=False)
+
+    def view(**arguments: str) -> Response:
+        request = app.current_request
+        assert request is not None
+        event = request.to_original_event()
+        seen = {
+            "route": request.path,
+            "method": request.method,
+            "captured": arguments or request.uri_params,
+            "query": event["multiValueQueryStringParameters"],
+            "body": event["body"],
+            "base64": event["isBase64Encoded"],
+            "authorization": request.headers.get("authorization"),
+        }
+        return Response(json.dumps(seen), {"Content-Type": "application/json"})
+
+    def held() -> Response:
+        hold.entered.set()
+        hold.leave.wait(10)
+        return view()
+
+    def things(name: str) -> Response:
+        return view(name=name)
+
+    def big() -> Response:
+        return Response("x" * 100_000, {"Content-Type": "text/plain"})
+
+    def headers() -> Response:
+        return Response("", {"X-Many": ["one", "two"], "Connection": "upgrade"}, 204)
+
+    def unsendable() -> Response:
+        return Response("", {"X-Bad": "a\rb"})
+
+    for path, function in {
+        "/": view,
+        "/echo": view,
+        "/hold": held,
+        "/things/all": view,
+        "/things/{name}": things,
+        "/big": big,
+        "/headers": headers,
+        "/unsendable": unsendable,
+        "/{proxy+}": view,  # Chalice passes no argument for it
+    }.items():
+        app.route(path, methods=VERBS, content_types=["*/*"], name=path)(function)
+    return app
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Wire:
+    """One connection to the gateway."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=5)
+
+    def send(self, *parts: bytes) -> "Wire":
+        for part in parts:
+            self._socket.sendall(part)
+        return self
+
+    def answer(self, method: str = "GET") -> Answer:
+        response = http.client.HTTPResponse(self._socket, method=method)
+        response.begin()
+        try:
+            return Answer(response.status, response.headers, response.read())
+        finally:
+            response.close()
+
+    def raw(self, size: int) -> bytes:
+        return self._socket.recv(size)
+
+    def no_more(self) -> None:
+        self._socket.shutdown(socket.SHUT_WR)
+
+    def is_closed(self) -> bool:
+        try:
+            return self._socket.recv(1) == b""
+        except TimeoutError:
+            return False
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@dataclass
+class Running:
+    server: gateway.Server
+    hold: Hold
+    wires: list[Wire]
+
+    def wire(self) -> Wire:
+        self.wires.append(Wire(self.server.server_address[1]))
+        return self.wires[-1]
+
+
+@pytest.fixture
+def running() -> Iterator[Running]:
+    hold = Hold(threading.Event(), threading.Event())
+    server = gateway.Server(
+        small_app(hold),
+        gateway.listen(0),
+        body_limit_bytes=LIMIT,
+        read_timeout_s=0.4,
+        idle_timeout_s=0.8,
+    )
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    found = Running(server, hold, [])
+    yield found
+    hold.leave.set()
+    for wire in found.wires:
+        wire.close()
+    server.stop(timeout_s=2)
+    thread.join()
+
+
+@pytest.fixture
+def wire(running: Running) -> Wire:
+    return running.wire()
+
+
+def post(body: bytes, *headers: bytes, path: bytes = b"/echo") -> bytes:
+    lines = [
+        b"POST %s HTTP/1.1" % path,
+        b"Host: x",
+        *headers,
+        b"Content-Length: %d" % len(body),
+        b"",
+        body,
+    ]
+    return b"\r\n".join(lines)
+
+
+GET = b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def assert_still_sane(wire: Wire) -> None:
+    answer = wire.send(GET).answer()
+
+    assert (answer.status, answer.json["method"]) == (200, "GET")
+
+
+def is_refusal(answer: Answer) -> bool:
+    """Whether it is an error in the contract's envelope."""
+    return (
+        answer.headers["Content-Type"] == "application/json"
+        and list(answer.json) == ["errors"]
+        and all(
+            isinstance(message, str) for one in answer.json["errors"].values() for message in one
+        )
+    )
+
+
+# --- requests that are fine ------------------------------------------------------------------------
+
+
+def test_requests_on_one_connection_follow_each_other_without_delay(wire: Wire) -> None:
+    started = time.perf_counter()
+
+    for _ in range(10):
+        assert_still_sane(wire)
+        assert len(wire.send(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n").answer().body) == 100_000
+
+    # With Nagle's algorithm against delayed acknowledgements it is 40 ms each.
+    assert time.perf_counter() - started < 0.4
+
+
+def test_requests_sent_all_at_once_are_answered_in_order(wire: Wire) -> None:
+    last = b"GET /things/last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+    wire.send(GET + post(b"{}") + last)
+    received = b""
+    while more := wire.raw(65_536):
+        received += more
+
+    assert received.count(b"HTTP/1.1 200 OK") == 3
+    assert received.index(b'"GET"') < received.index(b'"POST"') < received.index(b'"last"')
+
+
+@pytest.mark.parametrize(
+    ("target", "route", "captured"),
+    [
+        ("/", "/", {}),
+        ("/echo/", "/echo", {}),
+        ("/things/all", "/things/all", {}),
+        ("/things/one", "/things/{name}", {"name": "one"}),
+        ("/things/one/", "/things/{name}", {"name": "one"}),
+        ("/things/a%2Fb%20%C3%A9", "/things/{name}", {"name": "a/b é"}),
+        ("/things/one/two", "/{proxy+}", {"proxy": "things/one/two"}),
+        ("/things//", "/{proxy+}", {"proxy": "things/"}),
+        ("/nowhere", "/{proxy+}", {"proxy": "nowhere"}),
+        ("//nowhere/x", "/{proxy+}", {"proxy": "/nowhere/x"}),
+        ("http://other/things/one", "/things/{name}", {"name": "one"}),
+    ],
+)
+def test_a_path_finds_its_route(
+    wire: Wire, target: str, route: str, captured: dict[str, str]
+) -> None:
+    answer = wire.send(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode()).answer()
+
+    assert (answer.json["route"], answer.json["captured"]) == (route, captured)
+
+
+def test_every_value_of_a_query_parameter_arrives(wire: Wire) -> None:
+    answer = wire.send(b"GET /echo?a=1&a=%C3%A9&b=&c HTTP/1.1\r\nHost: x\r\n\r\n").answer()
+
+    assert answer.json["query"] == {"a": ["1", "é"], "b": [""], "c": [""]}
+
+
+def test_a_request_without_a_query_has_none(wire: Wire) -> None:
+    assert wire.send(GET).answer().json["query"] is None
+
+
+@pytest.mark.parametrize("method", VERBS)
+def test_every_verb_reaches_the_application(wire: Wire, method: str) -> None:
+    sent = f"{method} /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode()
+
+    answer = wire.send(sent).answer(method)
+
+    assert answer.status == 200
+    assert method == "HEAD" or answer.json["method"] == method
+    assert_still_sane(wire)
+
+
+def test_head_is_answered_without_a_body(wire: Wire) -> None:
+    wire.send(b"HEAD /echo HTTP/1.1\r\nHost: x\r\n\r\n", GET)
+    received = b""
+    while received.count(b"HTTP/1.1") < 2 or not received.endswith(b"}"):
+        received += wire.raw(65_536)
+
+    first, _, second = received.partition(b"\r\n\r\n")
+    assert second.startswith(b"HTTP/1.1 200")
+    assert b"Content-Length: 0" not in first
+
+
+def test_text_arrives_as_text(wire: Wire) -> None:
+    answer = wire.send(post("{é}".encode())).answer()
+
+    assert (answer.json["body"], answer.json["base64"]) == ("{é}", False)
+
+
+def test_bytes_that_are_no_text_arrive_in_base64(wire: Wire) -> None:
+    answer = wire.send(post(b"\xff\x00\xfe", b"Content-Type: application/json")).answer()
+
+    assert (answer.json["body"], answer.json["base64"]) == ("/wD+", True)
+
+
+def test_a_chunked_body_arrives_whole(wire: Wire) -> None:
+    head = b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    answer = wire.send(
+        head, b"3\r\n{}", b" \r\n2;x=y\r\n12\r\n", b"0\r\nTrailer: t\r\n\r\n"
+    ).answer()
+
+    assert answer.json["body"] == "{} 12"
+    assert_still_sane(wire)
+
+
+def test_a_latin_1_header_reaches_the_application(wire: Wire) -> None:
+    sent = b"GET /nowhere HTTP/1.1\r\nHost: x\r\nAuthorization: caf\xe9\r\n\r\n"
+
+    assert wire.send(sent).answer().json["authorization"] == "café"
+
+
+def test_expect_100_continue_is_answered_at_once(wire: Wire) -> None:
+    wire.send(
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+    )
+
+    assert wire.raw(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert wire.send(b"{}").answer().json["body"] == "{}"
+
+
+def test_headers_with_several_values_are_sent_as_several(wire: Wire) -> None:
+    answer = wire.send(b"GET /headers HTTP/1.1\r\nHost: x\r\n\r\n").answer()
+
+    assert answer.headers.get_all("X-Many") == ["one", "two"]
+    assert answer.headers["Connection"] is None
+    assert (answer.status, answer.body) == (204, b"")
+    assert_still_sane(wire)
+
+
+def test_an_old_client_is_answered_and_left(wire: Wire) -> None:
+    wire.send(b"GET /echo HTTP/1.0\r\n\r\n")
+
+    assert wire.answer().status == 200
+    assert wire.is_closed()
+
+
+def test_each_thread_has_its_own_current_request(running: Running) -> None:
+    held = running.wire().send(b"GET /hold?mine HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert running.hold.entered.wait(5)
+
+    other = running.wire().send(b"GET /echo?other HTTP/1.1\r\nHost: x\r\n\r\n").answer()
+    running.hold.leave.set()
+
+    assert other.json["query"] == {"other": [""]}
+    assert held.answer().json["query"] == {"mine": [""]}
+
+
+# --- requests that are not -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: abc\r\n\r\n{}", 400),
+        (b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n{}", 400),
+        (
+            b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
+            400,
+        ),
+        (b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+        (b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 400),
+        (b"GET /" + b"a" * 40_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 431),
+        (b"GET /echo HTTP/1.1\r\nHost: x\r\n" + b"X-Header: 1\r\n" * 3000 + b"\r\n", 431),
+        (b"GET /echo HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n", 400),
+        (b"GET /echo HTTP/1.1\r\nHost: x\r\nsp ace: 1\r\n\r\n", 400),
+        (b"GET /echo HTTP/1.1\r\n\r\n", 400),
+        (b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET /caf\xe9 HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET /echo\r\n\r\n", 400),
+        (b"GET * HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
+        (b"BREW /echo HTTP/1.1\r\nHost: x\r\n\r\n", 405),
+        (b"get /echo HTTP/1.1\r\nHost: x\r\n\r\n", 405),
+        (b"CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n", 405),
+    ],
+    ids=lambda value: value[:50].decode("latin-1") if isinstance(value, bytes) else str(value),
+)
+def test_what_cannot_be_served_is_refused_in_the_contracts_envelope(
+    running: Running, wire: Wire, sent: bytes, status: int
+) -> None:
+    answer = wire.send(sent).answer()
+
+    assert answer.status == status
+    assert is_refusal(answer)
+    assert_still_sane(running.wire() if answer.headers["Connection"] == "close" else wire)
+
+
+def test_a_connection_that_cannot_be_understood_is_closed(wire: Wire) -> None:
+    wire.send(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: abc\r\n\r\n", GET)
+
+    assert wire.answer().headers["Connection"] == "close"
+    wire.no_more()
+    assert wire.is_closed()
+
+
+def test_a_body_that_ends_too_early_is_refused(wire: Wire) -> None:
+    wire.send(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{}")
+    wire.no_more()
+
+    answer = wire.answer()
+
+    assert (answer.status, is_refusal(answer)) == (400, True)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{}",
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+        b"GET /echo HTTP/1.1\r\nHost:",
+    ],
+)
+def test_a_request_that_does_not_end_is_refused_in_time(wire: Wire, sent: bytes) -> None:
+    started = time.monotonic()
+
+    answer = wire.send(sent).answer()
+
+    assert (answer.status, is_refusal(answer)) == (408, True)
+    assert time.monotonic() - started < 2
+
+
+def test_a_body_that_drips_is_refused_in_time(running: Running, wire: Wire) -> None:
+    wire.send(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n")
+    started = time.monotonic()
+    for _ in range(5):
+        time.sleep(running.server.read_timeout_s / 4)
+        wire.send(b"x")
+
+    assert wire.answer().status == 408
+    assert time.monotonic() - started < 1.75 * running.server.read_timeout_s
+
+
+def test_a_connection_that_asks_nothing_is_closed_without_a_word(wire: Wire) -> None:
+    assert_still_sane(wire)
+
+    assert wire.raw(1) == b""
+
+
+def too_long_at_once(wire: Wire) -> None:
+    wire.send(b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (LIMIT + 1))
+
+
+def too_long_before_100(wire: Wire) -> None:
+    wire.send(
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 10000\r\n\r\n"
+    )
+
+
+def too_long_in_chunks(wire: Wire) -> None:
+    chunk = b"100\r\n" + b"x" * 256 + b"\r\n"
+    wire.send(b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", 4 * chunk)
+
+
+def ten_megabytes(wire: Wire) -> None:
+    wire.send(post(b"x" * 10_000_000))
+
+
+@pytest.mark.parametrize(
+    "send", [too_long_at_once, too_long_before_100, too_long_in_chunks, ten_megabytes]
+)
+def test_a_body_over_the_limit_is_refused_before_it_is_read(
+    running: Running, wire: Wire, send: Callable[[Wire], None]
+) -> None:
+    send(wire)
+
+    answer = wire.answer()
+
+    assert (answer.status, is_refusal(answer)) == (413, True)
+    assert answer.headers["Connection"] == "close"
+    assert_still_sane(running.wire())
+
+
+def test_a_body_at_the_limit_is_accepted(wire: Wire) -> None:
+    assert wire.send(post(b"x" * LIMIT)).answer().status == 200
+
+
+@pytest.mark.parametrize("path", [b"/broken", b"/unsendable"])
+def test_a_fault_of_the_application_is_a_500_in_the_contracts_envelope(
+    wire: Wire, path: bytes
+) -> None:
+    answer = wire.send(b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % path).answer()
+
+    assert (answer.status, is_refusal(answer)) == (500, True)
+    assert "Internal server error" in answer.json["errors"][""][0]
+    assert_still_sane(wire)
+
+
+def test_an_unknown_path_is_a_404_where_no_route_takes_the_rest() -> None:
+    routes = gateway.Routes(["/", "/echo"])
+
+    with pytest.raises(gateway.Refused) as refused:
+        routes.match_route("/nowhere")
+
+    assert refused.value.reply.status == 404
+
+
+# --- the end ---------------------------------------------------------------------------------------
+
+
+def test_a_stop_finishes_the_request_under_way_and_closes_the_idle_connections(
+    running: Running,
+) -> None:
+    idle = running.wire()
+    assert_still_sane(idle)
+    held = running.wire().send(b"GET /hold HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert running.hold.entered.wait(5)
+
+    stop = threading.Thread(target=running.server.stop)
+    stop.start()
+    started = time.monotonic()
+    assert idle.is_closed()
+    assert time.monotonic() - started < running.server.idle_timeout_s / 2
+    running.hold.leave.set()
+    answer = held.answer()
+    stop.join(5)
+
+    assert (answer.status, answer.headers["Connection"]) == (200, "close")
+    assert not stop.is_alive()

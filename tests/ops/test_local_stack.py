@@ -1,0 +1,249 @@
+"""The whole local system as a newcomer meets it: the `maraude` command and its processes."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ops import cli
+from ops.local.place import Place, Run
+from ops.local.process import ROOT, environment
+
+from .conftest import MiniStack
+
+pytestmark = pytest.mark.local_stack
+
+STARTS_S = 30.0
+
+
+@dataclass
+class Up:
+    """One `maraude up`."""
+
+    place: Place
+    popen: "subprocess.Popen[str]"
+
+    def line(self) -> str:
+        assert self.popen.stdout
+        return self.popen.stdout.readline().strip()
+
+    def run(self) -> Run:
+        return self.place.running()
+
+    def end(self, number: int) -> tuple[int, str]:
+        """Its exit code and what else it printed."""
+        self.popen.send_signal(number)
+        rest, _ = self.popen.communicate(timeout=STARTS_S)
+        return self.popen.returncode, rest
+
+
+Start = Callable[..., Up]
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Start]:
+    started: list[Up] = []
+
+    def start(*options: str, name: str = "place") -> Up:
+        root = tmp_path / name
+        popen = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "ops.cli", "up", "--no-demo", "--port", "0"),
+                *("--data", str(root), *options),
+            ],
+            cwd=ROOT,
+            env=environment({}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(Up(Place(root), popen))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.popen.poll() is None:
+            one.end(signal.SIGTERM)
+        if one.popen.stdout:
+            one.popen.stdout.close()
+
+
+def get(url: str, path: str = "/") -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=10)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_for(claim: Callable[[], bool], *, within_s: float = 10.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not claim():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def test_it_starts_serves_stops_and_has_its_data_at_the_next_start(up: Start) -> None:
+    first = up()
+    url = first.line().removeprefix("ready ")
+    status, body = get(url, "/nowhere")
+    assert (status, list(json.loads(body))) == (404, ["errors"])
+    keys = first.place.secret_keys()
+    added = maraude(first, "account", "add", "someone@example.org")
+
+    code, rest = first.end(signal.SIGINT)
+    assert (code, rest.splitlines()[-1]) == (0, f"stopped; data kept in {first.place.root}")
+
+    second = up()
+    assert second.line().startswith("ready ")
+    listed = maraude(second, "account", "list")
+
+    assert second.place.secret_keys() == keys
+    assert json.loads(added)["email"] == "someone@example.org"
+    assert "someone@example.org" in listed
+
+
+def maraude(running: Up, *arguments: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-m", "ops.cli", *arguments, "--data", str(running.place.root)],
+        cwd=ROOT,
+        env=environment({}),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=STARTS_S,
+    ).stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_closed_terminal_or_a_shutdown_stops_it_as_cleanly(up: Start, number: int) -> None:
+    running = up()
+    running.line()
+    pids = running.run().pids
+
+    code, rest = running.end(number)
+
+    assert (code, "data kept in" in rest) == (0, True)
+    assert (running.place.state / "dynamodb.json").exists()
+    assert not any(is_alive(pid) for pid in pids.values())
+
+
+def test_a_killed_supervisor_leaves_no_orphan_and_loses_nothing(up: Start) -> None:
+    running = up()
+    running.line()
+    pids = running.run().pids
+    assert set(pids) == {"up", "api", "worker", "state"}
+    assert all(is_alive(pid) for pid in pids.values())
+
+    running.end(signal.SIGKILL)
+
+    wait_for(lambda: not any(is_alive(pid) for pid in pids.values()))
+    assert (running.place.state / "dynamodb.json").exists()
+    # A start that comes too early waits until the state is written.
+    assert up().line().startswith("ready ")
+
+
+def test_a_killed_api_is_started_again_and_requests_wait_for_it(up: Start) -> None:
+    running = up()
+    url = running.line().removeprefix("ready ")
+    killed = running.run().pids["api"]
+
+    os.kill(killed, signal.SIGKILL)
+
+    assert get(url)[0] in {200, 301}
+    wait_for(lambda: running.run().pids["api"] != killed)
+    assert running.line().startswith("The api process has ended (-9)")
+
+
+def test_a_killed_state_service_is_said_to_have_lost_data_and_started_again(up: Start) -> None:
+    running = up()
+    running.line()
+    before = running.run().pids
+
+    os.kill(before["state"], signal.SIGKILL)
+
+    assert "everything since the last clean stop is lost" in running.line()
+    assert running.line().startswith("ready ")
+    assert not set(before.values()) & (set(running.run().pids.values()) - {before["up"]})
+
+
+def test_a_second_system_on_one_place_is_refused_in_one_sentence(up: Start) -> None:
+    up().line()
+
+    second = up()
+
+    output, _ = second.popen.communicate(timeout=STARTS_S)
+    assert (second.popen.returncode, output.count("\n")) == (1, 1)
+    assert "Another `maraude up` is running" in output
+
+
+def test_services_that_run_already_are_used(up: Start, services: MiniStack) -> None:
+    running = up("--endpoint", services.endpoint)
+
+    assert running.line().startswith("ready ")
+    assert set(running.run().pids) == {"up", "api", "worker"}
+    assert "maraude-local-cells" in services.clients.dynamodb.list_tables()["TableNames"]
+
+
+@pytest.mark.parametrize("services", ["http://127.0.0.1:9", "nonsense"])
+def test_services_that_do_not_answer_are_named(up: Start, services: str) -> None:
+    running = up("--endpoint", services)
+
+    output, _ = running.popen.communicate(timeout=STARTS_S)
+    assert running.popen.returncode == 1
+    assert services in output
+    assert "Traceback" not in output
+
+
+def test_a_port_in_use_is_named_before_anything_is_started(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        code = cli.main(["up", "--port", str(port), "--data", str(tmp_path / "place")])
+
+    said = capsys.readouterr().err
+    assert code == 1
+    assert f"Port {port} is in use" in said
+    assert f"PORT={port + 1}" in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "place").exists()
+
+
+def test_a_broken_place_is_said_with_exit_code_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "place").write_text("")
+
+    code = cli.main(["up", "--port", "0", "--data", str(tmp_path / "place")])
+
+    assert code == 2
+    assert "not a folder" in capsys.readouterr().err
+
+
+def test_a_command_without_a_running_system_says_how_to_start_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = cli.main(["account", "list", "--data", str(tmp_path)])
+
+    assert code == 1
+    assert "make run" in capsys.readouterr().err

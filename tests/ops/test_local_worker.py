@@ -1,0 +1,72 @@
+"""What the ingest process feeds, and from where."""
+
+from typing import Any
+
+import pytest
+from chalice import Chalice
+from chalice.app import Cron, Rate
+
+from ops.local import worker
+from ops.local.mapping import EventSourceMapping, sources
+
+
+class Feeds:
+    """Stands in for the runner: it only takes note."""
+
+    def __init__(self) -> None:
+        self.noted: list[tuple[Any, ...]] = []
+
+    def feed_schedule(self, function: str, handler: object, *, rate_s: float) -> None:
+        self.noted.append((function, callable(handler), rate_s))
+
+    def feed_queue(
+        self, queue: str, function: str, handler: object, mapping: EventSourceMapping
+    ) -> None:
+        self.noted.append((queue, function, callable(handler), mapping.batch_size))
+
+
+@pytest.mark.parametrize(
+    ("expression", "seconds"),
+    [
+        ("rate(1 minute)", 60),
+        ("rate(5 minutes)", 300),
+        ("rate(1 hour)", 3600),
+        ("rate(2 days)", 172_800),
+    ],
+)
+def test_a_rate_is_read_in_seconds(expression: str, seconds: float) -> None:
+    assert worker.rate_s(expression) == seconds
+
+
+def test_what_is_no_rate_is_refused() -> None:
+    with pytest.raises(worker.NoRate, match="every full moon"):
+        worker.rate_s("every full moon")
+
+
+def test_the_applications_schedules_and_queues_are_fed() -> None:
+    app = Chalice("small", configure_logs=False)
+    app.schedule(Rate(5, Rate.MINUTES), name="sweep")(lambda event: event)
+    app.schedule("rate(1 hour)", name="count")(lambda event: event)
+    app.schedule(Cron(0, 3, "*", "*", "?", "*"), name="nightly")(lambda event: event)
+    app.on_sqs_message(queue="hails", batch_size=3, name="dispatch")(lambda event: event)
+    feeds = Feeds()
+
+    worker.feed_application(feeds, app)  # type: ignore[arg-type]  # it only takes note
+
+    assert feeds.noted == [
+        ("sweep", True, 300),
+        ("count", True, 3600),
+        ("hails", "dispatch", True, 3),
+    ]
+
+
+def test_the_ingest_function_is_fed_as_the_template_says() -> None:
+    by_kind = {source.kind: source for source in sources("IngestFunction", "local")}
+
+    assert by_kind["Kinesis"].name == "maraude-local-positions"
+    assert by_kind["DynamoDB"].name == "maraude-local-descriptions"
+    for source in by_kind.values():
+        assert source.mapping.on_failure == "maraude-local-ingest-failures"
+        assert source.mapping.bisect_batch_on_function_error
+        assert source.mapping.report_batch_item_failures
+        assert source.mapping.maximum_retry_attempts >= 0
