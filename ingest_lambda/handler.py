@@ -22,8 +22,7 @@ from chalicelib.dynamo import StoreBusy
 from chalicelib.positions import codec
 from chalicelib.positions import service as positions
 from chalicelib.positions.codec import Unreadable
-from chalicelib.positions.rules import Availability
-from chalicelib.positions.store import CellContended
+from chalicelib.positions.rules import Availability, CellContended
 from chalicelib.registry import service as registry
 from chalicelib.registry.rules import TaxiStatus
 from chalicelib.settings import settings, table

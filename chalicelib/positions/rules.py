@@ -23,6 +23,10 @@ Position = tuple[int, int, int]  # seen, lat_e7, lng_e7: in this order the great
 Register = tuple[int, int]  # changed, and the head's bits of status and radius: likewise
 
 
+class CellContended(Exception):
+    """Others changed a cell each time before we could. The batch or request may be sent again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Availability:
     """What a taxi is doing, and how far it wants to go for a customer; None where it has not said."""

@@ -15,8 +15,15 @@ from chalicelib.geo import Circle
 from chalicelib.positions import codec, leaf_map, regions, rules, store, stream, window
 from chalicelib.positions.codec import Entry, Report
 from chalicelib.positions.leaf_map import LeafMap
-from chalicelib.positions.rules import Availability, Found, LastPosition, Position, Register
-from chalicelib.positions.store import CellContended, Pointer
+from chalicelib.positions.rules import (
+    Availability,
+    CellContended,
+    Found,
+    LastPosition,
+    Position,
+    Register,
+)
+from chalicelib.positions.store import Pointer
 from chalicelib.positions.window import Cell, Newcomer, Plan
 from chalicelib.registry.rules import TaxiStatus
 from chalicelib.settings import settings

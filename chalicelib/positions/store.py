@@ -49,10 +49,6 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class CellContended(Exception):
-    """Others changed a cell each time before we could. The batch or request may be sent again."""
-
-
 class Pointer(NamedTuple):
     """Where to look for a taxi: squares of `leaf_map`, and its last position once that is too old for a cell."""
 

@@ -1,5 +1,6 @@
 """What operators register and change, and what the other domains ask of the registry."""
 
+import logging
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from chalicelib import cache
 from chalicelib.access.rules import Account
 from chalicelib.errors import Fault, Malformed, Unavailable, Unknown, in_body, in_request, in_url
 from chalicelib.positions import service as positions
-from chalicelib.positions.rules import Availability, LastPosition
+from chalicelib.positions.rules import Availability, CellContended, LastPosition
 from chalicelib.registry import departements, fleet, rules, store
 from chalicelib.registry.departements import Departement
 from chalicelib.registry.fleet import Fleet
@@ -30,6 +31,8 @@ from chalicelib.registry.rules import (
 from chalicelib.registry.writes import TRIES, Moved, pause
 from chalicelib.settings import settings
 from chalicelib.territory import service as territory
+
+log = logging.getLogger("maraude.registry")
 
 LISTED = 10_000  # lines of an operator's list that a request reads at most
 
@@ -244,9 +247,21 @@ def change_taxi(found: Registered, asked: AvailabilityAsked, *, now: datetime) -
             break
     else:
         raise Busy(in_request("The taxi's status keeps changing. Please try again."))
-    shown = _availability(changed)
-    positions.show_availability(dict.fromkeys(changed.taxis, shown), now=now)
+    show(changed, now=now)
     return replace(found, description=changed)
+
+
+def show(description: Description, *, now: datetime) -> None:
+    """Shows what a description says in the cells of its taxis, for the very next search.
+
+    Called after the description is written, so that a request which won is not refused for it: where
+    others keep writing the same cells, the stream of descriptions shows it a moment later.
+    """
+    shown = _availability(description)
+    try:
+        positions.show_availability(dict.fromkeys(description.taxis, shown), now=now)
+    except CellContended as error:
+        log.warning("taxis of %s are shown later: %s", description.vehicle.licence_plate, error)
 
 
 def _availability(description: Description) -> Availability:

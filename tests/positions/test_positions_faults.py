@@ -14,7 +14,7 @@ from chalicelib.geo import LngLat
 from chalicelib.positions import codec, leaf_map, rules, service
 from chalicelib.positions import store as positions_store
 from chalicelib.positions.codec import Report
-from chalicelib.positions.store import CellContended
+from chalicelib.positions.rules import CellContended
 from chalicelib.quadtree import ROOT_LEVEL, Quadtree
 from chalicelib.registry.rules import TaxiStatus
 from tests.positions import fleets

@@ -10,9 +10,8 @@ from chalicelib.positions import codec, leaf_map, rules, service
 from chalicelib.positions import store as positions_store
 from chalicelib.positions.codec import Report
 from chalicelib.positions.leaf_map import LeafMap
-from chalicelib.positions.rules import LastPosition
+from chalicelib.positions.rules import CellContended, LastPosition
 from chalicelib.positions.service import MapAnnounced, TaxiUnknown
-from chalicelib.positions.store import CellContended
 from chalicelib.quadtree import Quadtree
 from tests.positions import fleets
 from tests.positions.fleets import (

@@ -11,6 +11,7 @@ from chalicelib.geo import Circle, LngLat
 from chalicelib.positions import codec
 from chalicelib.positions import service as positions
 from chalicelib.positions.codec import Report
+from chalicelib.positions.store import TRIES
 from chalicelib.registry import fleet, service
 from chalicelib.registry.rows import DescriptionRow, FleetRow
 from chalicelib.settings import table
@@ -18,6 +19,7 @@ from tests import factories
 from tests.calls import Answer, Caller
 from tests.factories import PARIS, a_driver, a_taxi, a_vehicle, an_ads
 from tests.registry.conftest import Call
+from tests.registry.races import plain, refusing
 
 HERE = LngLat(2.35, 48.86)
 
@@ -499,3 +501,19 @@ def test_the_257th_taxi_opens_a_second_page_and_both_pages_are_known(
     assert operator.post("/geotaxi", {"positions": both}).status == 200
     cache.forget_all()
     assert operator.post("/geotaxi", {"positions": both}).status == 200
+
+
+def test_a_change_that_busy_cells_cannot_take_yet_is_answered_and_logged(
+    operator: Caller,
+    taxi_id: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    seen_here(taxi_id)
+
+    with refusing(plain(), "PutItem", "ConditionalCheckFailedException", times=TRIES):
+        changed = at_work(operator.put(f"/taxis/{taxi_id}", {"status": "free"}))
+
+    assert changed["status"] == "free"
+    assert "shown later" in caplog.text
