@@ -18,6 +18,8 @@ from itertools import chain
 from struct import Struct
 from typing import NamedTuple
 
+from chalicelib.registry.rules import TAXI_ID_ALPHABET as ALPHABET
+from chalicelib.registry.rules import TAXI_ID_LENGTH as ID_LENGTH
 from chalicelib.registry.rules import TaxiStatus
 
 EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
@@ -25,8 +27,6 @@ TICK = timedelta(milliseconds=100)
 TICKS_A_SECOND = 10
 LAST_TICK = 0xFFFFFFFF
 
-ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"  # shortuuid's: none alike
-ID_LENGTH = 7
 IDS = len(ALPHABET) ** ID_LENGTH  # of which 41 bits hold every one
 
 ID_BITS = 41
