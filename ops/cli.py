@@ -18,6 +18,7 @@ COMMANDS = {
     "up": "ops.up",
     "account": "ops.accounts",
     "territory": "ops.territory.command",
+    "cells": "ops.cells",
     "replay": "ops.replay",
 }
 
