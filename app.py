@@ -1,8 +1,10 @@
-"""The registry's entry points for HTTP and schedules: makes the Chalice application, decides nothing."""
+"""The registry's entry points for HTTP, queues and schedules: makes the Chalice application, decides nothing."""
 
 from chalice import Rate
 
 from chalicelib import clock, root
+from chalicelib.access import routes as access
+from chalicelib.activity import routes as activity
 from chalicelib.positions import service as positions
 from chalicelib.registry import routes as registry
 from chalicelib.search import routes as search
@@ -11,7 +13,14 @@ from chalicelib.territory import routes as territory
 from chalicelib.web import Registry
 
 app = Registry("maraude")
-app.serve(root.routes, registry.routes, search.routes, territory.routes)
+app.serve(
+    root.routes,
+    access.routes,
+    registry.routes,
+    search.routes,
+    territory.routes,
+    activity.routes,
+)
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))

@@ -11,6 +11,7 @@ from chalicelib.settings import settings
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_sqs import SQSClient
 
 # A request of the API has 29 s at the gateway; a call that hangs must leave room for a second try.
 _LIMITS = Config(
@@ -38,6 +39,17 @@ def kinesis() -> "KinesisClient":
     """Kinesis, for the stream of positions."""
     return boto3.client(
         "kinesis",
+        region_name=settings().region,
+        endpoint_url=settings().endpoint or None,
+        config=_LIMITS,
+    )
+
+
+@cache
+def sqs() -> "SQSClient":
+    """SQS, for what is to be done for hails."""
+    return boto3.client(
+        "sqs",
         region_name=settings().region,
         endpoint_url=settings().endpoint or None,
         config=_LIMITS,

@@ -69,5 +69,13 @@ class TooLarge(Refusal):
     """The request is larger than the registry reads."""
 
 
+class TooMany(Refusal):
+    """The caller has asked too often; the same request may be sent again after `retry_after_s`."""
+
+    def __init__(self, *faults: Fault, retry_after_s: int) -> None:
+        super().__init__(*faults)
+        self.retry_after_s = retry_after_s
+
+
 class Unavailable(Refusal):
     """The registry cannot do it just now; the same request may be sent again."""

@@ -29,12 +29,31 @@ class Settings:
     integration_enabled: bool = False
     integration_account_email: str = "neotaxi"
     allow_private_hooks: bool = False
+    hook_connect_s: int = 3
+    hook_within_s: int = 10  # the whole call of an operator's server
+    hook_calls_at_once: int = 10  # of one operator's server
+    hook_accept_empty: bool = False  # an empty answer with 2xx; the reference wants JSON
 
     freshness_s: int = 120
     radius_min_m: int = 150
     radius_max_m: int = 500  # and the radius of a taxi that has chosen none
     positions_a_post: int = 50
     temporary_id_s: int = 3600
+
+    # How long a hail may stay as it is (hails 4); `received` has no limit in the reference.
+    wait_received_s: int = 30
+    wait_received_by_operator_s: int = 10
+    wait_received_by_taxi_s: int = 30
+    wait_accepted_by_taxi_s: int = 30
+    wait_accepted_by_customer_s: int = 1800
+    wait_customer_on_board_s: int = 7200
+    dispatch_within_s: int = 10  # of the creation; a hail that is sent later has failed
+    session_s: int = 300  # since its last hail moved: then a customer's next hail begins a new one
+    hail_visible_days: int = 60  # to partners; then it is blurred
+    hail_kept_days: int = 365
+    hail_log_days: int = 42
+    activity_days: int = 60
+    hail_taxi_vehicle_details: str = ""  # ids of accounts that see seats too, separated by commas
 
     account_cache_s: int = 30
     config_cache_s: int = 30
@@ -45,7 +64,11 @@ class Settings:
     body_limit_bytes: int = 1_048_576
 
     def __post_init__(self) -> None:
-        for name in ("freshness_s", "radius_min_m", "positions_a_post", "body_limit_bytes"):
+        for name in (
+            *("freshness_s", "radius_min_m", "positions_a_post", "body_limit_bytes"),
+            *("hook_connect_s", "hook_within_s", "hook_calls_at_once"),
+            *(field.name for field in fields(self) if field.name.startswith("wait_")),
+        ):
             if getattr(self, name) <= 0:
                 raise BadSetting(f"MARAUDE_{name.upper()} must be more than 0")
         if not self.radius_min_m <= self.radius_max_m <= 0xFFFF:

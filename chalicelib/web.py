@@ -25,10 +25,13 @@ from marshmallow import Schema, ValidationError
 from chalicelib import clock, errors
 from chalicelib.access import service as access
 from chalicelib.access.rules import Account, Role
+from chalicelib.activity import service as activity
+from chalicelib.activity.rules import Action, Activity, Pending, Resource
 from chalicelib.settings import settings
 
 VERBS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 WITH_BODY = frozenset({"PATCH", "POST", "PUT"})
+SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 EVERY_PATH = "/{proxy+}"
 
 NOT_FOUND = "API endpoint not found."
@@ -82,6 +85,7 @@ STATUSES: tuple[tuple[type[errors.Refusal], int], ...] = (
     (errors.Unknown, 404),
     (errors.Conflict, 409),
     (errors.TooLarge, 413),
+    (errors.TooMany, 429),
     (errors.Unavailable, 503),
 )
 
@@ -99,7 +103,11 @@ class Request:
     body: object
     now: datetime
     id: str
+    source: str  # the address that it came from
     account: Account | None = None
+    entry: Pending | None = (
+        None  # of the journal, to go with the view's own transaction if it has one
+    )
 
     @property
     def viewer(self) -> Account:
@@ -242,6 +250,8 @@ def refused(refusal: errors.Refusal) -> Reply:
     if status in (401, 403):
         # An empty scheme and a leading space: what the reference sends (letaxi-api 2.1).
         headers["WWW-Authenticate"] = ' realm="Authentication Required"'
+    if isinstance(refusal, errors.TooMany):
+        headers["Retry-After"] = str(refusal.retry_after_s)
     return Reply(status, encode({"errors": _texts(_tree(refusal))}), headers)
 
 
@@ -374,9 +384,7 @@ class Registry(Chalice):
                 raise MethodRefused(
                     errors.in_url(f"This endpoint only accepts requests of type: {accepted}.")
                 )
-            if route.roles is not None:
-                request = replace(request, account=_identified(request, route.roles))
-            return route.view(request, **parameters)
+            return _served(route, request, parameters)
         except errors.Refusal as refusal:
             return refused(refusal)
         except Exception:
@@ -410,16 +418,38 @@ def _signature(names: Sequence[str]) -> Any:  # noqa: ANN401
     return inspect.Signature([inspect.Parameter(name, kind) for name in names])
 
 
-def _identified(request: Request, roles: frozenset[Role]) -> Account:
-    """The account that the request is made as. Raises a kind of Unidentified, RoleMissing."""
-    account = access.identify(
+def _served(route: Route, request: Request, parameters: Mapping[str, str]) -> Reply:
+    """The view's reply, for a caller that is known and may ask. Raises a kind of Refusal."""
+    if route.roles is None:
+        return route.view(request, **parameters)
+    caller = access.recognize(
         key=request.headers.get("x-api-key"), logas=request.headers.get("x-logas")
     )
-    if roles and not account.has(*roles):
-        raise RoleMissing(
-            errors.in_request("You do not have enough permissions to access this ressource.")
-        )
-    return account
+    entry = _journal_entry(request, caller)
+    try:
+        if route.roles and not caller.account.has(*route.roles):
+            raise RoleMissing(
+                errors.in_request("You do not have enough permissions to access this ressource.")
+            )
+        return route.view(replace(request, account=caller.account, entry=entry), **parameters)
+    finally:
+        # It stays, whatever became of the request (letaxi-api 2).
+        if entry is not None and not entry.kept:
+            activity.record(entry.activity)
+
+
+def _journal_entry(request: Request, caller: access.Caller) -> Pending | None:
+    """The journal's entry of a request that may change something (letaxi-api 2)."""
+    if request.method in SAFE:
+        return None
+    extra = {"method": request.method, "location": request.path}
+    if caller.account.id != caller.owner.id:
+        action, extra["apikey_belongs_to"] = Action.AUTH_LOGAS, str(caller.owner.id)
+    elif request.path.rstrip("/") == "/geotaxi":
+        return None  # a fleet reports every few seconds
+    else:
+        action = Action.AUTH_APIKEY
+    return Pending(Activity(request.now, Resource.USER, str(caller.account.id), action, extra))
 
 
 def _request_id(event: Mapping[str, Any]) -> str:
@@ -461,6 +491,7 @@ def _read(event: Mapping[str, Any], method: str, path: str, request_id: str) -> 
         body=_body(event, method, headers) if method in WITH_BODY else None,
         now=clock.now(),
         id=request_id,
+        source=event["requestContext"].get("identity", {}).get("sourceIp") or "",
     )
 
 

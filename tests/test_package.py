@@ -1,5 +1,6 @@
 """What `chalice package` makes of a clean export: the zip that runs on AWS, and its template."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -157,3 +158,17 @@ def test_the_template_holds_the_api_the_ingest_function_and_the_tables(package: 
     assert kinds.count("AWS::DynamoDB::Table") >= 12
     assert resources["IngestFunction"]["Properties"]["CodeUri"] == "./deployment.zip"
     assert resources["APIHandler"]["Properties"]["CodeUri"] == "./deployment.zip"
+
+
+def test_what_the_gateway_answers_by_itself_is_in_the_contract_s_envelope(package: Path) -> None:
+    template = yaml.load((package / "sam.yaml").read_text("utf-8"), Loader=Loader)  # noqa: S506  # a safe loader
+    answers = {
+        resource["Properties"]["ResponseType"]: resource["Properties"]["ResponseTemplates"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::ApiGateway::GatewayResponse"
+    }
+
+    assert {"MISSING_AUTHENTICATION_TOKEN", "DEFAULT_4XX", "DEFAULT_5XX"} <= answers.keys()
+    for bodies in answers.values():
+        body = bodies["application/json"].replace("$context.error.messageString", '"x"')
+        assert list(json.loads(body)) == ["errors"]

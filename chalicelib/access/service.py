@@ -1,11 +1,12 @@
 """Who a caller is, and what the ops team does to accounts."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 from chalicelib import cache, config, vault
-from chalicelib.access import rules, store
+from chalicelib.access import passwords, rules, store
 from chalicelib.access.rules import Account, Role
 from chalicelib.errors import Unidentified, Unknown, in_request
 from chalicelib.settings import settings
@@ -23,6 +24,10 @@ class AccountUnknown(Unknown):
     """No account has this e-mail."""
 
 
+class PasswordTooShort(Exception):
+    """No password is that short."""
+
+
 # An unknown key is never remembered, so that a new account works at once.
 _by_key: cache.Memory[str, Account] = cache.Memory(
     lambda: 4096, lambda: float(settings().account_cache_s)
@@ -30,10 +35,20 @@ _by_key: cache.Memory[str, Account] = cache.Memory(
 _by_email: cache.Memory[str, Account] = cache.Memory(
     lambda: 4096, lambda: float(settings().account_cache_s)
 )
+_names: cache.Memory[int, str] = cache.Memory(
+    lambda: 4096, lambda: float(settings().account_cache_s)
+)
 
 
-def identify(*, key: str | None, logas: str | None) -> Account:
-    """The account that a request is made as (letaxi-api 2). Raises KeyMissing, KeyUnknown.
+class Caller(NamedTuple):
+    """Whose key came with a request, and the account that it is made as: mostly the same."""
+
+    owner: Account
+    account: Account
+
+
+def recognize(*, key: str | None, logas: str | None) -> Caller:
+    """Who makes a request, and as whom (letaxi-api 2). Raises KeyMissing, KeyUnknown.
 
     A suspension or a new key bites within `account_cache_s`.
     """
@@ -43,7 +58,7 @@ def identify(*, key: str | None, logas: str | None) -> Account:
     if logas is None:
         if owner is None:
             raise KeyUnknown(in_request("Header X-Api-Key not valid."))
-        return owner
+        return Caller(owner, owner)
     other = None if owner is None else _of_email(logas)
     integration = settings().integration_account_email if settings().integration_enabled else None
     if (
@@ -52,7 +67,12 @@ def identify(*, key: str | None, logas: str | None) -> Account:
         or not rules.may_act_as(owner, other, integration_email=integration)
     ):
         raise KeyUnknown(in_request("Header X-Api-Key and/or X-Logas not valid."))
-    return other
+    return Caller(owner, other)
+
+
+def identify(*, key: str | None, logas: str | None) -> Account:
+    """The account that a request is made as. Raises KeyMissing, KeyUnknown."""
+    return recognize(key=key, logas=logas).account
 
 
 def _of_key(key: str) -> Account | None:
@@ -85,15 +105,14 @@ def add(
     name: str | None = None,
     manager: str | None = None,
     hook: tuple[str, str, str] | None = None,
+    fleet_size: int | None = None,
 ) -> tuple[Account, str]:
     """The account and its API key: a new one, or the one there is, brought to what is given.
 
     `hook` is the webhook's address and its header's name and value. An admin is a moteur and an
     operateur too (stats-and-ops 8). Raises AccountUnknown for the manager.
     """
-    wanted = frozenset(roles)
-    if Role.ADMIN in wanted:
-        wanted |= {Role.MOTEUR, Role.OPERATEUR}
+    wanted = rules.implied(roles)
     before = store.by_email(email)
     if before is None:
         key = str(uuid.uuid4())
@@ -122,6 +141,7 @@ def add(
         hail_endpoint_production=url,
         operator_header_name=header,
         operator_api_key=value,
+        fleet_size=record.fleet_size if fleet_size is None else fleet_size,
     )
     if changed != before:
         store.put(changed, before=before)
@@ -136,13 +156,54 @@ def find(email: str) -> store.Record:
     return record
 
 
+def hook_of(account_id: int) -> store.Hook | None:
+    """Where an operator wants its hails, as the last write left it; None where it has not said."""
+    record = store.by_id(account_id)
+    return record.hook if record is not None and record.hail_endpoint_production else None
+
+
+def names_of(account_ids: Iterable[int]) -> Mapping[int, str]:
+    """The names of those of the accounts that there are, at most `account_cache_s` old."""
+    wanted = set(account_ids)
+    names = _names.get_many(wanted)
+    for account_id in wanted - names.keys():
+        record = store.by_id(account_id)
+        if record is not None:
+            names[account_id] = record.name
+            _names.put(account_id, record.name)
+    return names
+
+
 def set_active(email: str, *, active: bool) -> Account:
     """Suspends an account, or lets it in again. Raises AccountUnknown."""
+    return _change_account(email, active=active)
+
+
+def set_roles(email: str, roles: Iterable[Role]) -> Account:
+    """Gives the account these roles and no others; an admin has two more. Raises AccountUnknown."""
+    return _change_account(email, roles=rules.implied(roles))
+
+
+def set_manager(email: str, manager: str | None) -> Account:
+    """Lets another account act as this one, or none. Raises AccountUnknown for either."""
+    return _change_account(email, manager_id=find(manager).account.id if manager else None)
+
+
+def _change_account(email: str, **changes: Any) -> Account:  # noqa: ANN401  # fields of `Account`
     record = find(email)
-    account = replace(record.account, active=active)
+    account = replace(record.account, **changes)
     if account != record.account:
         store.put(replace(record, account=account), before=record)
     return account
+
+
+def set_password(email: str, password: str) -> Account:
+    """Gives the account a password for the console. Raises AccountUnknown, PasswordTooShort."""
+    record = find(email)
+    if len(password) < passwords.SHORTEST:
+        raise PasswordTooShort(f"A password has at least {passwords.SHORTEST} characters.")
+    store.put(replace(record, password=passwords.hashed(password)), before=record)
+    return record.account
 
 
 def rotate_key(email: str) -> tuple[Account, str]:

@@ -1,19 +1,30 @@
 """Accounts in DynamoDB.
 
-| question                  | table    | key           | order    | cost               | asked by           |
-| ------------------------- | -------- | ------------- | -------- | ------------------ | ------------------ |
-| the account a key opens   | accounts | key#<SHA-256> | one item | 1 unit, strong     | every request, at  |
-|                           |          |               |          |                    | most each 30 s     |
-| the account of an e-mail  | accounts | email#<it>    | one item | 1 unit, strong     | X-Logas, `account` |
-| the account of an id      | accounts | id#<number>   | one item | 1 unit, strong     | `account`          |
-| all accounts              | accounts | scan          | none     | 0.5 unit per 4 KB  | `account list`     |
+| question                  | table         | key              | order    | cost                | asked by          |
+| ------------------------- | ------------- | ---------------- | -------- | ------------------- | ----------------- |
+| the account a key opens   | accounts      | key#<SHA-256>    | one item | 1 unit, strong      | every request, at |
+|                           |               |                  |          |                     | most each 30 s    |
+| the account of an e-mail  | accounts      | email#<it>       | one item | 1 unit, strong      | X-Logas, login,   |
+|                           |               |                  |          |                     | `account`         |
+| the account of an id      | accounts      | id#<number>      | one item | 1 unit, strong      | /users/{id},      |
+|                           |               |                  |          |                     | `account`, hails  |
+| the accounts of some ids  | accounts      | id#<number>      | none     | 1 unit each,        | GET /users        |
+|                           |               |                  |          | strong, one call    |                   |
+| a line on every account   | account-lists | all, id          | by id    | 1 unit per 4 KB,    | GET /users of     |
+|                           |               |                  |          | some 30 accounts    | admins            |
+| lines on the accounts     | account-lists | manager#<id>, id | by id    | the same            | GET /users,       |
+| that one manages          |               |                  |          |                     | /users/{id}       |
+| everything                | accounts      | scan             | none     | 0.5 unit per 4 KB   | `account list`,   |
+|                           |               |                  |          |                     | `account export`  |
 
-An account is one record under three keys, written together in one transaction (six units), so that
-each question reads one item. `version` rises with each change and is the condition of the next.
+An account is one record under three keys and a line in one or two lists, written together in one
+transaction (8 to 12 units), so that each question reads one item or one list, and a new account is
+in both lists at the next request. `version` rises with each change and is the condition of the next.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from pynamodb.attributes import (
     BooleanAttribute,
@@ -21,15 +32,26 @@ from pynamodb.attributes import (
     UnicodeAttribute,
     UnicodeSetAttribute,
 )
-from pynamodb.connection import Connection
 from pynamodb.exceptions import TransactWriteError
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
 from chalicelib import config, dynamo
-from chalicelib.access.rules import Account, Role
+from chalicelib.access.rules import Account, Line, Role
 from chalicelib.records import Place
-from chalicelib.settings import settings, table
+from chalicelib.registry.writes import connection
+from chalicelib.settings import table
+
+LISTED = 10_000  # lines that a request reads at most
+KEY_BYTES = 2048  # of a key in DynamoDB; no account has a longer one
+
+
+class Hook(NamedTuple):
+    """Where an operator's hails are sent, and the header that says who sends them, if it is named."""
+
+    url: str
+    header_name: str
+    header_value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +65,24 @@ class Record:
     hail_endpoint_production: str = ""
     operator_header_name: str = ""
     operator_api_key: str = ""
+    email_customer: str = ""
+    email_technical: str = ""
+    phone_number_customer: str = ""
+    phone_number_technical: str = ""
+    password: str = ""  # its hash (`passwords.py`); empty for an account that has none
+    fleet_size: int | None = None
     version: int = 0
+
+    @property
+    def hook(self) -> Hook:
+        """Where its hails are sent."""
+        return Hook(self.hail_endpoint_production, self.operator_header_name, self.operator_api_key)
+
+    @property
+    def line(self) -> Line:
+        """What a list says of it."""
+        account = self.account
+        return Line(account.id, account.email, self.name, account.roles, account.manager_id)
 
 
 class RecordMoved(Exception):
@@ -68,7 +107,34 @@ class AccountRow(Model):
     hail_endpoint_production = UnicodeAttribute()
     operator_header_name = UnicodeAttribute()
     operator_api_key = UnicodeAttribute()
+    email_customer = UnicodeAttribute(null=True)
+    email_technical = UnicodeAttribute(null=True)
+    phone_number_customer = UnicodeAttribute(null=True)
+    phone_number_technical = UnicodeAttribute(null=True)
+    password = UnicodeAttribute(null=True)
+    fleet_size = NumberAttribute(null=True)
     version = NumberAttribute()
+
+
+class LineRow(Model):
+    """An account's line in the list of all accounts, or of those that one manages."""
+
+    class Meta(Place):
+        table_name = table("account-lists")
+
+    owner = UnicodeAttribute(hash_key=True)
+    account_id = NumberAttribute(range_key=True)
+    email = UnicodeAttribute()
+    name = UnicodeAttribute()
+    roles = UnicodeSetAttribute(null=True)
+    manager_id = NumberAttribute(null=True)
+
+
+_TEXTS = (
+    *("name", "key_digest", "sealed_key", "password"),
+    *("hail_endpoint_production", "operator_header_name", "operator_api_key"),
+    *("email_customer", "email_technical", "phone_number_customer", "phone_number_technical"),
+)
 
 
 def _row(record: Record, key: str) -> AccountRow:
@@ -80,13 +146,9 @@ def _row(record: Record, key: str) -> AccountRow:
         roles={str(role) for role in account.roles} or None,
         manager_id=account.manager_id,
         active=account.active,
-        name=record.name,
-        key_digest=record.key_digest,
-        sealed_key=record.sealed_key,
-        hail_endpoint_production=record.hail_endpoint_production,
-        operator_header_name=record.operator_header_name,
-        operator_api_key=record.operator_api_key,
+        fleet_size=record.fleet_size,
         version=record.version,
+        **{name: getattr(record, name) for name in _TEXTS},
     )
 
 
@@ -99,13 +161,9 @@ def _record(row: AccountRow) -> Record:
             manager_id=None if row.manager_id is None else int(row.manager_id),
             active=row.active,
         ),
-        name=row.name,
-        key_digest=row.key_digest,
-        sealed_key=row.sealed_key,
-        hail_endpoint_production=row.hail_endpoint_production,
-        operator_header_name=row.operator_header_name,
-        operator_api_key=row.operator_api_key,
+        fleet_size=None if row.fleet_size is None else int(row.fleet_size),
         version=int(row.version),
+        **{name: getattr(row, name) or "" for name in _TEXTS},
     )
 
 
@@ -114,8 +172,51 @@ def _keys(record: Record) -> tuple[str, str, str]:
     return f"id#{account.id}", f"email#{account.email}", f"key#{record.key_digest}"
 
 
+_ALL = "all"
+
+
+def _managed(manager_id: int) -> str:
+    return f"manager#{manager_id}"
+
+
+def _lists(record: Record) -> tuple[str, ...]:
+    """The owners of the lists that an account stands in."""
+    manager_id = record.account.manager_id
+    return (_ALL,) if manager_id is None else (_ALL, _managed(manager_id))
+
+
+def _line_row(record: Record, owner: str) -> LineRow:
+    line = record.line
+    return LineRow(
+        owner,
+        line.id,
+        email=line.email,
+        name=line.name,
+        roles={str(role) for role in line.roles} or None,
+        manager_id=line.manager_id,
+    )
+
+
+def _line(row: LineRow) -> Line:
+    return Line(
+        id=int(row.account_id),
+        email=row.email,
+        name=row.name,
+        roles=frozenset(Role(role) for role in row.roles or ()),
+        manager_id=None if row.manager_id is None else int(row.manager_id),
+    )
+
+
+def _record_of(item: dynamo.Item) -> Record:
+    row = AccountRow()
+    row.deserialize(dict(item))  # type: ignore[arg-type]  # the same shape under another name
+    return _record(row)
+
+
 def _one(key: str) -> Record | None:
     """Reads an item; the small documents that are due come in the same call (`config.py`)."""
+    if len(key.encode()) > KEY_BYTES:
+        return None
     account = dynamo.Want(table("accounts"), [{"key": {"S": key}}])
     documents = config.wants()
     if documents is None:
@@ -123,11 +224,7 @@ def _one(key: str) -> Record | None:
     else:
         items, due = dynamo.fetch(account, documents)
         config.take(documents, due)
-    if not items:
-        return None
-    row = AccountRow()
-    row.deserialize(dict(items[0]))  # type: ignore[arg-type]  # the same shape under another name
-    return _record(row)
+    return _record_of(items[0]) if items else None
 
 
 def by_key(key_digest: str) -> Record | None:
@@ -145,6 +242,26 @@ def by_id(account_id: int) -> Record | None:
     return _one(f"id#{account_id}")
 
 
+def by_ids(account_ids: Iterable[int]) -> list[Record]:
+    """The accounts of these ids, in no order; up to a hundred in one call."""
+    keys: list[dynamo.Item] = [{"key": {"S": f"id#{number}"}} for number in account_ids]
+    return [_record_of(item) for item in dynamo.fetch(dynamo.Want(table("accounts"), keys))[0]]
+
+
+def lines() -> list[Line]:
+    """A line on each account there is, by id."""
+    return _list(_ALL)
+
+
+def managed_by(manager_id: int) -> list[Line]:
+    """A line on each account that one manages, by id."""
+    return _list(_managed(manager_id))
+
+
+def _list(owner: str) -> list[Line]:
+    return [_line(row) for row in LineRow.query(owner, consistent_read=True, limit=LISTED)]
+
+
 def every() -> Iterator[Record]:
     """All accounts, in no order: a scan, for the desk only."""
     for row in AccountRow.scan(AccountRow.key.startswith("id#")):
@@ -156,28 +273,26 @@ def put(record: Record, *, before: Record | None) -> Record:
 
     Raises RecordMoved where another write came first.
     """
-    stored = Record(
-        **{
-            **{name: getattr(record, name) for name in Record.__slots__},
-            "version": before.version + 1 if before else 1,
-        }
-    )
+    stored = replace(record, version=before.version + 1 if before else 1)
     keys = _keys(stored)
     condition = (
         AccountRow.key.does_not_exist() if before is None else AccountRow.version == before.version
     )
-    connection = Connection(region=settings().region, host=settings().endpoint or None)
     try:
-        with TransactWrite(connection=connection) as transaction:
+        with TransactWrite(connection=connection()) as transaction:
             for key in keys:
                 fresh = before is not None and key not in _keys(before)
                 transaction.save(
                     _row(stored, key),
                     condition=AccountRow.key.does_not_exist() if fresh else condition,
                 )
+            for owner in _lists(stored):
+                transaction.save(_line_row(stored, owner))
             if before is not None:
                 for key in set(_keys(before)) - set(keys):
                     transaction.delete(AccountRow(key))
+                for owner in set(_lists(before)) - set(_lists(stored)):
+                    transaction.delete(LineRow(owner, stored.account.id))
     except TransactWriteError as error:
         if error.cause_response_code == "TransactionCanceledException":
             raise RecordMoved(f"account {record.account.email} was changed meanwhile") from error

@@ -4,6 +4,7 @@ For the local stack and the tests; AWS itself gets the file through CloudFormati
 already is left alone, so it may be repeated.
 """
 
+import json
 import re
 from functools import cache
 from pathlib import Path
@@ -38,10 +39,13 @@ Loader.add_multi_constructor("!", _tagged)
 
 @cache
 def resources() -> dict[str, dict[str, Any]]:
-    """The resources of the file: logical name to `{"Type": ..., "Properties": ...}`."""
+    """The resources of the file: logical name to `{"Type": ..., "Properties": ...}`.
+
+    Without what the file adds to Chalice's own functions, which has no type.
+    """
     with RESOURCES.open(encoding="utf-8") as file:
         found: dict[str, dict[str, Any]] = yaml.load(file, Loader=Loader)["Resources"]  # noqa: S506  # a safe loader
-    return found
+    return {name: resource for name, resource in found.items() if "Type" in resource}
 
 
 def _named(value: object, stage: str) -> str:
@@ -104,6 +108,25 @@ def provision(stage: str, *, endpoint: str | None, region: str, shards: int = 2)
                 made.append(name)
         elif resource["Type"] == "AWS::SQS::Queue":
             name = _named(properties["QueueName"], stage)
-            sqs.create_queue(QueueName=name)
+            url = sqs.create_queue(QueueName=name)["QueueUrl"]
+            # Apart, so that a queue of an older version gets them too.
+            sqs.set_queue_attributes(QueueUrl=url, Attributes=_attributes(sqs, properties, stage))
             made.append(name)
     return made
+
+
+def _attributes(sqs: "SQSClient", properties: dict[str, Any], stage: str) -> dict[Any, str]:
+    """A queue's attributes as SQS takes them: text. Its dead-letter queue must be there."""
+    found: dict[Any, str] = {
+        name: str(properties[name])
+        for name in ("MessageRetentionPeriod", "VisibilityTimeout")
+        if name in properties
+    }
+    if "RedrivePolicy" in properties:
+        policy = properties["RedrivePolicy"]
+        logical = policy["deadLetterTargetArn"]["GetAtt"].partition(".")[0]
+        dead = _named(resources()[logical]["Properties"]["QueueName"], stage)
+        url = sqs.get_queue_url(QueueName=dead)["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+        found["RedrivePolicy"] = json.dumps({**policy, "deadLetterTargetArn": arn["QueueArn"]})
+    return found

@@ -1,0 +1,171 @@
+"""`maraude account`: what the ops team does to accounts."""
+
+import csv
+import io
+
+import pytest
+
+from chalicelib.access import passwords, service, users
+from chalicelib.access.rules import Role
+from ops.cli import main
+
+pytestmark = pytest.mark.usefixtures("store")
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands' registry is the one of the tests."""
+    monkeypatch.setattr("ops.target.connect", lambda _: None)
+
+
+def maraude(*arguments: str) -> int:
+    return main(["account", *arguments])
+
+
+def test_an_account_is_added_with_its_roles_manager_and_fleet() -> None:
+    service.add("fleet")
+
+    code = maraude(
+        *("add", "operator", "--role", "operateur", "--role", "groupement"),
+        *("--manager", "fleet", "--fleet-size", "120"),
+    )
+
+    record = service.find("operator")
+    assert code == 0
+    assert record.account.roles == {Role.OPERATEUR, Role.GROUPEMENT}
+    assert record.account.manager_id == service.find("fleet").account.id
+    assert record.fleet_size == 120
+
+
+def test_adding_again_without_a_fleet_size_keeps_it() -> None:
+    maraude("add", "operator", "--fleet-size", "120")
+
+    maraude("add", "operator", "--name", "Taxis du Port")
+
+    assert service.find("operator").fleet_size == 120
+
+
+@pytest.mark.parametrize("size", ["-1", "many"])
+def test_a_fleet_size_is_a_count(size: str) -> None:
+    with pytest.raises(SystemExit):
+        maraude("add", "operator", "--fleet-size", size)
+
+
+def test_roles_are_replaced_and_an_admin_is_more() -> None:
+    service.add("somebody", roles=[Role.GROUPEMENT])
+
+    maraude("set-role", "somebody", "--role", "moteur")
+    assert service.find("somebody").account.roles == {Role.MOTEUR}
+
+    maraude("set-role", "somebody", "--role", "admin")
+    assert service.find("somebody").account.roles == {Role.ADMIN, Role.MOTEUR, Role.OPERATEUR}
+
+
+def test_a_manager_is_set_and_taken_away() -> None:
+    fleet, _ = service.add("fleet")
+    service.add("operator")
+
+    maraude("set-manager", "operator", "--manager", "fleet")
+    assert service.find("operator").account.manager_id == fleet.id
+
+    maraude("set-manager", "operator", "--none")
+    assert service.find("operator").account.manager_id is None
+    assert users.user(service.find("fleet")).managed == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("set-role", "nobody", "--role", "moteur"),
+        ("set-manager", "nobody", "--none"),
+        ("set-manager", "somebody", "--manager", "nobody"),
+        ("set-password", "nobody"),
+    ],
+)
+def test_an_unknown_account_is_named(
+    arguments: tuple[str, ...],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    service.add("somebody")
+    monkeypatch.setattr("sys.stdin", io.StringIO("correct horse\n"))
+
+    assert maraude(*arguments) != 0
+    assert "There is no account 'nobody'" in capsys.readouterr().err
+
+
+def test_a_password_is_read_from_standard_input(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.add("somebody")
+    monkeypatch.setattr("sys.stdin", io.StringIO("correct horse\r\nmore\n"))
+
+    assert maraude("set-password", "somebody") == 0
+
+    assert passwords.matches("correct horse", service.find("somebody").password)
+    assert "correct horse" not in capsys.readouterr().out
+
+
+def test_a_password_is_not_taken_from_the_command_line() -> None:
+    with pytest.raises(SystemExit):
+        maraude("set-password", "somebody", "correct horse")
+
+
+def test_a_short_password_is_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.add("somebody")
+    monkeypatch.setattr("sys.stdin", io.StringIO("1234567\n"))
+
+    assert maraude("set-password", "somebody") != 0
+    assert "at least 8" in capsys.readouterr().err
+    assert service.find("somebody").password == ""
+
+
+def test_the_export_has_a_line_an_account_and_no_secret(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _, fleet_key = service.add("fleet", roles=[Role.MOTEUR, Role.OPERATEUR])
+    _, key = service.add(
+        "operator",
+        name="Taxis, du Port",
+        manager="fleet",
+        fleet_size=3,
+        hook=("http://x/", "X-Token", "mellon"),
+    )
+    users.change(service.find("operator"), {"phone_number_customer": "+33 1 00 00 00 00"})
+
+    assert maraude("export") == 0
+
+    text = capsys.readouterr().out
+    fleet, operator = csv.DictReader(io.StringIO(text))
+    assert (fleet["email"], fleet["roles"], fleet["manager"]) == ("fleet", "moteur operateur", "")
+    assert operator == {
+        "id": "2",
+        "email": "operator",
+        "name": "Taxis, du Port",
+        "roles": "",
+        "manager": "fleet",
+        "active": "yes",
+        "fleet_size": "3",
+        "has_password": "no",
+        "hail_url": "http://x/",
+        "email_customer": "",
+        "email_technical": "",
+        "phone_number_customer": "+33 1 00 00 00 00",
+        "phone_number_technical": "",
+    }
+    for secret in (key, fleet_key, "mellon"):
+        assert secret not in text
+
+
+@pytest.mark.parametrize("name", ["=1+1", "@SUM(A1)", "+cmd|' /C calc'!A0", "-2+3+cmd"])
+def test_no_name_is_a_formula_in_a_spreadsheet(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service.add("operator", name=name)
+
+    maraude("export")
+
+    (operator,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert operator["name"] == f"'{name}"
