@@ -1,13 +1,17 @@
 """The registry's entry points for HTTP, queues and schedules: makes the Chalice application, decides nothing."""
 
-from chalice import Rate
+from chalice import Cron, Rate
+from chalice.app import SQSEvent
 
 from chalicelib import clock, root
 from chalicelib.access import routes as access
 from chalicelib.activity import routes as activity
+from chalicelib.hails import handlers
+from chalicelib.hails import routes as hails
 from chalicelib.positions import service as positions
 from chalicelib.registry import routes as registry
 from chalicelib.search import routes as search
+from chalicelib.settings import table
 from chalicelib.stats import service as stats
 from chalicelib.territory import routes as territory
 from chalicelib.web import Registry
@@ -18,6 +22,7 @@ app.serve(
     access.routes,
     registry.routes,
     search.routes,
+    hails.routes,
     territory.routes,
     activity.routes,
 )
@@ -33,3 +38,33 @@ def count_active(_: object) -> None:
 def retire_cells(_: object) -> None:
     """Keeps positions that are too old for a cell as last positions, and removes empty cells."""
     positions.retire_cells(now=clock.now())
+
+
+@app.on_sqs_message(queue=table("hail-dispatch"), batch_size=1, maximum_concurrency=100)
+def call_operators(event: SQSEvent) -> handlers.Failures:
+    """Sends new hails to their operators' servers."""
+    return handlers.each(event.to_dict(), handlers.call_operator)
+
+
+@app.on_sqs_message(queue=table("hail-deadlines"), batch_size=10, maximum_concurrency=20)
+def apply_deadlines(event: SQSEvent) -> handlers.Failures:
+    """Ends the hails in which somebody has been silent for too long."""
+    return handlers.each(event.to_dict(), handlers.apply_deadline)
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES))
+def sweep_hails(_: object) -> None:
+    """Applies the deadlines that no message has brought."""
+    handlers.sweep()
+
+
+@app.schedule(Cron(2, 4, "*", "*", "?", "*"))
+def blur_hails(_: object) -> None:
+    """Takes from hails of two months ago what tells who and where (hail-lifecycle 12)."""
+    handlers.blur()
+
+
+@app.schedule(Cron(4, 4, "*", "*", "?", "*"))
+def delete_hails(_: object) -> None:
+    """Deletes the hails of a year ago."""
+    handlers.delete_old()

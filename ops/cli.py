@@ -20,6 +20,8 @@ COMMANDS = {
     "territory": "ops.territory.command",
     "cells": "ops.cells",
     "replay": "ops.replay",
+    "hail": "ops.hails",
+    "demo-hail": "ops.demo.customer",
 }
 
 

@@ -275,12 +275,15 @@ def _confirm(
 # --- availability changes -----------------------------------------------------------------------
 
 
-def show_availability(changes: Mapping[str, Availability], *, now: datetime) -> int:
+def show_availability(
+    changes: Mapping[str, Availability], *, now: datetime, sighting: "Sighting | None" = None
+) -> int:
     """Shows changes in the cells of their taxis, so that the next search sees them.
 
     Answers how many of the taxis are in a cell; for the others there is nothing to show. Raises
     CellContended, StoreBusy or an AWS error where the store is in trouble; the stream of
-    descriptions then repeats the change.
+    descriptions then repeats the change. A `sighting` of these taxis saves the first reading; it may
+    be old, for a cell that has changed since is not written.
     """
     numbers = {taxi_id: codec.number_of(taxi_id) for taxi_id in changes}
     return _show(
@@ -290,10 +293,13 @@ def show_availability(changes: Mapping[str, Availability], *, now: datetime) -> 
             if number is not None
         },
         now=now,
+        sighting=sighting,
     )
 
 
-def _show(changes: Mapping[int, Register], *, now: datetime) -> int:
+def _show(
+    changes: Mapping[int, Register], *, now: datetime, sighting: "Sighting | None" = None
+) -> int:
     """A taxi that moves while this runs is missed neither in its old cell nor in its new one.
 
     Its pointer is moved before it is, so who finds it nowhere looks again; who finds it `LEAVING`
@@ -305,8 +311,11 @@ def _show(changes: Mapping[int, Register], *, now: datetime) -> int:
     found: set[int] = set()
     missed: set[int] = set()
     for attempt in range(store.TRIES):
-        pointers = store.read_pointers(waiting)
-        cells = store.read_cells(_cells_of(pointers, now=now, back_s=LATE_S))
+        if sighting is not None and changes.keys() <= sighting.trail.taxis and not attempt:
+            pointers, cells = sighting.trail.pointers, sighting.cells
+        else:
+            pointers = store.read_pointers(waiting)
+            cells = store.read_cells(_cells_of(pointers, now=now, back_s=LATE_S))
         lost = _write(_with(waiting, cells), cells, now=now)
         newest: dict[int, Entry] = {}
         for cell in cells.values():
@@ -369,20 +378,71 @@ def near(circle: Circle, items: Iterable[Item], *, now: datetime) -> list[Found]
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """The pointers of some taxis, and the cells that may hold them."""
+
+    taxis: frozenset[int]
+    pointers: Mapping[int, Pointer]
+    cells: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A trail, and what its cells held."""
+
+    trail: Trail
+    cells: Mapping[int, Cell]
+
+    def last(self, taxi_id: str, *, now: datetime) -> LastPosition | None:
+        """The taxi's last position, however old (see `rules.shown`)."""
+        taxi = codec.number_of(taxi_id)
+        if taxi is None or taxi not in self.trail.pointers:
+            return None
+        found = [
+            rules.position(cell.entries[taxi])
+            for cell in self.cells.values()
+            if taxi in cell.entries
+        ]
+        if kept := self.trail.pointers[taxi].last:
+            found.append(kept)
+        return rules.shown(max(found), now=now) if found else None
+
+
+def _numbers(taxi_ids: Iterable[str]) -> frozenset[int]:
+    numbers = map(codec.number_of, taxi_ids)
+    return frozenset(number for number in numbers if number is not None)
+
+
+def pointers_wanted(taxi_ids: Iterable[str]) -> Want:
+    """The first of the two reads that say where taxis are: it goes to `trail`, and may ride along."""
+    return store.pointers_wanted(_numbers(taxi_ids))
+
+
+def trail(taxi_ids: Iterable[str], items: Iterable[Item], *, now: datetime) -> Trail:
+    """What the first read brought."""
+    pointers = store.pointers_read(items)
+    cells = frozenset(_cells_of(pointers, now=now, back_s=LATE_S))
+    return Trail(_numbers(taxi_ids), pointers, cells)
+
+
+def trail_wanted(found: Trail) -> Want:
+    """The second read: it goes to `sighting`, and may ride along."""
+    return store.cells_wanted(found.cells)
+
+
+def sighting(found: Trail, items: Iterable[Item]) -> Sighting:
+    """What the second read brought."""
+    return Sighting(found, store.cells_read(found.cells, items))
+
+
 def where_is(taxi_ids: Iterable[str], *, now: datetime) -> Mapping[str, LastPosition]:
     """The last position of each taxi that has ever sent one, however old (see `rules.shown`)."""
-    numbers = {taxi_id: codec.number_of(taxi_id) for taxi_id in taxi_ids}
-    pointers = store.read_pointers({number for number in numbers.values() if number is not None})
-    newest = {taxi: pointer.last for taxi, pointer in pointers.items() if pointer.last}
-    for cell in store.read_cells(_cells_of(pointers, now=now)).values():
-        for taxi in cell.entries.keys() & pointers.keys():
-            at = rules.position(cell.entries[taxi])
-            newest[taxi] = max(at, newest.get(taxi, at))
-    return {
-        taxi_id: rules.shown(newest[number], now=now)
-        for taxi_id, number in numbers.items()
-        if number in newest
-    }
+    wanted = list(taxi_ids)
+    pointers = store.read_pointers(_numbers(wanted))
+    found = Trail(_numbers(wanted), pointers, frozenset(_cells_of(pointers, now=now)))
+    seen = Sighting(found, store.read_cells(found.cells))
+    return {taxi_id: last for taxi_id in wanted if (last := seen.last(taxi_id, now=now))}
 
 
 def _oldest_fresh(now: datetime) -> int:

@@ -134,9 +134,14 @@ def packed_taxis(item: Item) -> bytes:
 
 def read_cells(cells: Iterable[int]) -> dict[int, Cell]:
     """Each of the cells, strongly; one that there is not as an empty one."""
+    names = set(cells)
+    return cells_read(names, dynamo.fetch(cells_wanted(names))[0] if names else ())
+
+
+def cells_read(cells: Iterable[int], items: Iterable[Item]) -> dict[int, Cell]:
+    """The same from what `cells_wanted` brought."""
     found = {cell: Cell(0, {}) for cell in cells}
-    if found:
-        found |= map(_cell, dynamo.fetch(cells_wanted(found))[0])
+    found |= map(_cell, items)
     return found
 
 
@@ -206,13 +211,21 @@ def delete_cell(name: int, version: int) -> bool:
 # --- pointers and last positions ----------------------------------------------------------------
 
 
+def pointers_wanted(taxis: Iterable[int]) -> Want:
+    """A strong read of pointers, which may share a call with others."""
+    return Want(table("last-positions"), [{"taxi_id": {"S": codec.id_of(taxi)}} for taxi in taxis])
+
+
 def read_pointers(taxis: Iterable[int]) -> dict[int, Pointer]:
     """The pointers there are, strongly, by taxi."""
-    keys: list[Item] = [{"taxi_id": {"S": codec.id_of(taxi)}} for taxi in taxis]
-    if not keys:
-        return {}
+    wanted = pointers_wanted(taxis)
+    return pointers_read(dynamo.fetch(wanted)[0]) if wanted.keys else {}
+
+
+def pointers_read(items: Iterable[Item]) -> dict[int, Pointer]:
+    """The same from what `pointers_wanted` brought."""
     found = {}
-    for item in dynamo.fetch(Want(table("last-positions"), keys))[0]:
+    for item in items:
         taxi = codec.number_of(item["taxi_id"]["S"])
         if taxi is not None:
             found[taxi] = Pointer(

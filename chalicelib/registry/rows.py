@@ -239,6 +239,7 @@ def description(row: DescriptionRow) -> Description:
         status_changed_at=row.status_changed_at,
         taxis=frozenset(row.taxis or ()),
         details_version=int(row.details_version),
+        open_hail=row.open_hail,
     )
 
 

@@ -103,7 +103,8 @@ class Description:
 
     `details_version` counts the changes of `vehicle`. `availability_changed_at` is when status or
     radius last changed, in whole milliseconds; `status_changed_at` only the operator's own changes
-    of status move (positions 6.1).
+    of status move (positions 6.1). `open_hail` is the id of the hail that took the taxi last and is
+    not over.
     """
 
     owner: str
@@ -114,6 +115,7 @@ class Description:
     status_changed_at: datetime | None
     taxis: frozenset[str]
     details_version: int
+    open_hail: str | None = None
 
     @property
     def description_id(self) -> str:
@@ -139,6 +141,11 @@ class Description:
             availability_changed_at=changed_at,
             status_changed_at=changed_at if status != self.status else self.status_changed_at,
         )
+
+    def hailed(self, status: TaxiStatus, *, open_hail: str | None, now: datetime) -> "Description":
+        """The description after a step of a hail, which is no change of the operator's own."""
+        changed = self.changed({"status": status}, now=now)
+        return replace(changed, open_hail=open_hail, status_changed_at=self.status_changed_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from chalicelib import cache
+from chalicelib import cache, dynamo
 from chalicelib.access.rules import Account
 from chalicelib.errors import Fault, Malformed, Unavailable, Unknown, in_body, in_request, in_url
 from chalicelib.positions import service as positions
 from chalicelib.positions.rules import Availability, CellContended, LastPosition
+from chalicelib.positions.service import Sighting
 from chalicelib.registry import departements, fleet, rules, store
 from chalicelib.registry.departements import Departement
 from chalicelib.registry.fleet import Fleet
@@ -251,7 +252,7 @@ def change_taxi(found: Registered, asked: AvailabilityAsked, *, now: datetime) -
     return replace(found, description=changed)
 
 
-def show(description: Description, *, now: datetime) -> None:
+def show(description: Description, *, now: datetime, sighting: Sighting | None = None) -> None:
     """Shows what a description says in the cells of its taxis, for the very next search.
 
     Called after the description is written, so that a request which won is not refused for it: where
@@ -259,7 +260,9 @@ def show(description: Description, *, now: datetime) -> None:
     """
     shown = _availability(description)
     try:
-        positions.show_availability(dict.fromkeys(description.taxis, shown), now=now)
+        positions.show_availability(
+            dict.fromkeys(description.taxis, shown), now=now, sighting=sighting
+        )
     except CellContended as error:
         log.warning("taxis of %s are shown later: %s", description.vehicle.licence_plate, error)
 
@@ -327,6 +330,29 @@ def report_positions(
 
 
 # --- what the other domains ask ------------------------------------------------------------------
+
+
+def taxi_wanted(taxi_id: str) -> dynamo.Want:
+    """The read that `taxi_of` needs, to be joined with others."""
+    return store.taxi_wanted(taxi_id)
+
+
+def taxi_of(items: Collection[dynamo.Item]) -> Taxi | None:
+    """The taxi that was wanted, if there is one."""
+    return store.taxi_of(items)
+
+
+def crew(
+    taxi: Taxi, *beside: dynamo.Want
+) -> tuple[Description | None, Driver | None, list[list[dynamo.Item]]]:
+    """A taxi's description and its driver, as the last write left them, and what else was wanted."""
+    return store.crew(taxi, *beside)
+
+
+def described(description_id: str) -> Description | None:
+    """A description, as the last write left it."""
+    return store.descriptions([description_id]).get(description_id)
+
 
 _details: cache.Memory[str, TaxiDetails] = cache.Memory(
     lambda: 65_536, lambda: float(settings().details_cache_s)

@@ -11,6 +11,7 @@
 |                             |               |                    | 1 a taxi of it     |                  |
 | a description               | descriptions  | owner#vehicle_id   | 1 unit, strong     | POST /ads        |
 | another status or radius    | descriptions  | owner#vehicle_id   | 1 write unit       | PUT /taxis/{id}  |
+| a hail's step               | descriptions  | owner#vehicle_id   | 2 write units      | hails            |
 | what a taxi may be made of  | ads, drivers, | their keys         | 3 units, strong,   | POST /taxis      |
 |                             | vehicles      |                    | one call           |                  |
 | whether it is made already  | descriptions, | owner#vehicle_id,  | 2 units, strong,   | POST /taxis      |
@@ -169,6 +170,51 @@ def change_availability(before: Description, after: Description) -> None:
     )
     row = DescriptionRow(after.description_id)
     written(partial(row.update, setting(DescriptionRow, values), as_read))
+
+
+def hail_step(transaction: TransactWrite, before: Description, after: Description) -> None:
+    """Adds the taxi's part of a hail's step to the transaction that writes the hail.
+
+    The condition is that status, time of change and open hail are as they were read.
+    """
+    as_read = (DescriptionRow.status == before.status.value) & (
+        DescriptionRow.availability_changed_at == before.availability_changed_at
+    )
+    if before.open_hail is None:
+        as_read &= DescriptionRow.open_hail.does_not_exist()
+    else:
+        as_read &= DescriptionRow.open_hail == before.open_hail
+    values = {
+        "status": after.status.value,
+        "availability_changed_at": after.availability_changed_at,
+        "open_hail": after.open_hail,
+    }
+    row = DescriptionRow(after.description_id)
+    transaction.update(row, actions=setting(DescriptionRow, values), condition=as_read)
+
+
+def taxi_wanted(taxi_id: str) -> Want:
+    """A taxi, as a read that may ride along with others."""
+    return _want(TaxiRow, "taxi_id", [taxi_id])
+
+
+def taxi_of(items: Iterable[Item]) -> Taxi | None:
+    """What came of `taxi_wanted`."""
+    return next((rows.taxi(row) for row in _rows(TaxiRow, items)), None)
+
+
+def crew(taxi: Taxi, *beside: Want) -> tuple[Description | None, Driver | None, list[list[Item]]]:
+    """The description and the driver of a taxi, and what is wanted beside them, in one call."""
+    described, drivers, *others = dynamo.fetch(
+        _want(DescriptionRow, "description_id", [taxi.description_id]),
+        _want(DriverRow, "driver_id", [taxi.driver_id]),
+        *beside,
+    )
+    return (
+        next((rows.description(row) for row in _rows(DescriptionRow, described)), None),
+        next((rows.driver(row) for row in _rows(DriverRow, drivers)), None),
+        others,
+    )
 
 
 def parts(

@@ -6,9 +6,9 @@ from typing import TypeVar
 from chalicelib import config, dynamo
 from chalicelib.cache import Memory
 from chalicelib.dynamo import Item
-from chalicelib.geo import LngLat, to_e7
+from chalicelib.geo import E7, LngLat, to_e7
 from chalicelib.settings import settings
-from chalicelib.territory import rules, store
+from chalicelib.territory import interior, rules, store
 from chalicelib.territory.rules import NOWHERE, Gazetteer, Place, Station, Tile, Town, Zone
 from chalicelib.territory.store import Edition
 
@@ -19,6 +19,7 @@ T = TypeVar("T")
 _A_DAY_S = 86_400.0
 _tiles: Memory[str, Tile] = Memory(lambda: settings().territory_cache_tiles, lambda: _A_DAY_S)
 _names: Memory[str, dict[str, str]] = Memory(lambda: 512, lambda: _A_DAY_S)
+_interiors: Memory[str, LngLat] = Memory(lambda: 40_000, lambda: _A_DAY_S)
 _gazetteer: Memory[str, Gazetteer] = Memory(lambda: 1, lambda: _A_DAY_S)
 _stations: Memory[str, Sequence[Station]] = Memory(lambda: 1, lambda: _A_DAY_S)
 _shapes: Memory[str, Mapping[str, Mapping[str, object]]] = Memory(lambda: 1, lambda: _A_DAY_S)
@@ -121,6 +122,26 @@ def town_names(insees: Collection[str]) -> Mapping[str, str]:
 def town_exists(insee: str) -> bool:
     """Whether a town has this code."""
     return insee in town_names([insee])
+
+
+def interior_point(insee: str) -> LngLat | None:
+    """A point well inside a town, the same for as long as its borders are; None for no town of ours."""
+
+    def ask(edition: Edition) -> LngLat | None:
+        if edition.names(insee) is None:
+            return None
+        name = f"{edition.generation}/{insee}"
+        found = _interiors.get(name)
+        if found is None:
+            shape = store.outlines(edition, [insee[:3]]).get(insee, ())
+            inside = interior.interior_point(shape)
+            if inside is None:
+                return None
+            found = LngLat(inside.lng_e7 / E7, inside.lat_e7 / E7)
+            _interiors.put(name, found)
+        return found
+
+    return _in_edition(ask)
 
 
 def towns(search: str = "") -> Sequence[Town]:

@@ -1,4 +1,4 @@
-"""`python -m ops.demo --url URL`: drives the demonstration's taxis, and lets each be taken at times."""
+"""`python -m ops.demo --url URL`: drives the demonstration's taxis, lets each be taken at times, answers hails."""
 
 import argparse
 import logging
@@ -7,7 +7,8 @@ import time
 import urllib3
 
 from ops.client import ApiRefused
-from ops.demo import seed
+from ops.demo import hook, seed
+from ops.demo.hook import Drivers
 from ops.demo.seed import Seeded
 
 REPORT_EVERY_S = 5.0  # the partner guide's period (positions 1)
@@ -22,18 +23,21 @@ def status(number: int, elapsed_s: float) -> str:
     return "occupied" if (slot + number) % 3 == 0 else "free"
 
 
-def keep_driving(seeded: Seeded) -> None:
-    """Reports each `REPORT_EVERY_S`, until the process is stopped."""
+def keep_driving(seeded: Seeded, drivers: Drivers) -> None:
+    """Reports each `REPORT_EVERY_S`, until the process is stopped; taxis with a hail go by themselves."""
     started = time.monotonic()
     known = ["free"] * len(seeded.driven)
     rounds = 0
     while True:
         elapsed_s = time.monotonic() - started
+        hailed = drivers.with_hail()
         try:
-            seed.report(seeded, elapsed_s=elapsed_s)
+            seed.report(seeded, elapsed_s=elapsed_s, without=hailed)
             for number, taxi_id in enumerate(seeded.driven):
                 wanted = status(number, elapsed_s)
-                if wanted != known[number]:
+                if taxi_id in hailed:
+                    known[number] = "free"  # as its driver leaves it
+                elif wanted != known[number]:
                     seeded.operator.put(f"/taxis/{taxi_id}", {"status": wanted})
                     known[number] = wanted
         except (ApiRefused, urllib3.exceptions.HTTPError) as error:
@@ -47,7 +51,13 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     parser = argparse.ArgumentParser(prog="python -m ops.demo")
     parser.add_argument("--url", required=True)
-    keep_driving(seed.seed(parser.parse_args().url))
+    url = parser.parse_args().url
+    operator, _ = seed.clients(url)
+    drivers = Drivers(operator)
+    # First of all: the fleet of an earlier run can be hailed already.
+    with hook.serving(drivers) as address:
+        seed.send_hails_to(address)
+        keep_driving(seed.seed(url), drivers)
 
 
 if __name__ == "__main__":

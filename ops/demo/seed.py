@@ -6,6 +6,7 @@ its accounts, and the public API for the fleet. What is there already stays.
 
 import json
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +50,20 @@ def clients(url: str) -> tuple[Client, Client]:
     return Client(url, operator), Client(url, search_app)
 
 
+def send_hails_to(address: str) -> None:
+    """Sends the hails of the demonstration's taxis there from now on."""
+    from chalicelib.access import service as access
+
+    access.add(demo.OPERATOR, hook=(address, "", ""))
+
+
+def answers_hails() -> bool:
+    """Whether somebody has said where the hails of the demonstration's taxis go."""
+    from chalicelib.access import service as access
+
+    return access.hook_of(access.find(demo.OPERATOR).account.id) is not None
+
+
 def seed(url: str) -> Seeded:
     """Puts territory, accounts and fleet there. Raises CannotGoOn where a search does not find it."""
     territory()
@@ -75,10 +90,12 @@ def prepare(url: str) -> list[str]:
     return lines(seed(url))
 
 
-def report(seeded: Seeded, *, elapsed_s: float) -> None:
-    """Sends where the driven taxis are."""
+def report(seeded: Seeded, *, elapsed_s: float, without: Collection[str] = ()) -> None:
+    """Sends where the driven taxis are, except for those `without`."""
     places = []
     for number, taxi_id in enumerate(seeded.driven):
+        if taxi_id in without:
+            continue
         way, ahead_s = ways.way(number)
         lon, lat = way.at(elapsed_s + ahead_s, again=True)
         places.append((taxi_id, round(lon, 6), round(lat, 6)))
@@ -86,7 +103,7 @@ def report(seeded: Seeded, *, elapsed_s: float) -> None:
 
 
 def lines(seeded: Seeded) -> list[str]:
-    """Three requests to copy: search, register, position."""
+    """Three requests to copy (search, register, position), and a ride."""
     lon, lat = demo.CENTRE
     url = seeded.operator.url
     position = {"positions": [{"taxi_id": seeded.readers, "lon": lon, "lat": lat}]}
@@ -97,6 +114,8 @@ def lines(seeded: Seeded) -> list[str]:
         _post(seeded.operator, "/taxis", fleet.taxi_body(demo.SPARE)),
         "# it says where another one of its taxis is, which the first line then shows at 0 m",
         _post(seeded.operator, "/geotaxi", position) + " -w '%{http_code}\\n'",
+        "# a customer hails a taxi, and is told each step until the end of the ride",
+        "maraude demo-hail",
     ]
 
 

@@ -178,10 +178,18 @@ class Stack:
     def _start_demo(self, environment: dict[str, str]) -> list[str]:
         self._interruptible = True
         lines = seed.prepare(self.url)
+        seed.send_hails_to("")  # where the last run's drivers listened nobody does any more
         self._interruptible = False
         demo = Process("ops.demo", ["--url", self.url], self.place.logs / "demo.log", environment)
         self._kept["demo"] = _Kept(demo)
         self._kept["demo"].start()
+        deadline_s = time.monotonic() + ANSWER_S
+        while not seed.answers_hails():
+            if self._stop.is_set():
+                raise Stopped
+            if demo.ended() is not None or time.monotonic() > deadline_s:
+                break  # it is looked after like the others; its log says why
+            time.sleep(0.1)
         return lines
 
     def _start_state(self) -> str:

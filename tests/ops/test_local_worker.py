@@ -60,6 +60,31 @@ def test_the_applications_schedules_and_queues_are_fed() -> None:
     ]
 
 
+def test_a_queue_has_as_many_pollers_as_invocations_at_once_and_no_more_than_a_desk_can_bear() -> (
+    None
+):
+    app = Chalice("small", configure_logs=False)
+    app.on_sqs_message(queue="few", maximum_concurrency=3, name="few")(lambda event: event)
+    app.on_sqs_message(queue="many", maximum_concurrency=500, name="many")(lambda event: event)
+    feeds = Feeds()
+
+    worker.feed_application(feeds, app)  # type: ignore[arg-type]  # it only takes note
+
+    queues = [noted[0] for noted in feeds.noted]
+    assert (queues.count("few"), queues.count("many")) == (3, worker.AT_ONCE)
+
+
+def test_a_trial_may_leave_handlers_out_and_shorten_the_minute() -> None:
+    app = Chalice("small", configure_logs=False)
+    app.schedule(Rate(5, Rate.MINUTES), name="sweep")(lambda event: event)
+    app.on_sqs_message(queue="hails", name="dispatch")(lambda event: event)
+    feeds = Feeds()
+
+    worker.feed_application(feeds, app, without=["dispatch"], minute_s=2)  # type: ignore[arg-type]
+
+    assert feeds.noted == [("sweep", True, 10)]
+
+
 def test_the_ingest_function_is_fed_as_the_template_says() -> None:
     by_kind = {source.kind: source for source in sources("IngestFunction", "local")}
 

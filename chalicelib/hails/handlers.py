@@ -1,0 +1,148 @@
+"""What the queues and the clock have done for hails: the bodies of the functions in `app.py`.
+
+A message only says where to look (`queue.py`), so one that is late, repeated or out of order does no
+harm. What cannot be read fails, and is a dead letter after a few times.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+from chalicelib import aws, clock
+from chalicelib.hails import lanes, queue, service, webhook
+from chalicelib.hails.rules import Status
+from chalicelib.hails.service import Night
+from chalicelib.hails.webhook import Limits
+from chalicelib.settings import settings, table
+
+BUSY_S = 1  # until a hail is sent whose operator has enough of them just now
+
+log = logging.getLogger("maraude.hails")
+
+
+class MessageGarbled(Exception):
+    """A message that is none of ours."""
+
+
+Message = Mapping[str, Any]
+Failures = dict[str, list[dict[str, str]]]
+
+
+def each(event: Mapping[str, Any], handle: Callable[[Message], None]) -> Failures:
+    """Handles the messages of an SQS event; the answer names those that are to come again."""
+    failed = []
+    for record in event["Records"]:
+        try:
+            handle(_read(record["body"]))
+        except Exception:  # one message's trouble is not the others'
+            log.exception("message %s of %s failed", record["messageId"], record["eventSourceARN"])
+            failed.append({"itemIdentifier": record["messageId"]})
+    return {"batchItemFailures": failed}
+
+
+def _read(body: str) -> Message:
+    """Raises MessageGarbled."""
+    try:
+        message = json.loads(body)
+    except ValueError as error:
+        raise MessageGarbled(body[:200]) from error
+    if not isinstance(message, dict) or not isinstance(message.get("hail_id"), str):
+        raise MessageGarbled(body[:200])
+    return message
+
+
+def call_operator(message: Message) -> None:
+    """Sends a hail to its operator's server, unless it has moved on, and notes what came of it."""
+    hail_id = message["hail_id"]
+    dispatch = service.dispatch(hail_id, now=clock.now())
+    if dispatch is None:
+        return
+    lane = lanes.take(dispatch.operator_id, now=clock.now())
+    if lane is None:
+        _later(hail_id)
+        return
+    known = settings()
+    began = clock.now()
+    try:
+        outcome = webhook.send(
+            dispatch,
+            now=began,
+            limits=Limits(connect_s=known.hook_connect_s, exchange_s=known.hook_within_s),
+            allow_private=known.allow_private_hooks,
+            accept_empty=known.hook_accept_empty,
+        )
+    finally:
+        lanes.give_back(lane)
+    now = clock.now()
+    if outcome.failure is None:
+        service.delivered(hail_id, taxi_phone_number=outcome.taxi_phone_number, now=now)
+    else:
+        service.undelivered(hail_id, reason=outcome.failure, now=now)
+    service.log_exchange(
+        hail_id,
+        payload=json.loads(dispatch.body),
+        now=began,
+        code=outcome.code,
+        answer=outcome.reply or outcome.failure,
+        initial_status=Status.RECEIVED,
+    )
+    about = {
+        "called": hail_id,
+        "operator": dispatch.operator_id,
+        "code": outcome.code,
+        "failure": outcome.failure,
+        "ms": (now - began) // timedelta(milliseconds=1),
+    }
+    log.info("%s", json.dumps(about))
+
+
+def _later(hail_id: str) -> None:
+    sqs = aws.sqs()
+    sqs.send_message(
+        QueueUrl=sqs.get_queue_url(QueueName=table("hail-dispatch"))["QueueUrl"],
+        MessageBody=json.dumps({"hail_id": hail_id}),
+        DelaySeconds=BUSY_S,
+    )
+
+
+def apply_deadline(message: Message) -> None:
+    """Applies the deadline of a hail, or waits for it again: SQS knows delays of 15 minutes at most."""
+    try:
+        status = Status(message["status"])
+        due = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=message["due_ms"])
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise MessageGarbled(str(message)[:200]) from error
+    now = clock.now()
+    if now < due:
+        queue.put_deadline(message["hail_id"], status, due, now=now)
+    else:
+        service.expire(message["hail_id"], now=now, way="queue")
+
+
+def sweep() -> None:
+    """Applies the deadlines that no message has brought."""
+    service.sweep(now=clock.now())
+
+
+def blur() -> None:
+    """Blurs the hails that are two months old."""
+    every_page(service.blur)
+
+
+def delete_old() -> None:
+    """Deletes the hails that are a year old."""
+    every_page(service.delete_old)
+
+
+class _Job(Protocol):
+    def __call__(self, *, now: datetime, after: str | None) -> Night: ...
+
+
+def every_page(job: _Job) -> None:
+    """A night that is broken off needs nothing: the next one begins with what is left."""
+    now = clock.now()
+    page = job(now=now, after=None)
+    while page.after is not None:
+        page = job(now=now, after=page.after)

@@ -1,0 +1,82 @@
+"""Hails, the customers who are behind them, and sessions (letaxi-api 15 to 17)."""
+
+from chalicelib.access import service as access
+from chalicelib.access.rules import Role
+from chalicelib.hails import schemas, service
+from chalicelib.web import PAGE_SIZE, Reply, Request, Routes, meta, reply
+
+routes = Routes()
+
+SEARCHERS = (Role.ADMIN, Role.MOTEUR)
+PARTIES = (*SEARCHERS, Role.OPERATEUR)
+
+
+@routes.post("/hails", roles=SEARCHERS)
+def post_hail(request: Request) -> Reply:
+    """Hails a taxi."""
+    wanted = request.one(schemas.HailSchema())
+    key = request.headers.get("idempotency-key")
+    hail, last = service.create(
+        request.viewer, wanted, key=key, entry=request.entry, now=request.now
+    )
+    shown = schemas.hail_object(hail, viewer=request.viewer, last=last, just_changed=True)
+    return reply([shown], status=201)
+
+
+@routes.get("/hails", roles=PARTIES)
+def get_hails(request: Request) -> Reply:
+    """The hails that concern the viewer, newest first."""
+    asked = request.asked(schemas.HailListSchema(), repeated=schemas.HailListSchema.FILTERS)
+    page = request.page()
+    hails, total = service.list_hails(
+        request.viewer, asked, page=page, per_page=PAGE_SIZE, now=request.now
+    )
+    shown = [schemas.line_object(line, request.viewer) for line in hails]
+    return reply(shown, meta=meta(page=page, total=total))
+
+
+@routes.get("/hails/{hail_id}", roles=PARTIES)
+def get_hail(request: Request, hail_id: str) -> Reply:
+    """A hail that concerns the viewer."""
+    hail = service.find(request.viewer, hail_id, now=request.now)
+    last = service.where_is_taxi(hail, now=request.now)
+    return reply([schemas.hail_object(hail, viewer=request.viewer, last=last)])
+
+
+@routes.put("/hails/{hail_id}", roles=PARTIES)
+def put_hail(request: Request, hail_id: str) -> Reply:
+    """Moves a hail on, or changes what is said of it. An unknown hail is told before a bad body."""
+    hail = service.find(request.viewer, hail_id, now=request.now)
+    asked = request.one(schemas.HailChangeSchema(), required=False)
+    changed = service.change(request.viewer, hail, asked, now=request.now)
+    last = service.where_is_taxi(changed, now=request.now)
+    moved = changed.status is not hail.status
+    shown = schemas.hail_object(changed, viewer=request.viewer, last=last, just_changed=moved)
+    return reply([shown])
+
+
+@routes.put("/customers/{customer_id}", roles=SEARCHERS)
+def put_customer(request: Request, customer_id: str) -> Reply:
+    """Bans a customer of the viewer's, or lets them hail again."""
+    sent = request.one(schemas.CustomerSchema())
+    asked = {name: at and schemas.in_utc(at) for name, at in sent.items()}
+    customer = service.change_customer(request.viewer, customer_id, asked)
+    return reply([schemas.customer_object(customer, sent)])
+
+
+@routes.get("/sessions", roles=SEARCHERS)
+def get_sessions(request: Request) -> Reply:
+    """The viewer's hails by session, the session that began last first."""
+    request.only("p")
+    page = request.page()
+    groups, total = service.list_sessions(
+        request.viewer, page=page, per_page=PAGE_SIZE, now=request.now
+    )
+    names = access.names_of(
+        account
+        for group in groups
+        for hail in group.hails
+        for account in (hail.moteur_id, hail.operateur_id)
+    )
+    shown = [schemas.session_object(group, viewer=request.viewer, names=names) for group in groups]
+    return reply(shown, meta=meta(page=page, total=total))

@@ -1,0 +1,214 @@
+"""The bodies and queries of hails, customers and sessions, and what is shown of lists (letaxi-api 15 to 17)."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from marshmallow import Schema, fields, post_load, validate
+
+from chalicelib.access.rules import Account
+from chalicelib.geo import MAX_LAT
+from chalicelib.hails import rules, shown
+from chalicelib.hails.rows import Line
+from chalicelib.hails.rules import Customer, Hail, HailAsked, HailWanted, Status
+from chalicelib.hails.service import Filter, Group, taxi_id_for
+from chalicelib.positions.rules import LastPosition
+from chalicelib.registry.schemas import Text, Whole
+from chalicelib.settings import settings
+
+# --- what is sent --------------------------------------------------------------------------------
+
+
+class Degrees(fields.Float):
+    """A coordinate, to a tenth of a millimetre: the store takes no number next to nothing."""
+
+    def __init__(self, limit: float, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(validate=validate.Range(-limit, limit), **kwargs)
+
+    def _deserialize(self, *args: Any, **kwargs: Any) -> float | None:  # noqa: ANN401
+        number = super()._deserialize(*args, **kwargs)
+        return None if number is None else round(number, 9)
+
+
+def _address(**kwargs: Any) -> Text:  # noqa: ANN401
+    return Text(longest=1000, **kwargs)
+
+
+class HailSchema(Schema):
+    """The body of POST /hails; makes a `HailWanted`."""
+
+    customer_id = Text(required=True)
+    customer_lon = Degrees(180, required=True)
+    customer_lat = Degrees(MAX_LAT, required=True)
+    customer_address = _address(required=True)
+    customer_phone_number = Text(required=True)
+    taxi_id = Text(required=True)
+    operateur = fields.String()  # of old clients, and ignored
+    session_id = fields.UUID(allow_none=True)
+
+    @post_load
+    def _make(self, loaded: dict[str, Any], **_: object) -> HailWanted:
+        session_id = loaded.pop("session_id", None)
+        loaded.pop("operateur", None)
+        return HailWanted(**loaded, session_id=session_id and str(session_id))
+
+
+def _one_of(*values: str) -> validate.OneOf:
+    return validate.OneOf(values)
+
+
+class HailChangeSchema(Schema):
+    """The body of PUT /hails/{id}; makes a `HailAsked`."""
+
+    status = fields.String(validate=_one_of(*Status))
+    taxi_phone_number = Text()
+    incident_taxi_reason = fields.String(
+        allow_none=True, validate=_one_of(*rules.INCIDENT_TAXI_REASONS)
+    )
+    reporting_customer = fields.Boolean(allow_none=True)
+    reporting_customer_reason = fields.String(
+        allow_none=True, validate=_one_of(*rules.REPORTING_REASONS)
+    )
+    customer_lon = Degrees(180)
+    customer_lat = Degrees(MAX_LAT)
+    customer_address = _address()
+    customer_phone_number = Text()
+    incident_customer_reason = fields.String(
+        allow_none=True, validate=_one_of(*rules.INCIDENT_CUSTOMER_REASONS)
+    )
+    rating_ride = Whole(allow_none=True)
+    rating_ride_reason = fields.String(allow_none=True, validate=_one_of(*rules.RATING_REASONS))
+
+    @post_load
+    def _make(self, loaded: dict[str, Any], **_: object) -> HailAsked:
+        if "status" in loaded:
+            loaded["status"] = Status(loaded["status"])
+        asked: HailAsked = loaded  # type: ignore[assignment]  # the fields above are its keys
+        return asked
+
+
+class HailListSchema(Schema):
+    """The query of GET /hails; makes a `Filter`."""
+
+    FILTERS = ("id", "moteur", "operateur", "taxi_id", "customer_id", "status", "date")
+
+    id = fields.List(fields.String(), attribute="ids")
+    moteur = fields.List(fields.String(), attribute="moteurs")
+    operateur = fields.List(fields.String(), attribute="operateurs")
+    taxi_id = fields.List(fields.String(), attribute="taxi_ids")
+    customer_id = fields.List(fields.String(), attribute="customer_ids")
+    status = fields.List(fields.String(validate=_one_of(*Status)), attribute="statuses")
+    date = fields.List(fields.Date(format="%Y/%m/%d"), attribute="dates")
+    p = fields.Raw()  # `Request.page` reads it
+
+    @post_load
+    def _make(self, loaded: dict[str, Any], **_: object) -> Filter:
+        loaded.pop("p", None)
+        statuses = tuple(map(Status, loaded.pop("statuses", ())))
+        dates = tuple(day.isoformat() for day in loaded.pop("dates", ()))
+        return Filter(**loaded, statuses=statuses, dates=dates)
+
+
+class Moment(fields.DateTime):
+    """A time with any offset or none, which means UTC; kept as it was sent."""
+
+    def _deserialize(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        at = super()._deserialize(*args, **kwargs)
+        try:
+            in_utc(at)
+        except OverflowError:
+            raise self.make_error("invalid", input=at, obj_type=self.OBJ_TYPE) from None
+        return at
+
+
+def in_utc(at: datetime) -> datetime:
+    """The same time in UTC; without an offset it is UTC already."""
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+class CustomerSchema(Schema):
+    """The body of PUT /customers/{id}."""
+
+    ban_begin = Moment(allow_none=True)
+    ban_end = Moment(allow_none=True)
+    reprieve_begin = Moment(allow_none=True)
+    reprieve_end = Moment(allow_none=True)
+
+
+# --- what is shown -------------------------------------------------------------------------------
+
+
+def hail_object(
+    hail: Hail, *, viewer: Account, last: LastPosition | None, just_changed: bool = False
+) -> dict[str, object]:
+    """The hail as this account sees it."""
+    privileged = settings().hail_taxi_vehicle_details.replace(" ", "").split(",")
+    return shown.hail_object(
+        hail,
+        viewer=viewer,
+        last=last,
+        details=str(viewer.id) in privileged,
+        just_changed=just_changed,
+    )
+
+
+def line_object(line: Line, viewer: Account) -> dict[str, object]:
+    """A hail as GET /hails lists it."""
+    real = shown.knows_taxi(viewer, line.operateur_id)
+    return {
+        "id": line.hail_id,
+        "added_by": line.moteur,
+        "operateur": line.operateur if real else shown.NEUTRAL_OPERATOR,
+        "status": line.status.value,
+        "creation_datetime": shown.naive(line.created_at),
+        "taxi_id": taxi_id_for(line, viewer),
+        "customer_id": line.customer_id,
+    }
+
+
+def customer_object(customer: Customer, echoed: Mapping[str, datetime | None]) -> dict[str, object]:
+    """A customer's bans; those that were just sent come back as they were."""
+    return {
+        name: None if at is None else at.isoformat() if name in echoed else shown.naive(at)
+        for name in ("ban_begin", "ban_end", "reprieve_begin", "reprieve_end")
+        for at in (echoed[name] if name in echoed else getattr(customer, name),)
+    }
+
+
+def session_object(group: Group, *, viewer: Account, names: Mapping[int, str]) -> dict[str, object]:
+    """A session as GET /sessions shows it; `names` are those of the accounts in it."""
+    return {
+        "customer_id": group.session.customer_id,
+        "session_id": group.session.session_id,
+        "added_by_id": str(group.session.moteur_id),
+        "added_at": shown.naive(group.session.begun),
+        "hails": [_session_hail(hail, viewer=viewer, names=names) for hail in group.hails],
+    }
+
+
+def _session_hail(hail: Hail, *, viewer: Account, names: Mapping[int, str]) -> dict[str, object]:
+    real = shown.knows_taxi(viewer, hail.operateur_id)
+    neutral = shown.NEUTRAL_OPERATOR
+    return {
+        "id": hail.hail_id,
+        "status": hail.status.value,
+        "added_at": shown.naive(hail.created_at),
+        "customer_lon": hail.customer_lon,
+        "customer_lat": hail.customer_lat,
+        "customer_address": hail.customer_address,
+        "customer_phone_number": shown.phone(hail.customer_phone_number, hail.status, viewer),
+        "taxi_phone_number": shown.phone(hail.taxi_phone_number, hail.status, viewer),
+        "initial_taxi_lon": hail.initial_taxi_lon,
+        "initial_taxi_lat": hail.initial_taxi_lat,
+        "moteur": {
+            "id": str(hail.moteur_id),
+            "email": hail.moteur,
+            "commercial_name": names.get(hail.moteur_id),
+        },
+        "operateur": {
+            "id": str(hail.operateur_id),
+            "email": hail.operateur if real else neutral,
+            "commercial_name": names.get(hail.operateur_id) if real else neutral,
+        },
+        "taxi": {"id": hail.taxi_id if real else hail.shown_taxi_id},
+    }
