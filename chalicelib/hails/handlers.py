@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from chalicelib import aws, clock
-from chalicelib.hails import lanes, queue, service, webhook
+from chalicelib.hails import lanes, night, queue, service, webhook
+from chalicelib.hails.night import Night
 from chalicelib.hails.rules import Status
-from chalicelib.hails.service import Night
 from chalicelib.hails.webhook import Limits
 from chalicelib.settings import settings, table
 
@@ -128,12 +128,12 @@ def sweep() -> None:
 
 def blur() -> None:
     """Blurs the hails that are two months old."""
-    every_page(service.blur)
+    every_page(night.blur)
 
 
 def delete_old() -> None:
     """Deletes the hails that are a year old."""
-    every_page(service.delete_old)
+    every_page(night.delete_old)
 
 
 class _Job(Protocol):

@@ -2,7 +2,7 @@
 
 from chalicelib.access import service as access
 from chalicelib.access.rules import Role
-from chalicelib.hails import schemas, service
+from chalicelib.hails import browsing, schemas, service
 from chalicelib.web import PAGE_SIZE, Reply, Request, Routes, meta, reply
 
 routes = Routes()
@@ -28,7 +28,7 @@ def get_hails(request: Request) -> Reply:
     """The hails that concern the viewer, newest first."""
     asked = request.asked(schemas.HailListSchema(), repeated=schemas.HailListSchema.FILTERS)
     page = request.page()
-    hails, total = service.list_hails(
+    hails, total = browsing.list_hails(
         request.viewer, asked, page=page, per_page=PAGE_SIZE, now=request.now
     )
     shown = [schemas.line_object(line, request.viewer) for line in hails]
@@ -69,7 +69,7 @@ def get_sessions(request: Request) -> Reply:
     """The viewer's hails by session, the session that began last first."""
     request.only("p")
     page = request.page()
-    groups, total = service.list_sessions(
+    groups, total = browsing.list_sessions(
         request.viewer, page=page, per_page=PAGE_SIZE, now=request.now
     )
     names = access.names_of(

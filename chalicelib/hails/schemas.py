@@ -9,9 +9,9 @@ from marshmallow import Schema, fields, post_load, validate
 from chalicelib.access.rules import Account
 from chalicelib.geo import MAX_LAT
 from chalicelib.hails import rules, shown
+from chalicelib.hails.browsing import Filter, Group, taxi_id_for
 from chalicelib.hails.rows import Line
 from chalicelib.hails.rules import Customer, Hail, HailAsked, HailWanted, Status
-from chalicelib.hails.service import Filter, Group, taxi_id_for
 from chalicelib.positions.rules import LastPosition
 from chalicelib.registry.schemas import Text, Whole
 from chalicelib.settings import settings

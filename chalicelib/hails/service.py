@@ -1,4 +1,4 @@
-"""What partners, queues and the night ask of hails.
+"""What partners and queues ask of hails: to make one, to move it on, to end it in time.
 
 Whoever reads a hail whose deadline has passed applies it first. A step that another came before is
 decided anew on what that other left, so that no update is lost and the loser is told what won.
@@ -9,7 +9,7 @@ import json
 import logging
 import secrets
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -29,9 +29,7 @@ from chalicelib.errors import (
     in_request,
     in_url,
 )
-from chalicelib.geo import LngLat
-from chalicelib.hails import lists, queue, rows, rules, shown, store
-from chalicelib.hails.rows import Line
+from chalicelib.hails import lists, queue, rules, shown, store
 from chalicelib.hails.rules import (
     Customer,
     Hail,
@@ -41,7 +39,7 @@ from chalicelib.hails.rules import (
     Transition,
     Waits,
 )
-from chalicelib.hails.store import Before, Exchange, Replay, Session, TaxiStep
+from chalicelib.hails.store import Before, Exchange, Replay, TaxiStep
 from chalicelib.positions import service as positions
 from chalicelib.positions.rules import LastPosition
 from chalicelib.positions.service import Sighting
@@ -50,10 +48,8 @@ from chalicelib.registry.rules import Description, Driver, Taxi, TaxiStatus, is_
 from chalicelib.registry.writes import Moved, pause
 from chalicelib.search import service as search
 from chalicelib.settings import settings
-from chalicelib.territory import service as territory
 
 TRIES = 14  # of a step that others are in the way of: 3 s in all
-PAGE_OF_THE_NIGHT = 100  # hails
 
 TASK_DISPATCH, TASK_DEADLINE = "send_request_operator", "handle_hail_timeout"
 
@@ -213,7 +209,7 @@ def _replayed(earlier: tuple[str, str], replay: Replay, *, now: datetime) -> Hai
     hail_id, digest = earlier
     if digest != replay.digest:
         raise KeyReused(in_request("This Idempotency-Key has been used with another body before."))
-    hail = _current(hail_id, now=now)
+    hail = current(hail_id, now=now)
     if hail is None:
         raise LookupError(f"hail {hail_id} was deleted within a day of its creation")
     return hail
@@ -302,7 +298,7 @@ def _hail(
 
 def find(viewer: Account, hail_id: str, *, now: datetime) -> Hail:
     """The hail, as it is now. Raises HailUnknown, HailForbidden."""
-    hail = _current(hail_id, now=now)
+    hail = current(hail_id, now=now)
     kept = timedelta(days=settings().hail_visible_days)
     if hail is None or not rules.is_visible(hail.created_at, viewer, now=now, kept=kept):
         raise HailUnknown(in_url("Hail not found"))
@@ -342,7 +338,7 @@ def change(viewer: Account, hail: Hail, asked: HailAsked, *, now: datetime) -> H
             return _write(hail, after, customers=customers, exchange=exchange, now=now)
         except Moved:
             _pause(tries)
-        hail = _current(hail.hail_id, now=now) or hail
+        hail = current(hail.hail_id, now=now) or hail
     raise Busy(in_request("The hail keeps changing. Please try again."))
 
 
@@ -355,7 +351,7 @@ def _report(before: Hail, after: Hail, *, now: datetime) -> tuple[Customer, Cust
     return known, rules.reported_by(before, after, known, now=now)
 
 
-def _current(hail_id: str, *, now: datetime) -> Hail | None:
+def current(hail_id: str, *, now: datetime) -> Hail | None:
     """The hail, its deadline applied."""
     hail = store.hail(hail_id) if rules.is_hail_id(hail_id) else None
     if hail is not None and hail.is_late(now):
@@ -588,118 +584,7 @@ def show(hail_id: str) -> Story:
     return Story(hail, store.log(hail_id))
 
 
-# --- lists ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """What GET /hails may ask for: of each filter any value, of all filters each (letaxi-api 15.3).
-
-    Texts match what begins with them, whatever the case; `dates` are days in UTC.
-    """
-
-    ids: Collection[str] = ()
-    moteurs: Collection[str] = ()
-    operateurs: Collection[str] = ()
-    taxi_ids: Collection[str] = ()
-    customer_ids: Collection[str] = ()
-    statuses: Collection[Status] = ()
-    dates: Collection[str] = ()
-
-    def accepts(self, line: Line, viewer: Account) -> bool:
-        """Whether the list shows the hail. A taxi is asked for by the id that the viewer is shown."""
-        operateurs = self.operateurs if viewer.has(Role.ADMIN) else ()
-        return (
-            _begins(line.hail_id, self.ids)
-            and _begins(line.moteur, self.moteurs)
-            and _begins(line.operateur, operateurs)
-            and _begins(taxi_id_for(line, viewer), self.taxi_ids)
-            and _begins(line.customer_id, self.customer_ids)
-            and (not self.statuses or line.status in self.statuses)
-            and (not self.dates or rules.day_of(line.created_at) in self.dates)
-        )
-
-
-def _begins(text: str, prefixes: Collection[str]) -> bool:
-    return not prefixes or text.casefold().startswith(tuple(map(str.casefold, prefixes)))
-
-
-def taxi_id_for(line: Line, viewer: Account) -> str:
-    """The taxi's id as this account knows it."""
-    real = shown.knows_taxi(viewer, line.operateur_id)
-    return line.taxi_id if real else line.shown_taxi_id
-
-
-def list_hails(
-    viewer: Account, asked: Filter, *, page: int, per_page: int, now: datetime
-) -> tuple[list[Line], int]:
-    """A page of the hails that the account may see, newest first, and how many there are.
-
-    Beyond `lists.LISTED` hails none is looked at, and the count is a lower bound.
-    """
-    first = (page - 1) * per_page
-    if viewer.has(Role.ADMIN) and asked == Filter():
-        found_rows, total = lists.page_of_days(lists.HAILS, first=first, size=per_page)
-        page_of = [rows.line(row) for row in found_rows]
-    else:
-        found = [line for line in _lines(viewer, asked, now=now) if asked.accepts(line, viewer)]
-        page_of, total = found[first : first + per_page], len(found)
-    current = [_line(line, now=now) for line in page_of]
-    return [line for line in current if asked.accepts(line, viewer)], total
-
-
-def _lines(viewer: Account, asked: Filter, *, now: datetime) -> Collection[Line]:
-    if viewer.has(Role.ADMIN):
-        days = [day.day for day in lists.days() if not asked.dates or day.day in asked.dates]
-        return list(lists.lines_of_days(days))
-    since = now - timedelta(days=settings().hail_visible_days)
-    return lists.union(
-        *(
-            lists.lines(f"{role}#{viewer.id}", since=since)
-            for role in (Role.MOTEUR, Role.OPERATEUR)
-            if viewer.has(role)
-        )
-    )
-
-
-def _line(line: Line, *, now: datetime) -> Line:
-    """The line as it is once the hail's deadline is applied."""
-    if line.deadline is None or line.deadline > now:
-        return line
-    hail = _current(line.hail_id, now=now)
-    return line if hail is None else rows.line_of(hail)
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A session with its hails, oldest first."""
-
-    session: Session
-    hails: Sequence[Hail]
-
-
-def list_sessions(
-    viewer: Account, *, page: int, per_page: int, now: datetime
-) -> tuple[list[Group], int]:
-    """A page of the sessions that the account may see, newest first, and how many there are."""
-    first = (page - 1) * per_page
-    if viewer.has(Role.ADMIN):
-        found, total = lists.page_of_days(lists.SESSIONS, first=first, size=per_page)
-    else:
-        own = lists.sessions(viewer.id)
-        found, total = own[first : first + per_page], len(own)
-    sessions = store.sessions(found)
-    hails = store.hails([hail_id for session in sessions for hail_id in session.hails])
-    return [_group(session, hails, now=now) for session in sessions], total
-
-
-def _group(session: Session, hails: Mapping[str, Hail], *, now: datetime) -> Group:
-    its_hails = [hails[hail_id] for hail_id in session.hails if hail_id in hails]
-    current = [
-        (expire(hail.hail_id, now=now, way="read") or hail) if hail.is_late(now) else hail
-        for hail in its_hails
-    ]
-    return Group(session, sorted(current, key=lambda hail: (hail.created_at, hail.hail_id)))
+# --- customers -----------------------------------------------------------------------------------
 
 
 def change_customer(
@@ -723,106 +608,3 @@ def change_customer(
         else:
             return changed
     raise Busy(in_request("The customer keeps changing. Please try again."))
-
-
-# --- the night -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Night:
-    """A page of a nightly job: how many hails it changed, and what it goes on after; None at the end."""
-
-    done: int
-    after: str | None
-
-
-def blur(*, now: datetime, after: str | None = None) -> Night:
-    """Takes from a page of hails over two months old what tells who and where (hail-lifecycle 12).
-
-    May be broken off and repeated, from the beginning or from the last page's `after`.
-    """
-    today = rules.day_of(now)
-    if after is None:
-        for day in lists.days():
-            if day.day < today and (day.hail_count is None or day.session_count is None):
-                lists.count(day.day)
-    limit = now - timedelta(days=settings().hail_visible_days)
-    days = [day.day for day in lists.days() if not day.blurred]
-
-    def over(day: str) -> None:
-        lists.count(day, blurred=True)
-
-    return _page_of_the_night(days, limit, after, _blur, over)
-
-
-def delete_old(*, now: datetime, after: str | None = None) -> Night:
-    """Deletes a page of blurred hails over a year old; else as `blur`."""
-    limit = now - timedelta(days=settings().hail_kept_days)
-
-    def over(day: str) -> None:
-        if lists.first_lines(day, after=None, limit=1):
-            lists.count(day)  # some were changed meanwhile: left for the next night
-        else:
-            lists.forget(day)
-
-    return _page_of_the_night([day.day for day in lists.days()], limit, after, _delete, over)
-
-
-def _page_of_the_night(
-    days: Collection[str],
-    limit: datetime,
-    after: str | None,
-    treat: Callable[[Hail], bool],
-    over: Callable[[str], None],
-) -> Night:
-    """Treats the hails of these days that were created before `limit`, oldest first.
-
-    `over` hears of each day that is wholly before the limit, once all of its hails are treated.
-    """
-    reached, _, entry = (after or "").partition("/")
-    done = 0
-    for day in sorted(day for day in days if reached <= day <= rules.day_of(limit)):
-        found = lists.first_lines(
-            day, after=entry if day == reached and entry else None, limit=PAGE_OF_THE_NIGHT
-        )
-        old = [line.hail_id for line in found if line.created_at < limit]
-        treated = [treat(hail) for hail in store.hails(old).values()]
-        done += sum(treated)
-        if len(found) == PAGE_OF_THE_NIGHT:
-            return Night(done, f"{day}/{found[-1].entry}")
-        if day < rules.day_of(limit) and all(treated):
-            over(day)
-        if done >= PAGE_OF_THE_NIGHT:
-            return Night(done, f"{day}/~")
-    return Night(done, None)
-
-
-def _blur(hail: Hail) -> bool:
-    """Whether the hail is blurred."""
-    if hail.blurred:
-        return True
-    customer = _blurred_point(hail.customer_lon, hail.customer_lat)
-    taxi = _blurred_point(hail.initial_taxi_lon, hail.initial_taxi_lat)
-    try:
-        store.blur(hail, rules.blurred(hail, customer, taxi))
-    except Moved:
-        return False
-    return True
-
-
-def _blurred_point(lon: float, lat: float) -> tuple[float, float]:
-    """A point inside the town that stands for all of it; a tenth of a degree where there is no town."""
-    towns = territory.place_of(LngLat(lon, lat)).towns
-    inside = territory.interior_point(towns[0]) if towns else None
-    return (inside.lng, inside.lat) if inside else (round(lon, 1), round(lat, 1))
-
-
-def _delete(hail: Hail) -> bool:
-    """Whether the hail is gone."""
-    if not hail.blurred:
-        return False
-    try:
-        store.delete(hail)
-    except Moved:
-        return False
-    return True

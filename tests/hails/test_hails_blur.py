@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.geo import LngLat, to_e7
-from chalicelib.hails import service
+from chalicelib.hails import night
 from chalicelib.hails.rules import Status
 from chalicelib.territory import service as territory
 from chalicelib.territory.borders import Outline, covers
@@ -66,7 +66,7 @@ def test_a_hail_is_blurred_to_the_point_of_its_town(store: None, tmp_path: Path)
     scene = Scene(with_towns=False)
     hail = scene.hail(Status.FINISHED)
 
-    service.blur(now=scene.now + timedelta(days=61))
+    night.blur(now=scene.now + timedelta(days=61))
 
     blurred = scene.read(hail)
     inside = territory.interior_point(loaded.PARIS)

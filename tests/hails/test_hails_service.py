@@ -12,14 +12,14 @@ from chalicelib import aws, cache, clock
 from chalicelib.access import service as access
 from chalicelib.access.rules import Role
 from chalicelib.activity.store import ActivityRow
-from chalicelib.hails import lists, queue, service, store
+from chalicelib.hails import browsing, lists, night, queue, service, store
+from chalicelib.hails.browsing import Filter
+from chalicelib.hails.night import Night
 from chalicelib.hails.rows import CustomerRow, ListRow, LogRow
 from chalicelib.hails.rules import TAXI, Hail, HailWanted, Status, StepRefused
 from chalicelib.hails.service import (
     CustomerBanned,
-    Filter,
     KeyReused,
-    Night,
     SessionUnknown,
     TaxiUnavailable,
 )
@@ -321,9 +321,9 @@ def look(scene: Scene, way: str, hail: Hail, now: datetime) -> None:
     elif way == "read":
         service.find(scene.moteur, hail.hail_id, now=now)
     elif way == "list":
-        service.list_hails(scene.moteur, Filter(), page=1, per_page=30, now=now)
+        browsing.list_hails(scene.moteur, Filter(), page=1, per_page=30, now=now)
     else:
-        service.list_sessions(scene.moteur, page=1, per_page=30, now=now)
+        browsing.list_sessions(scene.moteur, page=1, per_page=30, now=now)
 
 
 @pytest.mark.parametrize("way", ["queue", "sweep", "read", "list", "sessions"])
@@ -646,9 +646,9 @@ def nightly(job: Callable[..., Night], now: datetime) -> int:
 def test_after_two_months_a_hail_tells_neither_who_nor_where(scene: Scene) -> None:
     hail = scene.hail(S.FINISHED)
 
-    assert nightly(service.blur, scene.now + 60 * DAY - SECOND) == 0
-    assert nightly(service.blur, scene.now + 60 * DAY + SECOND) == 1
-    assert nightly(service.blur, scene.now + 61 * DAY) in (0, 1)
+    assert nightly(night.blur, scene.now + 60 * DAY - SECOND) == 0
+    assert nightly(night.blur, scene.now + 60 * DAY + SECOND) == 1
+    assert nightly(night.blur, scene.now + 61 * DAY) in (0, 1)
 
     blurred = scene.read(hail)
     assert blurred.blurred
@@ -664,10 +664,10 @@ def test_a_blurred_hail_is_deleted_after_a_year_with_its_session(scene: Scene) -
     scene.hail(S.FINISHED)
     old = scene.now + 366 * DAY
 
-    assert nightly(service.delete_old, old) == 0  # not blurred yet
-    nightly(service.blur, old)
-    assert nightly(service.delete_old, scene.now + 365 * DAY - SECOND) == 0
-    assert nightly(service.delete_old, old) == 2
+    assert nightly(night.delete_old, old) == 0  # not blurred yet
+    nightly(night.blur, old)
+    assert nightly(night.delete_old, scene.now + 365 * DAY - SECOND) == 0
+    assert nightly(night.delete_old, old) == 2
 
     assert lists.days() == []
     left = [row.owner for row in ListRow.scan()]
@@ -676,11 +676,11 @@ def test_a_blurred_hail_is_deleted_after_a_year_with_its_session(scene: Scene) -
 
 def test_the_last_hail_but_one_leaves_its_session(scene: Scene) -> None:
     first, second = scene.hail(S.FINISHED), scene.hail(S.FINISHED)
-    nightly(service.blur, scene.now + 61 * DAY)
+    nightly(night.blur, scene.now + 61 * DAY)
 
     store.delete(scene.read(first))
 
-    [group], total = service.list_sessions(scene.moteur, page=1, per_page=30, now=scene.now)
+    [group], total = browsing.list_sessions(scene.moteur, page=1, per_page=30, now=scene.now)
     assert ([hail.hail_id for hail in group.hails], total) == ([second.hail_id], 1)
 
 
@@ -688,12 +688,12 @@ def test_a_night_that_is_broken_off_goes_on_where_it_was(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hails = [scene.hail(S.FINISHED) for _ in range(3)]
-    monkeypatch.setattr(service, "PAGE_OF_THE_NIGHT", 2)
+    monkeypatch.setattr(night, "PAGE_OF_THE_NIGHT", 2)
     later = scene.now + 61 * DAY
 
-    page = service.blur(now=later)
+    page = night.blur(now=later)
     assert (page.done, sum(scene.read(hail).blurred for hail in hails)) == (2, 2)
-    nightly(service.blur, later)
+    nightly(night.blur, later)
 
     assert all(scene.read(hail).blurred for hail in hails)
     assert [day.blurred for day in lists.days()] == [True]
@@ -711,10 +711,10 @@ def test_an_admins_page_and_total_come_from_counted_days(scene: Scene) -> None:
         hails.append(scene.hail(after=day * DAY))
         service.sweep(now=scene.now + day * DAY + MINUTE)
     now = scene.now + 2 * DAY + MINUTE
-    service.blur(now=now)
+    night.blur(now=now)
 
     for page, hail in zip((1, 2, 3, 4), [*reversed(hails), None], strict=True):
-        found, total = service.list_hails(admin, Filter(), page=page, per_page=1, now=now)
+        found, total = browsing.list_hails(admin, Filter(), page=page, per_page=1, now=now)
         assert [line.hail_id for line in found] == ([hail.hail_id] if hail else [])
         assert total == 3
     counted = [day.hail_count for day in lists.days()]

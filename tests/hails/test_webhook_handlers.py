@@ -12,6 +12,7 @@ from app import app
 from chalicelib import aws, clock
 from chalicelib.access import service as access
 from chalicelib.hails import handlers, lanes, queue, service
+from chalicelib.hails.night import Night
 from chalicelib.hails.rules import Hail, Status
 from chalicelib.registry.rules import milliseconds
 from chalicelib.settings import settings, table
@@ -318,9 +319,9 @@ def test_a_nights_job_goes_on_from_page_to_page_as_of_one_moment() -> None:
     asked: list[tuple[datetime, str | None]] = []
     pages = iter(["one", "two", None])
 
-    def job(*, now: datetime, after: str | None) -> service.Night:
+    def job(*, now: datetime, after: str | None) -> Night:
         asked.append((now, after))
-        return service.Night(1, next(pages))
+        return Night(1, next(pages))
 
     handlers.every_page(job)
 

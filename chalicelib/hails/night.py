@@ -1,0 +1,117 @@
+"""What the night does to old hails: takes from them who and where, and at last deletes them.
+
+Both jobs work in pages and may be broken off anywhere and repeated.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from chalicelib.geo import LngLat
+from chalicelib.hails import lists, rules, store
+from chalicelib.hails.rules import Hail
+from chalicelib.registry.writes import Moved
+from chalicelib.settings import settings
+from chalicelib.territory import service as territory
+
+PAGE_OF_THE_NIGHT = 100  # hails
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """A page of a nightly job: how many hails it changed, and what it goes on after; None at the end."""
+
+    done: int
+    after: str | None
+
+
+def blur(*, now: datetime, after: str | None = None) -> Night:
+    """Takes from a page of hails over two months old what tells who and where (hail-lifecycle 12).
+
+    May be broken off and repeated, from the beginning or from the last page's `after`.
+    """
+    today = rules.day_of(now)
+    if after is None:
+        for day in lists.days():
+            if day.day < today and (day.hail_count is None or day.session_count is None):
+                lists.count(day.day)
+    limit = now - timedelta(days=settings().hail_visible_days)
+    days = [day.day for day in lists.days() if not day.blurred]
+
+    def over(day: str) -> None:
+        lists.count(day, blurred=True)
+
+    return _page_of_the_night(days, limit, after, _blur, over)
+
+
+def delete_old(*, now: datetime, after: str | None = None) -> Night:
+    """Deletes a page of blurred hails over a year old; else as `blur`."""
+    limit = now - timedelta(days=settings().hail_kept_days)
+
+    def over(day: str) -> None:
+        if lists.first_lines(day, after=None, limit=1):
+            lists.count(day)  # some were changed meanwhile: left for the next night
+        else:
+            lists.forget(day)
+
+    return _page_of_the_night([day.day for day in lists.days()], limit, after, _delete, over)
+
+
+def _page_of_the_night(
+    days: Collection[str],
+    limit: datetime,
+    after: str | None,
+    treat: Callable[[Hail], bool],
+    over: Callable[[str], None],
+) -> Night:
+    """Treats the hails of these days that were created before `limit`, oldest first.
+
+    `over` hears of each day that is wholly before the limit, once all of its hails are treated.
+    """
+    reached, _, entry = (after or "").partition("/")
+    done = 0
+    for day in sorted(day for day in days if reached <= day <= rules.day_of(limit)):
+        found = lists.first_lines(
+            day, after=entry if day == reached and entry else None, limit=PAGE_OF_THE_NIGHT
+        )
+        old = [line.hail_id for line in found if line.created_at < limit]
+        treated = [treat(hail) for hail in store.hails(old).values()]
+        done += sum(treated)
+        if len(found) == PAGE_OF_THE_NIGHT:
+            return Night(done, f"{day}/{found[-1].entry}")
+        if day < rules.day_of(limit) and all(treated):
+            over(day)
+        if done >= PAGE_OF_THE_NIGHT:
+            return Night(done, f"{day}/~")
+    return Night(done, None)
+
+
+def _blur(hail: Hail) -> bool:
+    """Whether the hail is blurred."""
+    if hail.blurred:
+        return True
+    customer = _blurred_point(hail.customer_lon, hail.customer_lat)
+    taxi = _blurred_point(hail.initial_taxi_lon, hail.initial_taxi_lat)
+    try:
+        store.blur(hail, rules.blurred(hail, customer, taxi))
+    except Moved:
+        return False
+    return True
+
+
+def _blurred_point(lon: float, lat: float) -> tuple[float, float]:
+    """A point inside the town that stands for all of it; a tenth of a degree where there is no town."""
+    towns = territory.place_of(LngLat(lon, lat)).towns
+    inside = territory.interior_point(towns[0]) if towns else None
+    return (inside.lng, inside.lat) if inside else (round(lon, 1), round(lat, 1))
+
+
+def _delete(hail: Hail) -> bool:
+    """Whether the hail is gone."""
+    if not hail.blurred:
+        return False
+    try:
+        store.delete(hail)
+    except Moved:
+        return False
+    return True
