@@ -5,6 +5,8 @@ its accounts, and the public API for the fleet. What is there already stays.
 """
 
 import json
+import os
+import sys
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -115,7 +117,7 @@ def lines(seeded: Seeded) -> list[str]:
         "# it says where another one of its taxis is, which the first line then shows at 0 m",
         _post(seeded.operator, "/geotaxi", position) + " -w '%{http_code}\\n'",
         "# a customer hails a taxi, and is told each step until the end of the ride",
-        "maraude demo-hail",
+        f"{sys.argv[0]} demo-hail --data {os.environ['MARAUDE_DATA']}",
     ]
 
 
