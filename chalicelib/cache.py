@@ -52,6 +52,17 @@ class Memory(Generic[K, V]):
             entries = self._entries()
             return {key: value for key in keys if (value := entries.get(key)) is not None}
 
+    def completed(self, keys: Iterable[K], read: Callable[[list[K]], Mapping[K, V]]) -> dict[K, V]:
+        """The values of the keys, read for those that are not at hand; what `read` does not find is left out."""
+        wanted = list(keys)
+        values = self.get_many(wanted)
+        missing = [key for key in wanted if key not in values]
+        if missing:
+            found = read(missing)
+            self.put_many(found)
+            values.update(found)
+        return values
+
     def put(self, key: K, value: V) -> None:
         """Remembers a value from now on."""
         self.put_many({key: value})

@@ -362,27 +362,18 @@ _licences: cache.Memory[str, Licence] = cache.Memory(lambda: 131_072, lambda: 36
 
 def details(taxi_ids: Collection[str]) -> Mapping[str, TaxiDetails]:
     """What a search shows of those of the taxis that there are, at most `details_cache_s` old."""
-    at_hand = _details.get_many(taxi_ids)
-    missing = [taxi_id for taxi_id in taxi_ids if taxi_id not in at_hand]
-    if missing:
-        read = store.details(missing)
-        _details.put_many(read)
-        at_hand |= read
-    return at_hand
+    return _details.completed(taxi_ids, store.details)
 
 
 def licences(taxi_ids: Collection[str]) -> Mapping[str, Licence]:
     """Where those of the taxis that there are belong; a town's merging is known within the hour."""
-    at_hand = _licences.get_many(taxi_ids)
-    missing = [taxi_id for taxi_id in taxi_ids if taxi_id not in at_hand]
-    if missing:
-        read = {
+    return _licences.completed(
+        taxi_ids,
+        lambda missing: {
             taxi_id: Licence(taxi.owner, taxi.insee, taxi.description_id)
             for taxi_id, taxi in store.taxis(missing).items()
-        }
-        _licences.put_many(read)
-        at_hand |= read
-    return at_hand
+        },
+    )
 
 
 def availability_of(taxi_ids: Collection[str]) -> Mapping[str, Availability]:

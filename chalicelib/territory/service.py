@@ -99,12 +99,7 @@ def drawn_zones() -> list[tuple[Zone, Mapping[str, object]]]:
 
 def _of_entries(entries: Sequence[str]) -> dict[str, str]:
     """Codes and names of all towns of these entries."""
-    at_hand = _names.get_many(entries)
-    missing = [entry for entry in entries if entry not in at_hand]
-    if missing:
-        read = store.names(missing)
-        _names.put_many(read)
-        at_hand |= read
+    at_hand = _names.completed(entries, store.names)
     return {insee: name for some in at_hand.values() for insee, name in some.items()}
 
 
