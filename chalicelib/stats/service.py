@@ -20,7 +20,7 @@ def count_active(*, now: datetime) -> ActiveCounts:
     """The minute's job: counts the taxis that report, by town, zone and operator, and stores it.
 
     Reads every cell (half a unit per 4 KB of them) and the licence of each taxi that it does not
-    remember (half a unit). Counting again is harmless.
+    remember (one unit). Counting again is harmless.
     """
     statuses = positions.reporting(since=now - ACTIVE)
     licences = registry.licences(statuses.keys())
