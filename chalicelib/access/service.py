@@ -1,7 +1,7 @@
 """Who a caller is, and what the ops team does to accounts."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -77,24 +77,24 @@ def identify(*, key: str | None, logas: str | None) -> Account:
 
 def _of_key(key: str) -> Account | None:
     digest = vault.digest(key)
-    known = _by_key.get(digest)
-    if known is not None:
-        return known
-    record = store.by_key(digest) if key else None
-    if record is None or not record.account.active:
-        return None
-    _by_key.put(digest, record.account)
-    return record.account
+    return _active(_by_key, digest, store.by_key) if key else None
 
 
 def _of_email(email: str) -> Account | None:
-    known = _by_email.get(email)
+    return _active(_by_email, email, store.by_email) if email else None
+
+
+def _active(
+    memory: cache.Memory[str, Account], name: str, read: Callable[[str], store.Record | None]
+) -> Account | None:
+    """The active account of a name; one that is unknown or suspended is not remembered."""
+    known = memory.get(name)
     if known is not None:
         return known
-    record = store.by_email(email) if email else None
+    record = read(name)
     if record is None or not record.account.active:
         return None
-    _by_email.put(email, record.account)
+    memory.put(name, record.account)
     return record.account
 
 
