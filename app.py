@@ -8,11 +8,12 @@ from chalicelib.access import routes as access
 from chalicelib.activity import routes as activity
 from chalicelib.hails import handlers
 from chalicelib.hails import routes as hails
+from chalicelib.jobs import service as jobs
 from chalicelib.positions import service as positions
 from chalicelib.registry import routes as registry
 from chalicelib.search import routes as search
 from chalicelib.settings import table
-from chalicelib.stats import service as stats
+from chalicelib.stats.active import service as active
 from chalicelib.territory import routes as territory
 from chalicelib.web import Registry
 
@@ -31,7 +32,7 @@ app.serve(
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def count_active(_: object) -> None:
     """Counts the taxis that report, for the maps and `GET /zupc`."""
-    stats.count_active(now=clock.now())
+    active.count_active(now=clock.now())
 
 
 @app.schedule(Rate(1, unit=Rate.DAYS))
@@ -61,10 +62,10 @@ def sweep_hails(_: object) -> None:
 @app.schedule(Cron(2, 4, "*", "*", "?", "*"))
 def blur_hails(_: object) -> None:
     """Takes from hails of two months ago what tells who and where (hail-lifecycle 12)."""
-    handlers.blur()
+    jobs.run("blur-hails", now=clock.now())
 
 
 @app.schedule(Cron(4, 4, "*", "*", "?", "*"))
 def delete_hails(_: object) -> None:
     """Deletes the hails of a year ago."""
-    handlers.delete_old()
+    jobs.run("delete-old-hails", now=clock.now())

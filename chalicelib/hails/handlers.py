@@ -8,11 +8,10 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from chalicelib import aws, clock
-from chalicelib.hails import lanes, night, queue, service, webhook
-from chalicelib.hails.night import Night
+from chalicelib.hails import lanes, queue, service, webhook
 from chalicelib.hails.rules import Status
 from chalicelib.hails.webhook import Limits
 from chalicelib.settings import settings, table
@@ -124,25 +123,3 @@ def apply_deadline(message: Message) -> None:
 def sweep() -> None:
     """Applies the deadlines that no message has brought."""
     service.sweep(now=clock.now())
-
-
-def blur() -> None:
-    """Blurs the hails that are two months old."""
-    every_page(night.blur)
-
-
-def delete_old() -> None:
-    """Deletes the hails that are a year old."""
-    every_page(night.delete_old)
-
-
-class _Job(Protocol):
-    def __call__(self, *, now: datetime, after: str | None) -> Night: ...
-
-
-def every_page(job: _Job) -> None:
-    """A night that is broken off needs nothing: the next one begins with what is left."""
-    now = clock.now()
-    page = job(now=now, after=None)
-    while page.after is not None:
-        page = job(now=now, after=page.after)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from chalicelib.geo import LngLat
 from chalicelib.hails import lists, rules, store
 from chalicelib.hails.rules import Hail
+from chalicelib.jobs.rules import Page
 from chalicelib.registry.writes import Moved
 from chalicelib.settings import settings
 from chalicelib.territory import service as territory
@@ -17,21 +18,13 @@ from chalicelib.territory import service as territory
 PAGE_OF_THE_NIGHT = 100  # hails
 
 
-@dataclass(frozen=True, slots=True)
-class Night:
-    """A page of a nightly job: how many hails it changed, and what it goes on after; None at the end."""
-
-    done: int
-    after: str | None
-
-
-def blur(*, now: datetime, after: str | None = None) -> Night:
+def blur(*, now: datetime, after: str | None = None, dry_run: bool = False) -> Page:
     """Takes from a page of hails over two months old what tells who and where (hail-lifecycle 12).
 
     May be broken off and repeated, from the beginning or from the last page's `after`.
     """
     today = rules.day_of(now)
-    if after is None:
+    if after is None and not dry_run:
         for day in lists.days():
             if day.day < today and (day.hail_count is None or day.session_count is None):
                 lists.count(day.day)
@@ -41,10 +34,11 @@ def blur(*, now: datetime, after: str | None = None) -> Night:
     def over(day: str) -> None:
         lists.count(day, blurred=True)
 
-    return _page_of_the_night(days, limit, after, _blur, over)
+    treatment = _Treatment("blurred", lambda hail: not hail.blurred, _blur, over)
+    return _page_of_the_night(days, limit, after, treatment, dry_run=dry_run)
 
 
-def delete_old(*, now: datetime, after: str | None = None) -> Night:
+def delete_old(*, now: datetime, after: str | None = None, dry_run: bool = False) -> Page:
     """Deletes a page of blurred hails over a year old; else as `blur`."""
     limit = now - timedelta(days=settings().hail_kept_days)
 
@@ -54,20 +48,34 @@ def delete_old(*, now: datetime, after: str | None = None) -> Night:
         else:
             lists.forget(day)
 
-    return _page_of_the_night([day.day for day in lists.days()], limit, after, _delete, over)
+    treatment = _Treatment("deleted", lambda hail: hail.blurred, _delete, over)
+    days = [day.day for day in lists.days()]
+    return _page_of_the_night(days, limit, after, treatment, dry_run=dry_run)
+
+
+@dataclass(frozen=True, slots=True)
+class _Treatment:
+    """What is done to hails: its name, which ones need it, how, and what is done after a day of them.
+
+    `treat` says whether the hail is as it is to be; `over` hears of each day that is wholly before
+    the limit, once all of its hails are treated.
+    """
+
+    name: str
+    needed: Callable[[Hail], bool]
+    treat: Callable[[Hail], bool]
+    over: Callable[[str], None]
 
 
 def _page_of_the_night(
     days: Collection[str],
     limit: datetime,
     after: str | None,
-    treat: Callable[[Hail], bool],
-    over: Callable[[str], None],
-) -> Night:
-    """Treats the hails of these days that were created before `limit`, oldest first.
-
-    `over` hears of each day that is wholly before the limit, once all of its hails are treated.
-    """
+    treatment: _Treatment,
+    *,
+    dry_run: bool,
+) -> Page:
+    """Treats the hails of these days that were created before `limit`, oldest first."""
     reached, _, entry = (after or "").partition("/")
     done = 0
     for day in sorted(day for day in days if reached <= day <= rules.day_of(limit)):
@@ -75,15 +83,18 @@ def _page_of_the_night(
             day, after=entry if day == reached and entry else None, limit=PAGE_OF_THE_NIGHT
         )
         old = [line.hail_id for line in found if line.created_at < limit]
-        treated = [treat(hail) for hail in store.hails(old).values()]
-        done += sum(treated)
+        outcomes = [
+            (treatment.needed(hail), dry_run or treatment.treat(hail))
+            for hail in store.hails(old).values()
+        ]
+        done += sum(needed and treated for needed, treated in outcomes)
         if len(found) == PAGE_OF_THE_NIGHT:
-            return Night(done, f"{day}/{found[-1].entry}")
-        if day < rules.day_of(limit) and all(treated):
-            over(day)
+            return Page({treatment.name: done}, f"{day}/{found[-1].entry}")
+        if day < rules.day_of(limit) and not dry_run and all(well for _, well in outcomes):
+            treatment.over(day)
         if done >= PAGE_OF_THE_NIGHT:
-            return Night(done, f"{day}/~")
-    return Night(done, None)
+            return Page({treatment.name: done}, f"{day}/~")
+    return Page({treatment.name: done})
 
 
 def _blur(hail: Hail) -> bool:

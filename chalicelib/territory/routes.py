@@ -5,7 +5,7 @@ from email.utils import format_datetime
 
 from chalicelib.access.rules import Role
 from chalicelib.geo import LngLat
-from chalicelib.stats.service import active_now
+from chalicelib.stats.active.service import active_now
 from chalicelib.territory import schemas, service
 from chalicelib.territory.rules import Town
 from chalicelib.web import Reply, Request, Routes, encode, reply

@@ -20,6 +20,11 @@ class Town(NamedTuple):
     name: str
 
 
+def departement_of(insee: str) -> str:
+    """The number of a town's departement: two characters, three overseas (`97105` is of `971`)."""
+    return insee[:3] if insee.startswith(("97", "98")) else insee[:2]
+
+
 @dataclass(frozen=True, slots=True)
 class Zone:
     """A common pick-up zone (ZUPC). `number` is the order in which zones became known."""

@@ -9,7 +9,7 @@ from marshmallow import Schema, fields, validate
 
 from chalicelib.access.rules import Account, Role
 from chalicelib.geo import MAX_LAT
-from chalicelib.stats.rules import ActiveCounts
+from chalicelib.stats.active.rules import ActiveCounts
 from chalicelib.territory.rules import Station, Town, Zone
 
 

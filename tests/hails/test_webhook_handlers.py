@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,6 @@ from app import app
 from chalicelib import aws, clock
 from chalicelib.access import service as access
 from chalicelib.hails import handlers, lanes, queue, service
-from chalicelib.hails.night import Night
 from chalicelib.hails.rules import Hail, Status
 from chalicelib.registry.rules import milliseconds
 from chalicelib.settings import settings, table
@@ -313,20 +312,6 @@ def test_the_nights_jobs_blur_and_delete_what_is_old(scene: Scene) -> None:
     assert blurred.blurred
     with pytest.raises(service.HailUnknown):
         service.show(old.hail_id)
-
-
-def test_a_nights_job_goes_on_from_page_to_page_as_of_one_moment() -> None:
-    asked: list[tuple[datetime, str | None]] = []
-    pages = iter(["one", "two", None])
-
-    def job(*, now: datetime, after: str | None) -> Night:
-        asked.append((now, after))
-        return Night(1, next(pages))
-
-    handlers.every_page(job)
-
-    assert [after for _, after in asked] == [None, "one", "two"]
-    assert len({now for now, _ in asked}) == 1
 
 
 # --- what is set up -------------------------------------------------------------------------------

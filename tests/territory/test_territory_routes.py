@@ -11,8 +11,8 @@ import pytest
 
 from app import app
 from chalicelib.access.rules import Role
-from chalicelib.stats import store as stats
-from chalicelib.stats.rules import ActiveCounts
+from chalicelib.stats.active import store as stats
+from chalicelib.stats.active.rules import ActiveCounts
 from ops.territory import loads
 from tests.calls import Caller
 from tests.factories import an_account

@@ -11,8 +11,8 @@ from chalicelib.positions import codec
 from chalicelib.positions import service as positions
 from chalicelib.positions.codec import Report
 from chalicelib.registry import service as registry
-from chalicelib.stats import service, store
-from chalicelib.stats.rules import ActiveCounts
+from chalicelib.stats.active import service, store
+from chalicelib.stats.active.rules import ActiveCounts
 from tests import factories
 from tests.calls import Caller
 

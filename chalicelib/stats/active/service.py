@@ -6,8 +6,8 @@ from chalicelib import cache, clock
 from chalicelib.positions import service as positions
 from chalicelib.registry import service as registry
 from chalicelib.registry.rules import TaxiStatus
-from chalicelib.stats import rules, store
-from chalicelib.stats.rules import ActiveCounts, ActiveTaxi
+from chalicelib.stats.active import rules, store
+from chalicelib.stats.active.rules import ActiveCounts, ActiveTaxi
 from chalicelib.territory import service as territory
 
 ACTIVE = timedelta(seconds=60)  # a taxi that reported within it counts (stats-and-ops 3)

@@ -1,6 +1,6 @@
 """What is counted of the taxis that report."""
 
-from chalicelib.stats.rules import ActiveTaxi, count
+from chalicelib.stats.active.rules import ActiveTaxi, count
 
 ZONES = {"north": ["59001", "59002"], "border": ["59002", "62001"]}
 

@@ -1,0 +1,80 @@
+"""The registry's jobs by name, and how each is run: in pages, from where it was broken off."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from chalicelib import metrics
+from chalicelib.hails import night
+from chalicelib.jobs import store
+from chalicelib.jobs.rules import Job
+from chalicelib.jobs.store import Progress
+
+# A run that was broken off longer ago than this is begun anew: what it had passed may have changed.
+RESUMED = timedelta(hours=20)
+
+JOBS: Mapping[str, Job] = {
+    "blur-hails": night.blur,
+    "delete-old-hails": night.delete_old,
+}
+
+
+class JobUnknown(Exception):
+    """No job has this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run did, or would have done, by name; `resumed` where it went on with an earlier one."""
+
+    done: Mapping[str, int]
+    pages: int
+    resumed: bool
+
+
+def run(
+    name: str,
+    *,
+    now: datetime,
+    dry_run: bool = False,
+    told: Callable[[Mapping[str, int]], None] = lambda _: None,
+) -> Outcome:
+    """Runs a job to its end, from where it was broken off, and counts in a metric what it did.
+
+    `told` hears after each page what is done so far. A `dry_run` changes nothing, not even where the
+    next run begins. Raises JobUnknown, and whatever a page raises: the next run then goes on there.
+    """
+    if name not in JOBS:
+        raise JobUnknown(name)
+    job = JOBS[name]
+    began_s = time.monotonic()
+    earlier = None if dry_run else _broken_off(name, now=now)
+    began, after = (earlier.began, earlier.after) if earlier else (now, None)
+    done = Counter(earlier.done if earlier else {})
+    pages = 0
+    while True:
+        page = job(now=now, after=after, dry_run=dry_run)
+        pages += 1
+        done.update(page.done)
+        told(done)
+        after = page.after
+        if after is None:
+            break
+        if not dry_run:
+            store.keep(name, Progress(began, after, done))
+    if not dry_run:
+        if pages > 1 or earlier:
+            store.finish(name)
+        metrics.emit(
+            {"job": name},
+            counts={**done, "runs": 1, "pages": pages},
+            milliseconds={"job_ms": 1000 * (time.monotonic() - began_s)},
+        )
+    return Outcome(dict(done), pages, resumed=earlier is not None)
+
+
+def _broken_off(name: str, *, now: datetime) -> Progress | None:
+    earlier = store.progress(name)
+    return earlier if earlier is not None and now - earlier.began <= RESUMED else None

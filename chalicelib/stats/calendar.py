@@ -1,0 +1,35 @@
+"""The points in time that statistics are measured at (stats-and-ops 6): pure."""
+
+import calendar
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+# Decree 2021-1688: from then on every taxi must be connected. What is counted "since the threshold"
+# is counted from here.
+THRESHOLD = datetime(2022, 1, 1, tzinfo=UTC)
+
+
+def months_before(at: datetime, months: int) -> datetime:
+    """The same day and time some months earlier; the month's last day where it has no such day."""
+    year, month = divmod(at.year * 12 + at.month - 1 - months, 12)
+    day = min(at.day, calendar.monthrange(year, month + 1)[1])
+    return at.replace(year=year, month=month + 1, day=day)
+
+
+@dataclass(frozen=True, slots=True)
+class Milestones(Generic[T]):
+    """A value at each of the four milestones, in the contract's names."""
+
+    today: T
+    three_months_ago: T
+    six_months_ago: T
+    twelve_months_ago: T
+
+    @classmethod
+    def at(cls, now: datetime, measure: Callable[[datetime], T]) -> "Milestones[T]":
+        """What is measured now and three, six and twelve months before."""
+        return cls(*(measure(months_before(now, months)) for months in (0, 3, 6, 12)))
