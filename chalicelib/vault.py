@@ -8,9 +8,9 @@ import hashlib
 import hmac
 from functools import cache
 
-import boto3
 from cryptography.fernet import Fernet, MultiFernet
 
+from chalicelib import aws
 from chalicelib.settings import BadSetting, settings
 
 
@@ -19,9 +19,7 @@ def _keys() -> tuple[str, ...]:
     """The deployment's keys, newest first. Raises BadSetting where there is none."""
     text = settings().secret_keys
     if not text and settings().secret_id:
-        answer = boto3.client("secretsmanager", region_name=settings().region).get_secret_value(
-            SecretId=settings().secret_id
-        )
+        answer = aws.client("secretsmanager").get_secret_value(SecretId=settings().secret_id)
         text = answer["SecretString"]
     keys = tuple(key.strip() for key in text.split(",") if key.strip())
     if not keys:

@@ -12,12 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import clock
+from chalicelib import aws, clock
 from chalicelib.dynamo import StoreBusy
 from chalicelib.positions import codec
 from chalicelib.positions import service as positions
@@ -25,10 +24,7 @@ from chalicelib.positions.codec import Unreadable
 from chalicelib.positions.rules import Availability, CellContended
 from chalicelib.registry import service as registry
 from chalicelib.registry.rules import TaxiStatus
-from chalicelib.settings import settings, table
-
-if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
+from chalicelib.settings import table
 
 Event = Mapping[str, Any]
 Answer = dict[str, list[dict[str, str]]]
@@ -129,7 +125,7 @@ def _put_aside(record: Event, reason: str) -> None:
             {"event": "unreadable", "sequence_number": _sequence_number(record), "reason": reason}
         )
     )
-    _sqs().send_message(
+    aws.sqs().send_message(
         QueueUrl=_failures_url(),
         MessageBody=json.dumps(
             {
@@ -145,12 +141,5 @@ def _put_aside(record: Event, reason: str) -> None:
 
 
 @cache
-def _sqs() -> "SQSClient":
-    return boto3.client(
-        "sqs", region_name=settings().region, endpoint_url=settings().endpoint or None
-    )
-
-
-@cache
 def _failures_url() -> str:
-    return _sqs().get_queue_url(QueueName=table("ingest-failures"))["QueueUrl"]
+    return aws.sqs().get_queue_url(QueueName=table("ingest-failures"))["QueueUrl"]

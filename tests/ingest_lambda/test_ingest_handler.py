@@ -24,7 +24,6 @@ def registry(store: None, monkeypatch: pytest.MonkeyPatch) -> Registry:  # noqa:
     """A registry of a thousand taxis, all free."""
     made = Registry()
     monkeypatch.setattr(registry_service, "availability_of", made.availability_of)
-    handler._sqs.cache_clear()
     handler._failures_url.cache_clear()
     return made
 
