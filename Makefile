@@ -2,13 +2,14 @@
 PYTHON ?= python3
 PORT ?= 8000
 DATA ?= .maraude
+STAGE ?= dev
 VENV := .venv
 STAMP := $(VENV)/.ready
 BIN := $(VENV)/bin
 
 export AWS_DEFAULT_REGION ?= eu-west-3
 
-.PHONY: run setup test check format clean
+.PHONY: run setup test check format package clean
 
 run: $(STAMP)
 	@exec $(BIN)/maraude up --port "$(PORT)" --data "$(DATA)" --demo
@@ -21,6 +22,9 @@ test check: $(STAMP)
 	@$(BIN)/mypy
 	@PYTHONPATH=. $(BIN)/lint-imports --no-cache --no-logo
 	@$(BIN)/python -m pytest -q
+
+package: $(STAMP)
+	@$(BIN)/python -m ops.package --stage "$(STAGE)"
 
 format: $(STAMP)
 	@$(BIN)/ruff format -q .

@@ -1,0 +1,199 @@
+"""`make package`: the one zip and the one template that a stage on AWS is made of.
+
+    python -m ops.package --stage prod [--commit HEAD] [--out build/prod]
+
+From a clean export of a commit Chalice makes a zip and a template, merged with
+`infra/resources.yaml`; this module then takes out of the zip what never runs, compiles the rest, and
+writes it anew in one order and with one date, so that the same commit gives the same bytes. Lambda
+cannot keep what Python compiles there, so a function would compile all of it at each cold start.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import py_compile
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+from ops.errors import CannotGoOn
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# The services that are called, of the 400 whose descriptions botocore carries. `sts` is looked up
+# for credentials.
+SERVICES = frozenset({"dynamodb", "kinesis", "secretsmanager", "sqs", "sts"})
+
+DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip can say
+UNPACKED_LIMIT_BYTES = 250 * 1024 * 1024  # AWS Lambda's, for a function's code
+
+_RUNTIME = "python3.11"  # `infra/resources.yaml` and Chalice name the same
+
+
+def export(commit: str, folder: Path) -> str:
+    """Writes the files of a commit, and nothing else, into a folder; its full name. Raises CannotGoOn."""
+    name = _git("rev-parse", "--verify", f"{commit}^{{commit}}").decode().strip()
+    archive = folder.parent / "export.tar"
+    _git("archive", "--format=tar", f"--output={archive}", name)
+    folder.mkdir()
+    subprocess.run(["tar", "-xf", str(archive), "-C", str(folder)], check=True)  # noqa: S607
+    return name
+
+
+def _git(*arguments: str) -> bytes:
+    made = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=False)  # noqa: S607
+    if made.returncode != 0:
+        raise CannotGoOn(f"git {arguments[0]} failed: {made.stderr.decode().strip()}")
+    return made.stdout
+
+
+def chalice(source: Path, stage: str, out: Path) -> None:
+    """Has Chalice package an export: `deployment.zip` and `sam.yaml` in `out`. Raises CannotGoOn."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("MARAUDE_")}
+    made = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("chalice")),
+            *("package", f"--stage={stage}", "--template-format=yaml"),
+            *("--merge-template=infra/resources.yaml", str(out)),
+        ],
+        cwd=source,
+        env={
+            **ours,
+            "AWS_DEFAULT_REGION": ours.get("AWS_DEFAULT_REGION", "eu-west-3"),
+            "PIP_CONSTRAINT": str(source / "constraints.txt"),  # packages of packages, too
+            "PYTHONDONTWRITEBYTECODE": "1",  # it imports the application, and would pack that
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # It only warns where a package has no wheel for the functions' processor, and leaves it out.
+    if made.returncode != 0 or "Could not install dependencies" in made.stdout + made.stderr:
+        raise CannotGoOn(f"chalice package failed:\n{made.stdout}{made.stderr}")
+
+
+# --- what travels -----------------------------------------------------------------------------------
+
+
+def travels(name: str) -> bool:
+    """Whether a file of Chalice's zip is of use on AWS."""
+    path = PurePosixPath(name)
+    if path.suffix in {".pyi", ".pyx", ".pxd", ".c", ".h"} or path.name == "py.typed":
+        return False
+    if path.parts[0] == "docutils" or path.parts[0].startswith("docutils-"):
+        return False  # of Chalice's own command
+    if path.parts[:2] == ("botocore", "data") and len(path.parts) > 3:
+        return path.parts[2] in SERVICES
+    if path.parts[:2] == ("boto3", "data") or path.parts[:2] == ("boto3", "examples"):
+        return False  # resources and their texts; only clients are used
+    return "tests" not in path.parts[1:-1]
+
+
+def slimmed(packed: Path, made: Path) -> dict[str, str]:
+    """Writes the zip anew, compiled; answers the SHA-256 of each file in it, by name."""
+    digests = {}
+    with zipfile.ZipFile(packed) as before, zipfile.ZipFile(made, "w") as after:
+        for name in sorted(filter(travels, before.namelist())):
+            for file, content in _compiled(name, before.read(name)):
+                entry = zipfile.ZipInfo(file, DATE)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                entry.external_attr = 0o644 << 16
+                after.writestr(entry, content)
+                digests[file] = hashlib.sha256(content).hexdigest()
+    return digests
+
+
+def _compiled(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
+    """The file, and for a module what Python makes of it, never compared with it again (PEP 552)."""
+    yield name, content
+    path = PurePosixPath(name)
+    if path.suffix != ".py":
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "module.py")
+        source.write_bytes(content)
+        with contextlib.suppress(py_compile.PyCompileError):  # a template in a package's data
+            compiled = Path(folder, "module.pyc")
+            py_compile.compile(
+                str(source),
+                cfile=str(compiled),
+                dfile=f"/var/task/{name}",
+                doraise=True,
+                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+            )
+            tag = sys.implementation.cache_tag
+            yield (
+                str(path.parent / "__pycache__" / f"{path.stem}.{tag}.pyc"),
+                compiled.read_bytes(),
+            )
+
+
+# --- all of it ------------------------------------------------------------------------------------
+
+
+def build(stage: str, source: Path, out: Path, *, commit: str, told: Callable[[str], None]) -> None:
+    """Makes `deployment.zip`, `sam.yaml` and `manifest.json` of an export. Raises CannotGoOn."""
+    if f"python{sys.version_info.major}.{sys.version_info.minor}" != _RUNTIME:
+        raise CannotGoOn(f"The package must be made by {_RUNTIME}, which its functions run on.")
+    told(f"chalice package of {commit[:12]} for {stage}")
+    with tempfile.TemporaryDirectory() as folder:
+        raw = Path(folder, "raw")
+        chalice(source, stage, raw)
+        out.mkdir(parents=True, exist_ok=True)
+        told("taking out what never runs, compiling the rest")
+        digests = slimmed(raw / "deployment.zip", out / "deployment.zip")
+        shutil.copyfile(raw / "sam.yaml", out / "sam.yaml")
+    manifest = {
+        "commit": commit,
+        "stage": stage,
+        "python": _RUNTIME,
+        "deployment.zip": _digest(out / "deployment.zip"),
+        "sam.yaml": _digest(out / "sam.yaml"),
+        "files": digests,
+    }
+    text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
+    (out / "manifest.json").write_text(text, encoding="utf-8")
+    unpacked = _unpacked_bytes(out / "deployment.zip")
+    if unpacked > UNPACKED_LIMIT_BYTES:
+        raise CannotGoOn(
+            f"The package has {unpacked} bytes unpacked; Lambda takes no more than {UNPACKED_LIMIT_BYTES}."
+        )
+    told(f"{len(digests)} files, {unpacked / 1e6:.1f} MB unpacked, in {out}")
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _unpacked_bytes(packed: Path) -> int:
+    with zipfile.ZipFile(packed) as files:
+        return sum(entry.file_size for entry in files.infolist())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Makes the package of a commit; its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m ops.package", description="Makes the package.")
+    parser.add_argument("--stage", required=True, choices=("dev", "prod"))
+    parser.add_argument("--commit", default="HEAD", help="what to export (HEAD)")
+    parser.add_argument("--out", type=Path, help="where the files go (build/STAGE)")
+    asked = parser.parse_args(argv)
+    out = asked.out or ROOT / "build" / asked.stage
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder, "source")
+            commit = export(asked.commit, source)
+            build(asked.stage, source, out, commit=commit, told=print)
+    except CannotGoOn as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
