@@ -2,6 +2,14 @@
 
 import os
 
+from pynamodb.connection import base
+
+from chalicelib import aws
+
+# PynamoDB makes a botocore session for each model, and each of them reads DynamoDB's description
+# anew. It has no other place to say this; a test holds it to it.
+base.get_session = aws.session  # type: ignore[attr-defined,assignment]  # for itself alone, it says
+
 # The place is read when a model is defined, which needs nothing set; `settings.py` checks it.
 
 
