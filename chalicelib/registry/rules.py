@@ -175,6 +175,25 @@ class Licence(NamedTuple):
     description_id: str
 
 
+class Usage(NamedTuple):
+    """When an operator last set the status of a vehicle, None where it never did, and its radius."""
+
+    status_changed_at: datetime | None
+    radius_m: int | None
+
+
+NEVER_USED = Usage(None, None)
+
+
+class SurveyedTaxi(NamedTuple):
+    """What a survey of all taxis counts of one."""
+
+    owner: str
+    insee: str
+    added_at: datetime
+    usage: Usage
+
+
 @dataclass(frozen=True, slots=True)
 class TaxiParts:
     """What a taxi is to be made of, as an operator names it; `departement` is a number."""

@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -25,6 +25,7 @@ from chalicelib.registry.rules import (
     Driver,
     Licence,
     Registered,
+    SurveyedTaxi,
     Taxi,
     TaxiDetails,
     TaxiParts,
@@ -385,6 +386,18 @@ def availability_of(taxi_ids: Collection[str]) -> Mapping[str, Availability]:
         for taxi_id, licence in known.items()
         if licence.description_id in described
     }
+
+
+def every_taxi() -> Iterator[SurveyedTaxi]:
+    """All taxis with how they are used: two scans, for jobs only.
+
+    The taxis of a double-shift car share its description. One that has lost its description while
+    this reads, or got it just now, was never used.
+    """
+    usages = dict(store.every_usage())
+    for licence, added_at in store.every_licence():
+        usage = usages.get(licence.description_id, rules.NEVER_USED)
+        yield SurveyedTaxi(licence.owner, licence.insee, added_at, usage)
 
 
 @dataclass(frozen=True, slots=True)

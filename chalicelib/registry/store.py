@@ -25,6 +25,9 @@
 | what a search shows of them | taxis         | taxi_id            | 0.5 unit a taxi    | GET /taxis       |
 | these descriptions          | descriptions  | owner#vehicle_id   | 1 unit, strong     | ingest           |
 | the ADS and taxis of towns  | ads, taxis    | scan               | 1 unit per 4 KB    | towns that merge |
+| whose every taxi is, and    | taxis         | scan               | half a unit per 4  | the survey of    |
+| since when                  |               |                    | KB, 45 per 1,000   | fleets           |
+| how every vehicle is used   | descriptions  | scan               | the same           | the same         |
 | an ADS in its new town      | ads, taxis,   | their keys         | 4 write units, 6 a | towns that merge |
 |                             | fleets        |                    | taxi               |                  |
 
@@ -54,7 +57,16 @@ from chalicelib.registry.rows import (
     TaxiRow,
     VehicleRow,
 )
-from chalicelib.registry.rules import Ads, Description, Driver, Taxi, TaxiDetails, TaxiStatus
+from chalicelib.registry.rules import (
+    Ads,
+    Description,
+    Driver,
+    Licence,
+    Taxi,
+    TaxiDetails,
+    TaxiStatus,
+    Usage,
+)
 from chalicelib.registry.writes import Moved, connection, setting, written
 
 R = TypeVar("R", bound=Model)
@@ -321,6 +333,43 @@ def taxis_of_towns(insees: Collection[str]) -> Iterator[Taxi]:
     for row in TaxiRow.scan(consistent_read=True):
         if row.insee in insees:
             yield rows.taxi(row)
+
+
+def _scanned(model: type[Model], *names: str) -> Iterator[Item]:
+    """These attributes of every item, page by page; a change of the last second may be missing."""
+    pages = (
+        aws.dynamodb()
+        .get_paginator("scan")
+        .paginate(
+            TableName=model.Meta.table_name,
+            ProjectionExpression=", ".join(f"#{name}" for name in names),
+            ExpressionAttributeNames={f"#{name}": name for name in names},
+        )
+    )
+    for page in pages:
+        yield from page["Items"]
+
+
+def every_licence() -> Iterator[tuple[Licence, datetime]]:
+    """Of every taxi whose it is, and when it was added: a scan, for jobs only."""
+    for item in _scanned(TaxiRow, "owner", "insee", "vehicle_id", "added_at"):
+        owner = item["owner"]["S"]
+        key = rules.description_id(owner, int(item["vehicle_id"]["N"]))
+        added_at = TaxiRow.added_at.deserialize(item["added_at"]["S"])
+        yield Licence(owner, item["insee"]["S"], key), added_at
+
+
+def every_usage() -> Iterator[tuple[str, Usage]]:
+    """How every vehicle is used, beside its description's key: a scan, for jobs only."""
+    for item in _scanned(DescriptionRow, "description_id", "status_changed_at", "radius"):
+        changed, radius = item.get("status_changed_at"), item.get("radius")
+        yield (
+            item["description_id"]["S"],
+            Usage(
+                DescriptionRow.status_changed_at.deserialize(changed["N"]) if changed else None,
+                int(radius["N"]) if radius else None,
+            ),
+        )
 
 
 def move_ads(owner: str, ads: Ads, insee: str, taxis: Sequence[Taxi]) -> None:
