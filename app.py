@@ -69,3 +69,9 @@ def blur_hails(_: object) -> None:
 def delete_hails(_: object) -> None:
     """Deletes the hails of a year ago."""
     jobs.run("delete-old-hails", now=clock.now())
+
+
+@app.schedule(Cron(20, "*", "*", "*", "?", "*"))
+def count_fleets(_: object) -> None:
+    """Counts all registered taxis, for the statistics."""
+    jobs.run("count-fleets", now=clock.now())

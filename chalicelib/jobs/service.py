@@ -11,6 +11,7 @@ from chalicelib.hails import night
 from chalicelib.jobs import store
 from chalicelib.jobs.rules import Job
 from chalicelib.jobs.store import Progress
+from chalicelib.stats.fleets import service as fleets
 
 # A run that was broken off longer ago than this is begun anew: what it had passed may have changed.
 RESUMED = timedelta(hours=20)
@@ -18,6 +19,7 @@ RESUMED = timedelta(hours=20)
 JOBS: Mapping[str, Job] = {
     "blur-hails": night.blur,
     "delete-old-hails": night.delete_old,
+    "count-fleets": fleets.count_fleets,
 }
 
 
