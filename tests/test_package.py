@@ -213,6 +213,14 @@ def test_the_template_holds_the_api_the_ingest_function_and_the_tables(package: 
     assert resources["APIHandler"]["Properties"]["CodeUri"] == "./deployment.zip"
 
 
+def test_the_function_that_reads_whole_tables_has_a_quarter_of_an_hour(package: Path) -> None:
+    template = yaml.load((package / "sam.yaml").read_text("utf-8"), Loader=Loader)  # noqa: S506  # a safe loader
+
+    counting = template["Resources"]["CountFleets"]["Properties"]
+
+    assert (counting["Timeout"], counting["MemorySize"]) == (900, 2048)
+
+
 def test_what_the_gateway_answers_by_itself_is_in_the_contract_s_envelope(package: Path) -> None:
     template = yaml.load((package / "sam.yaml").read_text("utf-8"), Loader=Loader)  # noqa: S506  # a safe loader
     answers = {
