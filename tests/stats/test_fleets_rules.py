@@ -112,7 +112,7 @@ def test_a_summary_is_of_what_is_asked_for_and_tells_its_moment() -> None:
 def test_an_owner_has_the_taxis_of_all_towns_and_the_date_of_the_newest() -> None:
     newest = datetime(2025, 7, 3, 1, 2, 3, 4, tzinfo=UTC)
     survey = surveyed(
-        a_taxi("75056", "7", added_at=newest), a_taxi("75056", "7"), a_taxi("94018", "7")
+        a_taxi("75056", "7"), a_taxi("94018", "7", added_at=newest), a_taxi("94018", "7")
     )
 
     assert rules.of_owners(survey, EVERYTHING) == {"7": OwnerFleet(3, newest)}

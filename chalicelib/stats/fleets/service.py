@@ -27,7 +27,7 @@ def count_fleets(*, now: datetime, after: str | None = None, dry_run: bool = Fal
 
 
 def summary(filters: Filter) -> FleetSummary:
-    """How many taxis are registered and connected, now and before, and how far they drive."""
+    """How many taxis are registered and connected, now and before, and their radius."""
     return rules.summary(_survey(), filters)
 
 
