@@ -182,7 +182,7 @@ def _parts(owner: str, asked: TaxiParts) -> tuple[Ads, Driver, Description, str 
                 "Vehicle exists but has not been created by the user making the request",
             )
         )
-    if asked.departement not in departements.NAMES:
+    if asked.departement not in territory.departement_names():
         faults.append(in_body("driver.departement", "Departement not found"))
     if found.driver is None:
         faults.append(

@@ -8,7 +8,7 @@ from chalicelib.cache import Memory
 from chalicelib.dynamo import Item
 from chalicelib.geo import E7, LngLat, to_e7
 from chalicelib.settings import settings
-from chalicelib.territory import interior, rules, store
+from chalicelib.territory import departements, interior, rules, store
 from chalicelib.territory.rules import NOWHERE, Gazetteer, Place, Station, Tile, Town, Zone
 from chalicelib.territory.store import Edition
 
@@ -20,6 +20,7 @@ _A_DAY_S = 86_400.0
 _tiles: Memory[str, Tile] = Memory(lambda: settings().territory_cache_tiles, lambda: _A_DAY_S)
 _names: Memory[str, dict[str, str]] = Memory(lambda: 512, lambda: _A_DAY_S)
 _interiors: Memory[str, LngLat] = Memory(lambda: 40_000, lambda: _A_DAY_S)
+_points: Memory[str, Mapping[str, LngLat]] = Memory(lambda: 1, lambda: _A_DAY_S)
 _gazetteer: Memory[str, Gazetteer] = Memory(lambda: 1, lambda: _A_DAY_S)
 _stations: Memory[str, Sequence[Station]] = Memory(lambda: 1, lambda: _A_DAY_S)
 _shapes: Memory[str, Mapping[str, Mapping[str, object]]] = Memory(lambda: 1, lambda: _A_DAY_S)
@@ -134,6 +135,27 @@ def interior_point(insee: str) -> LngLat | None:
                 return None
             found = LngLat(inside.lng_e7 / E7, inside.lat_e7 / E7)
             _interiors.put(name, found)
+        return found
+
+    return _in_edition(ask)
+
+
+def departement_names() -> Mapping[str, str]:
+    """The departements' names, by number."""
+    return departements.NAMES
+
+
+def departement_points() -> Mapping[str, LngLat]:
+    """A point inside the union of each departement's towns, by its number (three characters overseas).
+
+    Only for departements that have towns here. One read of one unit, none where they are at hand.
+    """
+
+    def ask(edition: Edition) -> Mapping[str, LngLat]:
+        found = _points.get(edition.generation)
+        if found is None:
+            found = store.points(edition)
+            _points.put(edition.generation, found)
         return found
 
     return _in_edition(ask)

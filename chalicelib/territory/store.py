@@ -9,6 +9,8 @@
 | point                    |           |                                   | strong, cached     |                    |
 | names of towns           | territory | names/<generation>/<2 letters>    | 1 or 2 units each, | POST /ads, /taxis; |
 |                          |           |                                   | cached; 97 in all  | all: GET /towns    |
+| a point in each          | territory | points/<generation>/departements  | 1 unit, cached     | GET /stats/adsmap  |
+| departement              |           |                                   |                    |                    |
 | the zones' shapes        | territory | zone/<generation>/<zone>          | 1 or 2 units each, | GET /zupc/live     |
 |                          |           |                                   | cached             |                    |
 | where the stations are   | config    | stations                          | the same call      | GET /stations      |
@@ -38,7 +40,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import aws, config, dynamo, geo
 from chalicelib.dynamo import Item
-from chalicelib.geo import E7Point
+from chalicelib.geo import E7, E7Point, LngLat
 from chalicelib.quadtree import ROOT_LEVEL, Quadtree
 from chalicelib.settings import table
 from chalicelib.territory import borders
@@ -331,6 +333,25 @@ def names(entries: Sequence[str]) -> dict[str, dict[str, str]]:
     return {entry_of(item): dict(_opened(item, "towns")) for item in _read(entries)}
 
 
+def points_item(generation: str, points: Mapping[str, E7Point]) -> Item:
+    """A point of each departement, by its number, as they are stored."""
+    return {
+        "entry": {"S": _entry("points", generation, "departements")},
+        "points": _squeezed(points),
+    }
+
+
+def points(current: Edition) -> dict[str, LngLat]:
+    """A point of each departement, by its number. Raises GenerationGone."""
+    if not current.prefixes:
+        return {}
+    (item,) = _read([_entry("points", current.generation, "departements")])
+    return {
+        numero: LngLat(lng_e7 / E7, lat_e7 / E7)
+        for numero, (lng_e7, lat_e7) in _opened(item, "points").items()
+    }
+
+
 def outlines_items(
     generation: str, towns: Iterable[Town], shapes: Mapping[str, Shape]
 ) -> Iterator[Item]:
@@ -461,6 +482,6 @@ def clear(kinds: Collection[str], *, but: Collection[str]) -> int:
 def clear_territory(before: Edition, after: Edition) -> int:
     """Deletes what neither edition names: leftovers of loads that were interrupted, and older ones."""
     return clear(
-        {"tile", "names", "outlines", "zone"},
+        {"tile", "names", "points", "outlines", "zone"},
         but={before.generation, before.shapes, after.generation, after.shapes},
     )

@@ -9,10 +9,10 @@ import shapely
 
 from chalicelib import config
 from chalicelib.dynamo import Item
-from chalicelib.geo import E7
+from chalicelib.geo import E7, E7Point
 from chalicelib.territory import store
 from chalicelib.territory.borders import Shape
-from chalicelib.territory.rules import Town, Zone, Zones
+from chalicelib.territory.rules import Town, Zone, Zones, departement_of
 from chalicelib.territory.store import Edition
 from ops.errors import CannotGoOn
 from ops.territory import files
@@ -142,6 +142,8 @@ def _publish(
         done=lambda n: progress.step("borders kept for later loads", n),
     )
     store.put_all(store.names_items(generation, towns))
+    progress.step("departements drawn", 0)
+    store.put_all([store.points_item(generation, departement_points(shapes))])
     after = Edition(
         version=before.version + 1,
         generation=generation,
@@ -152,6 +154,35 @@ def _publish(
     )
     store.switch_edition(after)
     store.clear_territory(before, after)
+
+
+def departement_points(shapes: Mapping[str, Shape]) -> dict[str, E7Point]:
+    """A point inside the union of each departement's towns, by its number."""
+    parts: dict[str, list[Shape]] = {}
+    for insee, shape in sorted(shapes.items()):
+        parts.setdefault(departement_of(insee), []).append(shape)
+    points = {}
+    for numero, some in parts.items():
+        ((x, y),) = shapely.get_coordinates(shapely.point_on_surface(_union(some)))
+        points[numero] = E7Point(round(x), round(y))
+    return points
+
+
+def _union(shapes: Iterable[Shape]) -> shapely.Geometry:
+    """The union of towns, in 1e-7 degree."""
+    return shapely.union_all(
+        [
+            # A border that crosses itself is put right first: a union would stumble over it.
+            shapely.make_valid(
+                shapely.Polygon(
+                    [*zip(outline.paths[0].xs, outline.paths[0].ys, strict=True)],
+                    [[*zip(hole.xs, hole.ys, strict=True)] for hole in outline.paths[1:]],
+                )
+            )
+            for shape in shapes
+            for outline in shape
+        ]
+    )
 
 
 # --- zones ----------------------------------------------------------------------------------------
@@ -218,25 +249,14 @@ def _put_zone_shapes(zones: Zones, shapes: Mapping[str, Shape]) -> str:
     """Stores each zone's shape, the union of its towns, and returns their generation."""
     generation = store.new_generation()
     store.put_all(
-        store.zone_item(generation, zone.zone_id, _union(zone, shapes)) for zone in zones.zones
+        store.zone_item(generation, zone.zone_id, _drawn(zone, shapes)) for zone in zones.zones
     )
     return generation
 
 
-def _union(zone: Zone, shapes: Mapping[str, Shape]) -> dict[str, object]:
+def _drawn(zone: Zone, shapes: Mapping[str, Shape]) -> dict[str, object]:
     """A zone as a GeoJSON MultiPolygon."""
-    polygons = [
-        # A border that crosses itself is put right first: a union would stumble over it.
-        shapely.make_valid(
-            shapely.Polygon(
-                [*zip(outline.paths[0].xs, outline.paths[0].ys, strict=True)],
-                [[*zip(hole.xs, hole.ys, strict=True)] for hole in outline.paths[1:]],
-            )
-        )
-        for insee in sorted(zone.members & shapes.keys())
-        for outline in shapes[insee]
-    ]
-    whole = shapely.union_all(polygons)
+    whole = _union(shapes[insee] for insee in sorted(zone.members & shapes.keys()))
     return {
         "type": "MultiPolygon",
         "coordinates": [

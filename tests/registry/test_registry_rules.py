@@ -144,13 +144,6 @@ def test_characteristics_are_the_true_ones_in_the_contract_s_order() -> None:
     assert vehicle.characteristics == ("pet_accepted", "wifi")
 
 
-def test_the_departements_are_those_of_the_contract() -> None:
-    metropolis = {f"{number:02}" for number in range(1, 96)} - {"20"} | {"2A", "2B"}
-
-    assert departements.NAMES.keys() == metropolis | {"971", "972", "973", "974", "976"}
-    assert len(set(departements.NAMES.values())) == 101
-
-
 @pytest.mark.parametrize(
     "asked",
     [

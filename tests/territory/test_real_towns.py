@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from chalicelib.geo import E7Point, LngLat
-from chalicelib.territory import service, store
+from chalicelib.territory import borders, service, store
 from chalicelib.territory.borders import Shape
+from chalicelib.territory.rules import departement_of
 from ops.territory import files, loads
 from tests.territory.drawing import Tiles, corners, middles, round_about, towns_by_shapely
 
@@ -68,6 +69,18 @@ def test_every_kind_of_point_is_in_the_towns_that_shapely_finds(
 
     assert len(points) > 15_000
     assert wrong == []
+
+
+def test_every_departement_has_a_point_in_one_of_its_towns(
+    shapes: dict[str, Shape],
+) -> None:
+    points = loads.departement_points(shapes)
+
+    assert points.keys() == service.departement_names().keys()
+    towns = towns_by_shapely(shapes, list(points.values()))
+    for (number, point), found in zip(points.items(), towns, strict=True):
+        assert {departement_of(insee) for insee in found} == {number}
+        assert all(borders.covers(shapes[insee], point) for insee in found)
 
 
 @pytest.mark.usefixtures("store")

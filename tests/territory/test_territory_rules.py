@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from chalicelib.territory import service
 from chalicelib.territory.rules import Gazetteer, Town, Zone, Zones
 
 TOWNS = Gazetteer.of(
@@ -74,3 +75,12 @@ def test_a_town_in_several_zones_allows_the_members_of_all_of_them() -> None:
     assert zones.allowed_in("b") == {"a", "b", "c"}
     assert zones.allowed_in("e") == {"e"}
     assert [zone.zone_id for zone in zones.of(["c", "b"])] == ["one", "two", "three"]
+
+
+def test_the_departements_are_those_of_the_contract() -> None:
+    metropolis = {f"{number:02}" for number in range(1, 96)} - {"20"} | {"2A", "2B"}
+
+    names = service.departement_names()
+
+    assert names.keys() == metropolis | {"971", "972", "973", "974", "976"}
+    assert len(set(names.values())) == 101

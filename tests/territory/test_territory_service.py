@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import shapely
 
 from chalicelib import aws, cache, config, dynamo
 from chalicelib.dynamo import Item
-from chalicelib.geo import LngLat
+from chalicelib.geo import LngLat, to_e7
 from chalicelib.settings import table
-from chalicelib.territory import service, store
-from ops.territory import loads
+from chalicelib.territory import borders, service, store
+from ops.territory import files, loads
+from tests.territory.drawing import drawn
 from tests.territory.loaded import (
     BORDEAUX,
     CHARENTON,
@@ -215,3 +217,62 @@ def test_all_towns_come_by_name(tmp_path: Path) -> None:
     load_towns(tmp_path)
 
     assert [town.insee for town in service.towns()] == [BORDEAUX, CHARENTON, MULHOUSE, PARIS]
+
+
+# A horseshoe, whose middle is outside, and its neighbour; two towns overseas.
+WEST = (
+    "01001",
+    "West",
+    [[5, 46], [5.9, 46], [5.9, 46.1], [5.1, 46.1], [5.1, 46.9], [5, 46.9], [5, 46]],
+)
+NORTH = ("01002", "North", a_ring(5, 46.9, 5.9, 47))
+ISLANDS = (
+    ("97105", "Basse-Terre", a_ring(-61.8, 15.9, -61.7, 16)),
+    ("97411", "Saint-Denis", a_ring(55.4, -21, 55.5, -20.8)),
+)
+
+
+def test_a_departement_s_point_is_inside_the_union_of_its_towns(tmp_path: Path) -> None:
+    file = a_file(tmp_path / "towns", [a_town(*town) for town in (WEST, NORTH, *ISLANDS)])
+    loads.load_towns(file, quiet=True)
+
+    points = service.departement_points()
+
+    assert points.keys() == {"01", "971", "974"}
+    for number, towns in {"01": [WEST, NORTH], "971": ISLANDS[:1], "974": ISLANDS[1:]}.items():
+        shape = [
+            outline
+            for _, _, ring in towns
+            for outline in files.shape({"type": "Polygon", "coordinates": [ring]})
+        ]
+        point = to_e7(points[number])
+        assert borders.covers(tuple(shape), point)
+        assert shapely.union_all([drawn(one) for one in shape]).contains(shapely.Point(point))
+
+
+def test_a_load_of_a_few_towns_keeps_the_other_departements_points(tmp_path: Path) -> None:
+    load_towns(tmp_path, PARIS, BORDEAUX)
+    before = service.departement_points()
+
+    load_towns(tmp_path, CHARENTON)
+
+    after = service.departement_points()
+    assert after.keys() == {"75", "33", "94"}
+    assert {number: after[number] for number in before} == before
+
+
+def test_the_departements_points_cost_one_read_and_none_the_second_time(tmp_path: Path) -> None:
+    load_towns(tmp_path)
+    store.edition.current()
+
+    with reads() as first:
+        service.departement_points()
+    with reads() as second:
+        service.departement_points()
+
+    assert first == ["maraude-test-territory"]
+    assert second == []
+
+
+def test_without_towns_no_departement_has_a_point() -> None:
+    assert service.departement_points() == {}
