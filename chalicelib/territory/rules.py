@@ -63,6 +63,16 @@ NO_ZONES = Zones(())
 
 
 @dataclass(frozen=True, slots=True)
+class Conurbation:
+    """Towns that statistics take together. `declared_ads` is how many licences they say they gave."""
+
+    conurbation_id: str
+    name: str
+    declared_ads: int | None
+    members: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where a customer stands: the towns that cover the point, lowest code first, and the towns
     whose licences may pick up there. Where towns overlap, the first one counts (territory 2)."""

@@ -9,7 +9,16 @@ from chalicelib.dynamo import Item
 from chalicelib.geo import E7, LngLat, to_e7
 from chalicelib.settings import settings
 from chalicelib.territory import departements, interior, rules, store
-from chalicelib.territory.rules import NOWHERE, Gazetteer, Place, Station, Tile, Town, Zone
+from chalicelib.territory.rules import (
+    NOWHERE,
+    Conurbation,
+    Gazetteer,
+    Place,
+    Station,
+    Tile,
+    Town,
+    Zone,
+)
 from chalicelib.territory.store import Edition
 
 T = TypeVar("T")
@@ -83,6 +92,11 @@ def zones_of(towns: Collection[str]) -> list[Zone]:
 def zones() -> tuple[Zone, ...]:
     """All zones, by number."""
     return store.edition.current().zones.zones
+
+
+def conurbations() -> tuple[Conurbation, ...]:
+    """All conurbations, by id; from a document that is at hand."""
+    return store.conurbations.current().conurbations
 
 
 def drawn_zones() -> list[tuple[Zone, Mapping[str, object]]]:

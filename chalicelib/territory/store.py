@@ -1,10 +1,11 @@
-"""Towns, zones, exclusions and stations in DynamoDB.
+"""Towns, zones, conurbations, exclusions and stations in DynamoDB.
 
 | question                 | table     | key                               | cost               | asked by           |
 | ------------------------ | --------- | --------------------------------- | ------------------ | ------------------ |
 | where everything is, and | config    | territory                         | 2 units, strong,   | any request        |
 | the zones' members       |           |                                   | each 30 s          |                    |
 | the exclusions           | config    | exclusions                        | the same call      | GET /taxis         |
+| the conurbations         | config    | conurbations                      | the same call      | GET /stats/letaxi  |
 | the borders round a      | territory | tile/<generation>/<cell>          | 2 units at most,   | GET /taxis, /zupc  |
 | point                    |           |                                   | strong, cached     |                    |
 | names of towns           | territory | names/<generation>/<2 letters>    | 1 or 2 units each, | POST /ads, /taxis; |
@@ -45,7 +46,16 @@ from chalicelib.quadtree import ROOT_LEVEL, Quadtree
 from chalicelib.settings import table
 from chalicelib.territory import borders
 from chalicelib.territory.borders import Outline, Shape
-from chalicelib.territory.rules import NO_ZONES, Exclusion, Station, Tile, Town, Zone, Zones
+from chalicelib.territory.rules import (
+    NO_ZONES,
+    Conurbation,
+    Exclusion,
+    Station,
+    Tile,
+    Town,
+    Zone,
+    Zones,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -114,6 +124,14 @@ class Exclusions:
     exclusions: Mapping[str, Exclusion] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Conurbations:
+    """What the document `conurbations` says, by id."""
+
+    version: int = 0
+    conurbations: tuple[Conurbation, ...] = ()
+
+
 def _squeezed(value: object) -> "AttributeValueTypeDef":
     return {"B": zlib.compress(json.dumps(value, separators=(",", ":")).encode(), 9)}
 
@@ -157,6 +175,16 @@ def _exclusions(item: Item | None) -> Exclusions:
     return Exclusions(int(item["version"]["N"]), {one.exclusion_id: one for one in found})
 
 
+def _conurbations(item: Item | None) -> Conurbations:
+    if item is None:
+        return Conurbations()
+    found = [
+        Conurbation(conurbation_id, name, declared_ads, frozenset(members))
+        for conurbation_id, name, declared_ads, members in _opened(item, "conurbations")
+    ]
+    return Conurbations(int(item["version"]["N"]), tuple(found))
+
+
 def _shelf(item: Item | None) -> Shelf:
     if item is None:
         return Shelf()
@@ -165,6 +193,7 @@ def _shelf(item: Item | None) -> Shelf:
 
 edition: config.Document[Edition] = config.Document("territory", _edition)
 exclusions: config.Document[Exclusions] = config.Document("exclusions", _exclusions)
+conurbations: config.Document[Conurbations] = config.Document("conurbations", _conurbations)
 shelf: config.Document[Shelf] = config.Document("stations", _shelf)
 
 
@@ -211,6 +240,15 @@ def switch_exclusions(to: Exclusions) -> None:
             }
         },
     )
+
+
+def switch_conurbations(to: Conurbations) -> None:
+    """Makes these conurbations the current ones. Raises LoadOvertaken."""
+    rows = [
+        [one.conurbation_id, one.name, one.declared_ads, sorted(one.members)]
+        for one in to.conurbations
+    ]
+    _switch(conurbations.name, to.version, {"conurbations": _squeezed(rows)})
 
 
 def switch_shelf(to: Shelf) -> None:

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds the command and its actions."""
-    territory = commands.add_parser("territory", help="load towns, zones, exclusions, stations")
+    territory = commands.add_parser(
+        "territory", help="load towns, zones, conurbations, exclusions, stations"
+    )
     actions = territory.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     towns = actions.add_parser(
@@ -28,6 +30,10 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         action.add_argument(
             "--merges", metavar="FILE", type=Path, help="CSV: ancien_insee, nouveau_insee"
         )
+    conurbations = actions.add_parser(
+        "load-conurbations", help="JSON: the whole list, as ops/territory/conurbations.json"
+    )
+    conurbations.set_defaults(run=_conurbations)
     exclusion = actions.add_parser("load-exclusion", help="one GeoJSON Feature with an id")
     exclusion.set_defaults(run=_exclusion)
     stations = actions.add_parser("load-stations", help="stationstaxi CSV, or GeoJSON points")
@@ -54,6 +60,11 @@ def _towns(arguments: argparse.Namespace) -> None:
 def _zones(arguments: argparse.Namespace) -> None:
     target.connect(arguments)
     loads.load_zones(arguments.file, merges=arguments.merges)
+
+
+def _conurbations(arguments: argparse.Namespace) -> None:
+    target.connect(arguments)
+    loads.load_conurbations(arguments.file)
 
 
 def _exclusion(arguments: argparse.Namespace) -> None:

@@ -20,7 +20,7 @@ import yaml
 from chalicelib.geo import E7
 from chalicelib.territory import borders
 from chalicelib.territory.borders import Outline, Shape
-from chalicelib.territory.rules import Exclusion, Station
+from chalicelib.territory.rules import Conurbation, Exclusion, Station
 from ops.errors import CannotGoOn
 
 INSEE = re.compile(r"[0-9A-Z]{5}")
@@ -31,6 +31,26 @@ class FileRefused(CannotGoOn):
 
     def __init__(self, path: Path, line: int, reason: str) -> None:
         super().__init__(f"{path}, line {line}: {reason}. Nothing was changed.")
+
+
+_FAULTS_SHOWN = 50
+
+
+class FileFaulty(CannotGoOn):
+    """Elements of a file are not what the command reads. It names every fault, or the first 50."""
+
+    def __init__(self, path: Path, faults: Sequence[str]) -> None:
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        more = len(faults) - _FAULTS_SHOWN
+        super().__init__(
+            "\n".join(
+                [
+                    f"{path}: {count}. Nothing was changed.",
+                    *(f"  {fault}" for fault in faults[:_FAULTS_SHOWN]),
+                    *([f"  and {more} more"] if more > 0 else []),
+                ]
+            )
+        )
 
 
 class Fault(Exception):
@@ -56,6 +76,14 @@ class ListedZone:
     zone_id: str
     nom: str
     members: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ListedConurbation:
+    """A conurbation of a file; `line` is where it begins."""
+
+    line: int
+    conurbation: Conurbation
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +133,14 @@ def _json(path: Path, text: str, *, first_line: int = 1) -> object:
 _SPACE_AND_COMMAS = re.compile(r"[\s,]*")
 
 
-def _with_lines(text: str, member: str, elements: Sequence[object]) -> Iterator[tuple[int, object]]:
-    """The elements of a JSON text's array, each with the line that it begins on."""
-    for found in re.finditer(rf'"{member}"\s*:\s*\[', text):
+def _with_lines(
+    text: str, member: str | None, elements: Sequence[object]
+) -> Iterator[tuple[int, object]]:
+    """The elements of a JSON text's array, each with the line that it begins on.
+
+    The array is the member of this name, or the whole text where it is None.
+    """
+    for found in re.finditer(rf'"{member}"\s*:\s*\[' if member else r"\[", text):
         places = _places_of(elements, text, found.end())
         if places is not None:
             line, counted = 1, 0
@@ -439,6 +472,56 @@ def _zone_of_yaml(path: Path) -> ListedZone:
         return ListedZone(path, line, _zone_id(texts["id"]), texts["name"], frozenset(codes))
     except Fault as fault:
         raise FileRefused(path, line, str(fault)) from fault
+
+
+# --- conurbations ---------------------------------------------------------------------------------
+
+_CONURBATION = ("conurbation_id", "name", "declared_ads", "members")
+
+
+def conurbations(path: Path) -> list[ListedConurbation]:
+    """The conurbations of a JSON list. Raises FileRefused, FileFaulty."""
+    text = _text(path)
+    whole = _json(path, text)
+    if not isinstance(whole, list):
+        raise FileRefused(path, 1, "not a list of conurbations")
+    found: dict[str, ListedConurbation] = {}
+    faults = []
+    for line, element in _with_lines(text, None, whole):
+        try:
+            one = _conurbation(element)
+            if one.conurbation_id in found:
+                raise Fault(
+                    f"conurbation_id {one.conurbation_id} is there already, "
+                    f"on line {found[one.conurbation_id].line}"
+                )
+        except Fault as fault:
+            faults.append(f"line {line}: {fault}")
+        else:
+            found[one.conurbation_id] = ListedConurbation(line, one)
+    if faults:
+        raise FileFaulty(path, faults)
+    return list(found.values())
+
+
+def _conurbation(element: object) -> Conurbation:
+    if not isinstance(element, dict):
+        raise Fault("a conurbation is not an object")
+    strange = sorted(element.keys() - set(_CONURBATION))
+    if strange:
+        raise Fault(f"{strange[0]} is not one of {', '.join(_CONURBATION)}")
+    declared = element.get("declared_ads")
+    if declared is not None and (type(declared) is not int or declared < 1):
+        raise Fault(f"declared_ads {declared!r} is not a number of licences")
+    members = element.get("members")
+    if not isinstance(members, list) or not members:
+        raise Fault("members is not a list of codes")
+    return Conurbation(
+        _member(element, "conurbation_id"),
+        _member(element, "name"),
+        declared,
+        frozenset(_insee(code, named="members") for code in members),
+    )
 
 
 # --- stations -------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from chalicelib.territory.rules import Town, Zone, Zones, departement_of
 from chalicelib.territory.store import Edition
 from ops.errors import CannotGoOn
 from ops.territory import files
-from ops.territory.files import DrawnTown, FileRefused, ListedZone
+from ops.territory.files import DrawnTown, FileFaulty, FileRefused, ListedZone
 from ops.territory.progress import Progress
 from ops.territory.tiles import Map
 
@@ -236,13 +236,18 @@ def _next_number(zones: Mapping[str, Zone]) -> int:
 def _check_members(listed: Iterable[ListedZone], towns: Collection[str]) -> None:
     """Raises FileRefused where a zone lists a code that is no town."""
     for zone in listed:
-        unknown = sorted(zone.members - REESTABLISHED - set(towns))
+        unknown = _unknown(zone.members, towns)
         if unknown:
             raise FileRefused(
                 zone.path,
                 zone.line,
                 f"the zone {zone.nom!r} lists unknown towns: {', '.join(unknown)}",
             )
+
+
+def _unknown(members: frozenset[str], towns: Collection[str]) -> list[str]:
+    """The codes that are no town's."""
+    return sorted(members - REESTABLISHED - set(towns))
 
 
 def _put_zone_shapes(zones: Zones, shapes: Mapping[str, Shape]) -> str:
@@ -268,6 +273,42 @@ def _drawn(zone: Zone, shapes: Mapping[str, Shape]) -> dict[str, object]:
             if isinstance(part, shapely.Polygon)
         ],
     }
+
+
+# --- conurbations ---------------------------------------------------------------------------------
+
+
+def load_conurbations(path: Path, *, quiet: bool = False) -> None:
+    """Puts the conurbations of a JSON file there, in place of all there were.
+
+    The one that comes with the registry, conurbations.json, has the five of the reference and the
+    licences they declared; its members are the towns of their metropolises (DGCL and INSEE, 2026).
+    Raises FileRefused, FileFaulty, LoadGaveWay.
+    """
+    listed = files.conurbations(path)
+    with _alone():
+        before = store.conurbations.current()
+        named = store.names(store.edition.current().all_names())
+        towns = {insee for some in named.values() for insee in some}
+        faults = [
+            f"line {one.line}: members of {one.conurbation.conurbation_id} "
+            f"are unknown towns: {', '.join(unknown)}"
+            for one in listed
+            if (unknown := _unknown(one.conurbation.members, towns))
+        ]
+        if faults:
+            raise FileFaulty(path, faults)
+        known = {one.conurbation_id: one for one in before.conurbations}
+        after = {one.conurbation.conurbation_id: one.conurbation for one in listed}
+        if after != known:
+            ordered = tuple(after[conurbation_id] for conurbation_id in sorted(after))
+            store.switch_conurbations(store.Conurbations(before.version + 1, ordered))
+    new = len(after.keys() - known.keys())
+    unchanged = sum(known.get(conurbation_id) == one for conurbation_id, one in after.items())
+    Progress(quiet=quiet).result(
+        f"conurbations: {new} new, {len(after) - new - unchanged} changed, {unchanged} unchanged, "
+        f"{len(known.keys() - after.keys())} removed; {len(after)} in all"
+    )
 
 
 # --- exclusions and stations ----------------------------------------------------------------------

@@ -97,6 +97,16 @@ def test_the_published_zones_load_and_hold_what_they_publish() -> None:
     assert len(service.drawn_zones()) == 37
 
 
+def test_every_member_of_the_conurbations_that_come_with_the_registry_is_a_town(
+    shapes: dict[str, Shape],
+) -> None:
+    listed = files.conurbations(Path(loads.__file__).with_name("conurbations.json"))
+
+    members = {insee for one in listed for insee in one.conurbation.members}
+
+    assert members <= shapes.keys()
+
+
 @pytest.mark.usefixtures("store")
 def test_the_published_stations_load_in_both_forms() -> None:
     loads.load_stations(DATA / "stations-france-sample.geojson", quiet=True)
