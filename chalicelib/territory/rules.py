@@ -122,7 +122,10 @@ def is_excluded(point: E7Point, exclusions: Iterable[Exclusion]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """A taxi station, for information only. `places` is 0 where it is not known."""
+    """A taxi station, for information only. `places` is 0 where it is not known.
+
+    One that is drawn has `polygons`, with a point inside them; one that is a point has none.
+    """
 
     station_id: str
     name: str
@@ -133,6 +136,7 @@ class Station:
     places: int = 0
     call_number: str = ""
     info: str = ""
+    polygons: Shape = ()
 
 
 _LIGATURES = str.maketrans({"œ": "oe", "æ": "ae"})

@@ -8,7 +8,7 @@ from datetime import datetime
 from marshmallow import Schema, fields, validate
 
 from chalicelib.access.rules import Account, Role
-from chalicelib.geo import MAX_LAT
+from chalicelib.geo import E7, MAX_LAT
 from chalicelib.stats.active.rules import ActiveCounts
 from chalicelib.territory.rules import Station, Town, Zone
 
@@ -90,11 +90,23 @@ def station(shown: Station) -> dict[str, object]:
         "id": shown.station_id,
         "name": shown.name,
         "places": shown.places,
-        "geojson": _point(shown),
+        "geojson": _location(shown),
     }
 
 
-def _point(shown: Station) -> dict[str, object]:
+def _location(shown: Station) -> dict[str, object]:
+    """A point, a polygon, or several as a multipolygon."""
+    if shown.polygons:
+        drawn = [
+            [
+                [[x / E7, y / E7] for x, y in zip(path.xs, path.ys, strict=True)]
+                for path in outline.paths
+            ]
+            for outline in shown.polygons
+        ]
+        if len(drawn) == 1:
+            return {"type": "Polygon", "coordinates": drawn[0]}
+        return {"type": "MultiPolygon", "coordinates": drawn}
     return {"type": "Point", "coordinates": [shown.lng, shown.lat]}
 
 
@@ -116,7 +128,10 @@ _COLUMNS = ("id", "nom", "insee", "geopoint", "adresse", "emplacements", "no_app
 
 
 def stations_csv(stations: Iterable[Station]) -> str:
-    """The stations in the published schema's CSV form (stationstaxi 0.1.2), every cell quoted."""
+    """The stations in the published schema's CSV form (stationstaxi 0.1.2), every cell quoted.
+
+    A drawn station is there with a point inside.
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, _COLUMNS, delimiter=";", quoting=csv.QUOTE_ALL)
     writer.writeheader()
@@ -136,7 +151,7 @@ def stations_geojson(stations: Iterable[Station], *, now: datetime) -> dict[str,
         "features": [
             {
                 "type": "Feature",
-                "geometry": _point(shown),
+                "geometry": _location(shown),
                 "properties": {
                     name: value
                     for name, value in _exported(shown).items()

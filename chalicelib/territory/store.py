@@ -33,9 +33,10 @@ import random
 import secrets
 import time
 import zlib
+from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -428,7 +429,7 @@ def zone_shapes(current: Edition) -> dict[str, Mapping[str, object]]:
     return {entries[entry_of(item)]: _opened(item, "geojson") for item in _read(list(entries))}
 
 
-_STATIONS_A_PART = 500
+_STATIONS_A_PART = 100  # even if each is drawn with as many corners as the desk allows
 
 
 def stations_items(generation: str, stations: Sequence[Station]) -> list[Item]:
@@ -437,7 +438,7 @@ def stations_items(generation: str, stations: Sequence[Station]) -> list[Item]:
         {
             "entry": {"S": _entry("stations", generation, str(part))},
             "stations": _squeezed(
-                [astuple(one) for one in stations[start : start + _STATIONS_A_PART]]
+                [_station_row(one) for one in stations[start : start + _STATIONS_A_PART]]
             ),
         }
         for part, start in enumerate(range(0, len(stations), _STATIONS_A_PART))
@@ -447,8 +448,25 @@ def stations_items(generation: str, stations: Sequence[Station]) -> list[Item]:
 def stations(current: Shelf) -> list[Station]:
     """The stations, by id. Raises GenerationGone."""
     items = _read([_entry("stations", current.generation, str(n)) for n in range(current.parts)])
-    found = [Station(*row) for item in items for row in _opened(item, "stations")]
+    found = [_station_of(row) for item in items for row in _opened(item, "stations")]
     return sorted(found, key=lambda station: station.station_id)
+
+
+def _station_row(one: Station) -> list[object]:
+    polygons = [
+        [[list(path.xs), list(path.ys)] for path in outline.paths] for outline in one.polygons
+    ]
+    *values, _ = astuple(replace(one, polygons=()))
+    return [*values, polygons]
+
+
+def _station_of(row: Sequence[Any]) -> Station:
+    *values, polygons = row
+    shape = tuple(
+        Outline(tuple(borders.Path(array("i", xs), array("i", ys)) for xs, ys in paths))
+        for paths in polygons
+    )
+    return replace(Station(*values), polygons=shape)
 
 
 # --- writing --------------------------------------------------------------------------------------

@@ -36,7 +36,9 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     conurbations.set_defaults(run=_conurbations)
     exclusion = actions.add_parser("load-exclusion", help="one GeoJSON Feature with an id")
     exclusion.set_defaults(run=_exclusion)
-    stations = actions.add_parser("load-stations", help="stationstaxi CSV, or GeoJSON points")
+    stations = actions.add_parser(
+        "load-stations", help="stationstaxi, in its CSV or its GeoJSON form"
+    )
     stations.set_defaults(run=_stations)
 
     for action in actions.choices.values():

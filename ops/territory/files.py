@@ -4,7 +4,6 @@ import csv
 import gzip
 import io
 import json
-import math
 import re
 import uuid
 import zlib
@@ -20,7 +19,7 @@ import yaml
 from chalicelib.geo import E7
 from chalicelib.territory import borders
 from chalicelib.territory.borders import Outline, Shape
-from chalicelib.territory.rules import Conurbation, Exclusion, Station
+from chalicelib.territory.rules import Conurbation, Exclusion
 from ops.errors import CannotGoOn
 
 INSEE = re.compile(r"[0-9A-Z]{5}")
@@ -98,7 +97,7 @@ class Merge:
 # --- text and JSON --------------------------------------------------------------------------------
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
     """The text of a file, packed with gzip or not. Raises FileRefused, CannotGoOn."""
     try:
         raw = path.read_bytes()
@@ -169,8 +168,21 @@ def _places_of(elements: Sequence[object], text: str, place: int) -> list[int] |
 
 
 def features(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """The features of a FeatureCollection, of a file of one Feature a line, or the one Feature."""
-    text = _text(path)
+    """The elements of a GeoJSON file, each a Feature with properties. Raises FileRefused."""
+    for line, feature in elements(path):
+        if not isinstance(feature, dict) or feature.get("type") != "Feature":
+            raise FileRefused(path, line, "not a GeoJSON Feature")
+        if not isinstance(feature.get("properties"), dict):
+            raise FileRefused(path, line, "the Feature has no properties")
+        yield line, feature
+
+
+def elements(path: Path) -> Iterator[tuple[int, object]]:
+    """What a FeatureCollection holds, or each line of a file of Features, or the one Feature.
+
+    Each with the line that it begins on. Raises FileRefused.
+    """
+    text = text_of(path)
     lines = text.split("\n")  # not splitlines, which knows other ends of lines than JSON
     first = next((number for number, line in enumerate(lines) if line.strip()), None)
     if first is None:
@@ -191,12 +203,7 @@ def features(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
             found = _with_lines(text, "features", whole["features"])
         else:
             raise FileRefused(path, first + 1, "the FeatureCollection has no list of features")
-    for line, feature in found:
-        if not isinstance(feature, dict) or feature.get("type") != "Feature":
-            raise FileRefused(path, line, "not a GeoJSON Feature")
-        if not isinstance(feature.get("properties"), dict):
-            raise FileRefused(path, line, "the Feature has no properties")
-        yield line, feature
+    yield from found
 
 
 def _is_feature(line: str) -> bool:
@@ -377,7 +384,7 @@ def _zone_id(value: object) -> str:
 
 
 def _zones_of_json(path: Path, moved: Mapping[str, str]) -> tuple[list[ListedZone], int]:
-    text = _text(path)
+    text = text_of(path)
     whole = _json(path, text)
     if not isinstance(whole, dict) or not isinstance(whole.get("zones"), list):
         raise FileRefused(path, 1, "there is no list of zones in it")
@@ -435,7 +442,7 @@ def _mapping(path: Path) -> dict[str, tuple[int, yaml.Node]]:
     The nodes are read, not the values, since YAML 1.1 takes 01004 for an octal number.
     """
     try:
-        root = yaml.compose(_text(path), Loader=yaml.SafeLoader)
+        root = yaml.compose(text_of(path), Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise FileRefused(path, line, f"not YAML: {error.problem}") from error
@@ -481,7 +488,7 @@ _CONURBATION = ("conurbation_id", "name", "declared_ads", "members")
 
 def conurbations(path: Path) -> list[ListedConurbation]:
     """The conurbations of a JSON list. Raises FileRefused, FileFaulty."""
-    text = _text(path)
+    text = text_of(path)
     whole = _json(path, text)
     if not isinstance(whole, list):
         raise FileRefused(path, 1, "not a list of conurbations")
@@ -524,110 +531,39 @@ def _conurbation(element: object) -> Conurbation:
     )
 
 
-# --- stations -------------------------------------------------------------------------------------
-
-# The patterns of the published schema (stationstaxi 0.1.2).
-_STATION_INSEE = re.compile(r"([013-9][0-9]|2[AB1-9])[0-9]{3}")
-_STATION_ID = re.compile(_STATION_INSEE.pattern + "-T-[0-9]{3}")
-_COLUMNS = ("id", "nom", "insee", "geopoint", "adresse", "emplacements", "no_appel", "info")
-_REQUIRED = _COLUMNS[:4]
-
-
-def stations(path: Path) -> list[Station]:
-    """The stations of a stationstaxi CSV file or of GeoJSON points. Raises FileRefused."""
-    if _text(path).lstrip()[:1] == "{":
-        rows: Iterator[tuple[int, Mapping[str, Any]]] = (
-            (line, {**feature["properties"], "geopoint": feature.get("geometry")})
-            for line, feature in features(path)
-        )
-    else:
-        rows = _rows(path, _REQUIRED)
-    found: dict[str, tuple[int, Station]] = {}
-    for line, row in rows:
-        try:
-            station = _station({name: _absent(row.get(name)) for name in _COLUMNS})
-            if station.station_id in found:
-                raise Fault(
-                    f"the station {station.station_id} is there already, on line {found[station.station_id][0]}"
-                )
-        except Fault as fault:
-            raise FileRefused(path, line, str(fault)) from fault
-        found[station.station_id] = (line, station)
-    if not found:
-        raise FileRefused(path, 1, "there is no station in it")
-    return [station for _, station in found.values()]
-
-
-def _absent(value: object) -> object:
-    """None for what the schema calls a missing value."""
-    return None if value in ("", "null") else value
-
-
-def _station(row: Mapping[str, Any]) -> Station:
-    for name, pattern in (("id", _STATION_ID), ("insee", _STATION_INSEE)):
-        if not isinstance(row[name], str) or pattern.fullmatch(row[name]) is None:
-            raise Fault(f"{name} {row[name]!r} is not of the form {pattern.pattern}")
-    lng, lat = _geopoint(row["geopoint"])
-    texts = {
-        name: "" if row[name] is None else _member(row, name)
-        for name in ("adresse", "no_appel", "info")
-    }
-    return Station(
-        station_id=row["id"],
-        name=_member(row, "nom"),
-        insee=row["insee"],
-        lng=lng,
-        lat=lat,
-        address=texts["adresse"],
-        places=_places(row["emplacements"]),
-        call_number=texts["no_appel"],
-        info=texts["info"],
-    )
-
-
-def _geopoint(value: object) -> tuple[float, float]:
-    """A text `lon, lat`, or a GeoJSON point."""
-    if isinstance(value, dict):
-        if value.get("type") != "Point":
-            raise Fault(f"the geometry is a {value.get('type')}, not a Point")
-        given = value.get("coordinates")
-    else:
-        given = value.split(",") if isinstance(value, str) else None
-    try:
-        lng, lat = (float(number) for number in given)  # type: ignore[union-attr]  # None is not iterable
-    except (TypeError, ValueError):
-        raise Fault(f"the point {value!r} is not a longitude and a latitude") from None
-    if not (math.fabs(lng) <= 180 and math.fabs(lat) <= 90):
-        raise Fault(f"the point {value!r} is not a longitude within ±180 and a latitude within ±90")
-    return lng, lat
-
-
-def _places(value: object) -> int:
-    """`emplacements`, 0 where it is not given."""
-    if value is None:
-        return 0
-    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,4}", str(value)):
-        raise Fault(f"emplacements {value!r} is not a number of places")
-    return int(str(value))
+# --- tables ---------------------------------------------------------------------------------------
 
 
 def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, Mapping[str, str]]]:
-    """The rows of a CSV file, between commas or semicolons, each with the line that it begins on."""
-    text = _text(path)
+    """The rows of a CSV file that has these columns, each with the line that it begins on."""
+    names, rows = table(path)
+    missing = [column for column in columns if column not in names]
+    if missing:
+        raise FileRefused(path, 1, f"the column {missing[0]} is missing")
+    for line, row in rows:
+        if len(row) != len(names):
+            raise FileRefused(path, line, f"{len(row)} values for {len(names)} columns")
+        yield line, dict(zip(names, row, strict=True))
+
+
+def table(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """The columns of a CSV file, between commas or semicolons, and its rows with their lines.
+
+    A row may have more or fewer values than there are columns. Raises FileRefused, at a row too.
+    """
+    text = text_of(path)
     head = text.partition("\n")[0]
     separator = ";" if head.count(";") > head.count(",") else ","
+    rows = _lines_of_csv(path, text, separator)
+    return next(rows, (1, []))[1], ((line, row) for line, row in rows if row)
+
+
+def _lines_of_csv(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
-        names = next(reader, [])
-        missing = [column for column in columns if column not in names]
-        if missing:
-            raise FileRefused(path, 1, f"the column {missing[0]} is missing")
-        line = reader.line_num + 1
+        line = 1
         for row in reader:
-            if row and len(row) != len(names):
-                raise FileRefused(path, line, f"{len(row)} values for {len(names)} columns")
-            if row:
-                yield line, dict(zip(names, row, strict=True))
+            yield line, row
             line = reader.line_num + 1
     except csv.Error as error:
         raise FileRefused(path, reader.line_num, f"not CSV: {error}") from error

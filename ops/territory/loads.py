@@ -16,6 +16,7 @@ from chalicelib.territory.rules import Town, Zone, Zones, departement_of
 from chalicelib.territory.store import Edition
 from ops.errors import CannotGoOn
 from ops.territory import files
+from ops.territory import stations as stations_files
 from ops.territory.files import DrawnTown, FileFaulty, FileRefused, ListedZone
 from ops.territory.progress import Progress
 from ops.territory.tiles import Map
@@ -335,8 +336,11 @@ def load_exclusion(path: Path, *, quiet: bool = False) -> None:
 
 
 def load_stations(path: Path, *, quiet: bool = False) -> None:
-    """Puts stations there, in place of those with the same ids. Raises FileRefused, LoadGaveWay."""
-    stations = files.stations(path)
+    """Puts stations there, in place of those with the same ids.
+
+    Raises FileRefused, FileFaulty, LoadGaveWay.
+    """
+    stations = stations_files.read(path)
     with _alone():
         before = store.shelf.current()
         known = {station.station_id: station for station in store.stations(before)}

@@ -750,54 +750,6 @@ def test_stations_load_from_csv_and_are_upserted(
     assert said[1].startswith("stations: 0 new, 1 changed, 0 unchanged; 2 in all")
 
 
-@pytest.mark.parametrize(
-    ("row", "reason"),
-    [
-        (ROW.replace("T-001", "T-1"), "id '38185-T-1' is not of the form"),
-        (ROW.replace(";38185;", ";3818;"), "insee '3818' is not of the form"),
-        (ROW.replace('"Vallier"', ""), "nom is missing"),
-        (ROW.replace("5.71, 45.18", "5.71"), "is not a longitude and a latitude"),
-        (ROW.replace("5.71, 45.18", "5.71, 145.18"), "latitude within"),
-        (ROW.replace("5.71, 45.18", "nan, 45"), "latitude within"),
-        (ROW.replace(";6;", ";six;"), "emplacements 'six'"),
-        (ROW.replace(";6;", ";-1;"), "emplacements '-1'"),
-        (ROW.replace(";6;;", ";6;"), "7 values for 8 columns"),
-        (ROW, "is there already, on line 2"),
-    ],
-)
-def test_a_malformed_station_is_refused_with_its_line(
-    row: str, reason: str, tmp_path: Path
-) -> None:
-    path = tmp_path / "stations.csv"
-    path.write_text(HEAD + ROW.replace("T-001", "T-009" if row != ROW else "T-001") + row)
-
-    with pytest.raises(files.FileRefused, match=f"line 3: .*{reason}"):
-        loads.load_stations(path, quiet=True)
-
-    assert service.stations() == []
-
-
-@pytest.mark.parametrize(
-    ("properties", "coordinates", "kind", "reason"),
-    [
-        ({"insee": 38185}, [5, 45], "Point", "insee 38185"),
-        ({"nom": 5}, [5, 45], "Point", "nom is missing or not a text"),
-        ({"emplacements": True}, [5, 45], "Point", "emplacements True"),
-        ({}, [5], "Point", "not a longitude and a latitude"),
-        ({}, None, "Point", "not a longitude and a latitude"),
-        ({}, [SQUARE], "Polygon", "is a Polygon, not a Point"),
-    ],
-)
-def test_a_malformed_station_of_geojson_is_refused(
-    properties: dict[str, object], coordinates: object, kind: str, reason: str, tmp_path: Path
-) -> None:
-    whole = {"id": "38185-T-001", "nom": "Vallier", "insee": "38185", **properties}
-    path = a_file(tmp_path / "stations", [a_feature(whole, coordinates, kind=kind)])
-
-    with pytest.raises(files.FileRefused, match=f"line 1: .*{reason}"):
-        loads.load_stations(path, quiet=True)
-
-
 # --- taking away ----------------------------------------------------------------------------------
 
 
