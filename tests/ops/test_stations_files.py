@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,13 @@ import pytest
 
 from app import app
 from chalicelib.geo import LngLat, to_e7
-from chalicelib.territory import borders, service
+from chalicelib.territory import borders, service, store
+from chalicelib.territory.borders import Shape
+from chalicelib.territory.rules import Station
 from ops.territory import files, loads, stations
 from ops.territory.files import FileFaulty, FileRefused
 from tests.calls import Caller
+from tests.territory.drawing import a_polygon
 from tests.territory.loaded import a_feature, a_file, a_ring
 
 DATA = Path(os.environ.get("MARAUDE_SHARED_DATA") or Path(__file__).parents[3] / "shared" / "data")
@@ -364,3 +368,24 @@ def test_a_drawn_station_is_shown_as_it_is_drawn_and_a_point_inside_in_the_csv(
     assert borders.covers(files.shape(geometry), to_e7(LngLat(in_csv.lng, in_csv.lat)))
     (tmp_path / "json").write_text(exported)
     assert stations.read(tmp_path / "json") == list(service.stations())
+
+
+def test_stations_drawn_as_finely_as_may_be_fit_in_their_items() -> None:
+    anywhere = random.Random(2026)
+
+    def a_shape() -> Shape:
+        corners = [
+            (anywhere.randint(-48_000_000, 82_000_000), anywhere.randint(412_000_000, 511_000_000))
+            for _ in range(stations.MAX_CORNERS - 1)
+        ]
+        return (a_polygon(corners),)
+
+    drawn = [
+        Station(f"38185-T-{number:03}", "Gare", "38185", 5.7, 45.1, polygons=a_shape())
+        for number in range(250)
+    ]
+
+    items = store.stations_items("generation", drawn)
+
+    assert len(items) == 3
+    assert max(len(item["stations"]["B"]) for item in items) < 380_000  # an item has 400 KB
