@@ -226,3 +226,15 @@ def cells_over(bounds: Box, at_level: int) -> Iterator[int]:
     for column in range(first, min(last, first + side - 1) + 1):
         for row in range(low, high + 1):
             yield cell_at(column, row, at_level)
+
+
+def geohash6(point: LngLat) -> str:
+    """The geohash of six characters that a point is in: a cell of about 800 by 600 m in Paris."""
+    return geohash(finest_cell(*to_e7(point)), 6)
+
+
+def geohash_centre(text: str) -> LngLat:
+    """The middle of a geohash's cell. Raises ValueError where the text is no geohash."""
+    geohash_prefix(text)
+    lat, lng, _, _ = geohash2.decode_exactly(text)
+    return LngLat(lng, lat)

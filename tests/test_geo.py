@@ -100,3 +100,21 @@ def test_a_text_that_is_no_geohash_is_refused(text: str) -> None:
 def test_a_geohash_is_not_finer_than_the_grid(characters: int) -> None:
     with pytest.raises(ValueError, match="finer"):
         geo.geohash(geo.finest_cell(0, 0), characters)
+
+
+@given(LNGS_E7, LATS_E7)
+def test_the_centre_of_a_geohash_is_in_the_middle_of_its_cell(lng_e7: int, lat_e7: int) -> None:
+    point = LngLat(lng_e7 / E7, lat_e7 / E7)
+
+    text = geo.geohash6(point)
+
+    centre = geo.geohash_centre(text)
+    assert len(text) == 6
+    assert abs(centre.lng - point.lng) <= 180 / 2**15 + 1e-9
+    assert abs(centre.lat - point.lat) <= 90 / 2**15 + 1e-9
+    assert geo.geohash6(centre) == text
+
+
+def test_a_text_that_is_no_geohash_has_no_centre() -> None:
+    with pytest.raises(ValueError, match="not a geohash"):
+        geo.geohash_centre("u09a")
