@@ -6,8 +6,9 @@
 |                          | operateur#id       |                 |              | some 12 hails     |                |
 | a day's hails            | all#day            | ms#hail_id      | newest first | the same          | GET /hails of  |
 |                          |                    |                 |              |                   | admins, night  |
-| the days there are, and  | days               | day             | newest first | 1 unit per 50     | GET of admins, |
-| how many hails they had  |                    |                 |              | days              | night          |
+| the days there are, how  | days               | day             | newest first | 1 unit per 40     | GET of admins, |
+| many hails they had, and |                    |                 |              | days              | night, the     |
+| what is done with them   |                    |                 |              |                   | statistics     |
 | a session                | session#moteur     | session_id      | one item     | 1 unit, strong    | POST /hails    |
 | sessions of a moteur, of | sessions#moteur,   | ms#session_id   | newest first | 1 unit per 4 KB,  | GET /sessions  |
 | a day                    | all-sessions#day   |                 |              | some 30 sessions  |                |
@@ -45,12 +46,16 @@ _SHARDS = "0123456789abcdef"  # a hail's id begins with one of them
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A day on which there were hails; the counts are None until it is over and counted."""
+    """A day on which there were hails; the counts are None until it is over and counted.
+
+    `in_statistics` says whether the statistics have all that they keep of its hails.
+    """
 
     day: str
     hail_count: int | None
     session_count: int | None
     blurred: bool
+    in_statistics: bool
 
     def count_of(self, kind: str) -> int | None:
         """How many lines its list of `HAILS` or of `SESSIONS` has."""
@@ -190,6 +195,7 @@ def days() -> list[Day]:
             None if row.hail_count is None else int(row.hail_count),
             None if row.session_count is None else int(row.session_count),
             bool(row.blurred),
+            bool(row.in_statistics),
         )
         for row in _query("days")
     ]
@@ -202,6 +208,7 @@ def know(day: str) -> None:
         ListRow("days", day).update(
             [
                 ListRow.blurred.set(False),  # a value
+                ListRow.in_statistics.set(False),
                 ListRow.hail_count.remove(),
                 ListRow.session_count.remove(),
             ]
@@ -218,6 +225,11 @@ def count(day: str, *, blurred: bool | None = None) -> None:
     if blurred is not None:
         values.append(ListRow.blurred.set(blurred))
     ListRow("days", day).update(values)
+
+
+def enter_in_statistics(day: str) -> None:
+    """Writes down that the statistics have what they keep of a day."""
+    ListRow("days", day).update([ListRow.in_statistics.set(True)])
 
 
 def forget(day: str) -> None:

@@ -39,7 +39,10 @@ def blur(*, now: datetime, after: str | None = None, dry_run: bool = False) -> P
 
 
 def delete_old(*, now: datetime, after: str | None = None, dry_run: bool = False) -> Page:
-    """Deletes a page of blurred hails over a year old; else as `blur`."""
+    """Deletes a page of blurred hails over a year old; else as `blur`.
+
+    A day that the statistics do not have yet waits for them: nothing else tells what became of it.
+    """
     limit = now - timedelta(days=settings().hail_kept_days)
 
     def over(day: str) -> None:
@@ -49,7 +52,7 @@ def delete_old(*, now: datetime, after: str | None = None, dry_run: bool = False
             lists.forget(day)
 
     treatment = _Treatment("deleted", lambda hail: hail.blurred, _delete, over)
-    days = [day.day for day in lists.days()]
+    days = [day.day for day in lists.days() if day.in_statistics]
     return _page_of_the_night(days, limit, after, treatment, dry_run=dry_run)
 
 

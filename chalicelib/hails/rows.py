@@ -155,6 +155,7 @@ class ListRow(Model):
     hail_count = NumberAttribute(null=True)
     session_count = NumberAttribute(null=True)
     blurred = BooleanAttribute(null=True)
+    in_statistics = BooleanAttribute(null=True)
 
 
 class LogRow(Model):

@@ -12,7 +12,7 @@ from chalicelib import aws, cache, clock
 from chalicelib.access import service as access
 from chalicelib.access.rules import Role
 from chalicelib.activity.store import ActivityRow
-from chalicelib.hails import browsing, lists, night, queue, service, store
+from chalicelib.hails import browsing, lists, night, past, queue, service, store
 from chalicelib.hails.browsing import Filter
 from chalicelib.hails.rows import CustomerRow, ListRow, LogRow
 from chalicelib.hails.rules import TAXI, Hail, HailWanted, Status, StepRefused
@@ -643,6 +643,11 @@ def nightly(job: Job, now: datetime, *, dry_run: bool = False) -> int:
             return done
 
 
+def enter_in_statistics(now: datetime) -> None:
+    for day in past.uncounted(now=now):
+        past.enter_in_statistics(day)
+
+
 def test_after_two_months_a_hail_tells_neither_who_nor_where(scene: Scene) -> None:
     hail = scene.hail(S.FINISHED)
 
@@ -664,6 +669,7 @@ def test_a_blurred_hail_is_deleted_after_a_year_with_its_session(scene: Scene) -
     scene.hail(S.FINISHED)
     old = scene.now + 366 * DAY
 
+    enter_in_statistics(old)
     assert nightly(night.delete_old, old) == 0  # not blurred yet
     nightly(night.blur, old)
     assert nightly(night.delete_old, scene.now + 365 * DAY - SECOND) == 0
@@ -674,9 +680,21 @@ def test_a_blurred_hail_is_deleted_after_a_year_with_its_session(scene: Scene) -
     assert left == []
 
 
+def test_a_hail_waits_for_the_statistics_before_it_is_deleted(scene: Scene) -> None:
+    hail = scene.hail(S.FINISHED)
+    old = scene.now + 366 * DAY
+    nightly(night.blur, old)
+
+    assert nightly(night.delete_old, old) == 0
+    assert scene.read(hail).blurred
+    enter_in_statistics(old)
+    assert nightly(night.delete_old, old) == 1
+
+
 def test_a_dry_run_counts_and_changes_nothing(scene: Scene) -> None:
     hail = scene.hail(S.FINISHED)
     old = scene.now + 366 * DAY
+    enter_in_statistics(old)
 
     assert nightly(night.delete_old, old, dry_run=True) == 0  # not blurred yet
     assert nightly(night.blur, old, dry_run=True) == 1
