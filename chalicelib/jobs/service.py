@@ -12,6 +12,7 @@ from chalicelib.jobs import store
 from chalicelib.jobs.rules import Job
 from chalicelib.jobs.store import Progress
 from chalicelib.stats.fleets import service as fleets
+from chalicelib.stats.hails import service as hail_statistics
 
 # A run that was broken off longer ago than this is begun anew: what it had passed may have changed.
 RESUMED = timedelta(hours=20)
@@ -20,6 +21,7 @@ JOBS: Mapping[str, Job] = {
     "blur-hails": night.blur,
     "delete-old-hails": night.delete_old,
     "count-fleets": fleets.count_fleets,
+    "count-hails": hail_statistics.count_days,
 }
 
 
