@@ -10,7 +10,7 @@ from chalicelib.geo import METRES_A_DEGREE, LngLat, geohash6
 from chalicelib.hails.rules import Hail, Status, Transition
 from chalicelib.stats.filters import EVERYTHING, Filter
 from chalicelib.stats.hails import rules
-from chalicelib.stats.hails.rules import History, Month, Outcome
+from chalicelib.stats.hails.rules import History, Outcome, Sums
 from tests.hails.hail_factories import CUSTOMER, NOON, a_hail
 
 S = Status
@@ -43,14 +43,12 @@ def history(*hails: Hail, filters: Filter = EVERYTHING, town: str = PARIS) -> Hi
     by_day: dict[date, list[Hail]] = {}
     for hail in hails:
         by_day.setdefault(hail.created_at.date(), []).append(hail)
-    rows: dict[str, list[tuple[int, tuple[str, str], list[int]]]] = {}
+    sums = []
     for day, its_hails in by_day.items():
         counted = rules.count(its_hails, lambda _: town)
         assert counted is not None
-        for pair, row in counted.rows.items():
-            flat = [number for item in row.items() for number in item]
-            rows.setdefault(f"{day:%Y-%m}", []).append((day.day, pair, flat))
-    return History.of({name: Month.of(of_month) for name, of_month in rows.items()}, filters)
+        sums.append((day, Sums.of([*counted.rows.items()])))
+    return History.of(sums, filters)
 
 
 def on(*days: str, status: Status = S.FINISHED) -> History:
@@ -128,7 +126,7 @@ def test_stored_measures_keep_their_numbers(hail: Hail, row: Mapping[int, int]) 
 
 
 def test_nothing_is_told_of_nothing() -> None:
-    statistics = told(History.of({}, EVERYTHING), "2026-03-02T12:00")
+    statistics = told(History.of([], EVERYTHING), "2026-03-02T12:00")
 
     assert set(statistics.milestones) == {
         *("hails_received", "hails_finished", "hails_declined_by_taxi"),
@@ -208,6 +206,26 @@ def test_every_figure_is_of_what_the_filter_takes(filters: Filter, expected: int
     assert len(statistics.total["current_year"]) == expected
     assert statistics.averages["current_year"]["daily"]["total"] == expected
     assert (statistics.average_times["accepted_by_taxi"] == 1.0) == bool(expected)
+
+
+def test_only_the_pairs_that_are_asked_for_are_added_up() -> None:
+    rows = [
+        (("1", PARIS), {0: 1, 16: 100}),
+        (("1", LYON), {0: 2, 3: 20}),
+        (("2", PARIS), {3: 40}),
+        (("2", ""), {0: 4, 16: 400}),
+    ]
+    sums = [(date(2026, 3, 1), Sums.of(rows[:3])), (date(2026, 3, 1), Sums.of(rows[3:]))]
+
+    def found(**filters: frozenset[str]) -> dict[int, int]:
+        [day] = History.of(sums, Filter(**filters)).days.values()
+        return {measure: total for measure, total in enumerate(day) if total}
+
+    assert found() == {0: 7, 3: 60, 16: 500}
+    assert found(owners=frozenset({"1"})) == {0: 3, 3: 20, 16: 100}
+    assert found(insees=frozenset({PARIS})) == {0: 1, 3: 40, 16: 100}
+    assert found(insees=frozenset({PARIS, ""}), owners=frozenset({"2"})) == {0: 4, 3: 40, 16: 400}
+    assert History.of(sums, Filter(owners=frozenset({"3"}))).days == {}
 
 
 # --- distances and times -------------------------------------------------------------------------

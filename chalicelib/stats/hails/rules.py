@@ -11,6 +11,9 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from functools import cache
+from itertools import compress
+from typing import NamedTuple
 
 from chalicelib.geo import LngLat, distance_m, geohash6
 from chalicelib.hails.rules import Hail, Status
@@ -118,42 +121,66 @@ def _measured(hail: Hail) -> Iterator[tuple[int, int]]:
 # --- adding up -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Month:
-    """A month's sums by pair, packed: places `day * 64 + measure`, and beside each its value.
+class Column(NamedTuple):
+    """The sums of one measure: `values` of the pairs at these `places`, which rise."""
 
-    Steps have no day: all of a month's stand under day 0.
+    places: "array[int]"
+    values: "array[int]"
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """A day's rows, or some of them, turned into a column for each measure.
+
+    So five years of a whole country are added up in a second, without a step of Python for each sum.
+    The pair at a place is `owners[owner_at[place]]` and `towns[town_at[place]]`.
     """
 
-    packed: Mapping[Pair, tuple["array[int]", "array[int]"]]
+    owners: Sequence[str]
+    towns: Sequence[str]
+    owner_at: "array[int]"
+    town_at: "array[int]"
+    columns: Mapping[int, Column]
 
     @classmethod
-    def of(cls, rows: Iterable[tuple[int, Pair, Sequence[int]]]) -> "Month":
-        """From rows of single days: the day of the month, the pair, measures and values in turn."""
-        places: dict[Pair, list[int]] = {}
-        values: dict[Pair, list[int]] = {}
-        steps: dict[Pair, Counter[int]] = {}
-        for day, pair, flat in rows:
-            its_places, its_values = places.setdefault(pair, []), values.setdefault(pair, [])
-            for measure, value in zip(flat[::2], flat[1::2], strict=True):
-                if measure < _STEPS:
-                    its_places.append(day * _MEASURES + measure)
-                    its_values.append(value)
-                else:
-                    steps.setdefault(pair, Counter())[measure] += value
-        for pair, taken in steps.items():
-            places[pair] += taken.keys()
-            values[pair] += taken.values()
-        return cls({pair: (array("H", places[pair]), array("q", values[pair])) for pair in places})
+    def of(cls, rows: Sequence[tuple[Pair, Row]]) -> "Sums":
+        """The same rows in columns; at most 65,535."""
+        owners = sorted({owner for (owner, _), _ in rows})
+        towns = sorted({insee for (_, insee), _ in rows})
+        owner_number = {owner: number for number, owner in enumerate(owners)}
+        town_number = {insee: number for number, insee in enumerate(towns)}
+        columns: dict[int, Column] = {}
+        for place, (_, row) in enumerate(rows):
+            for measure, value in row.items():
+                column = columns.setdefault(measure, Column(array("H"), array("q")))
+                column.places.append(place)
+                column.values.append(value)
+        return cls(
+            owners,
+            towns,
+            array("H", (owner_number[owner] for (owner, _), _ in rows)),
+            array("H", (town_number[insee] for (_, insee), _ in rows)),
+            columns,
+        )
 
-    def sums(self, filters: Filter) -> list[int]:
-        """The sums of all pairs that are asked for, by place."""
-        found = [0] * (32 * _MEASURES)
-        for (owner, insee), (places, values) in self.packed.items():
-            if filters.takes(insee, owner):
-                for place, value in zip(places, values, strict=True):
-                    found[place] += value
-        return found
+    def totals(
+        self, takes_owner: Callable[[str], bool], takes_town: Callable[[str], bool]
+    ) -> dict[int, int]:
+        """What the pairs that are taken come to, by measure."""
+        owners = [*map(takes_owner, self.owners)]
+        towns = [*map(takes_town, self.towns)]
+        if all(owners) and all(towns):
+            return {measure: sum(column.values) for measure, column in self.columns.items()}
+        taken = [
+            owners[owner] and towns[town]
+            for owner, town in zip(self.owner_at, self.town_at, strict=True)
+        ]
+        if not any(taken):
+            return {}
+        return {
+            measure: sum(compress(column.values, map(taken.__getitem__, column.places)))
+            for measure, column in self.columns.items()
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,18 +191,17 @@ class History:
     all_time: Sequence[int]
 
     @classmethod
-    def of(cls, months: Mapping[str, Month], filters: Filter) -> "History":
-        """From months by name (`2026-03`)."""
-        days: dict[date, Sequence[int]] = {}
+    def of(cls, sums: Iterable[tuple[date, Sums]], filters: Filter) -> "History":
+        """What is asked for of these days, of which each may come in parts."""
+        takes_owner, takes_town = cache(filters.takes_owner), cache(filters.takes_town)
+        days: dict[date, list[int]] = {}
         all_time = [0] * _MEASURES
-        for name, month in months.items():
-            first = date.fromisoformat(f"{name}-01")
-            sums = month.sums(filters)
-            all_time = [one + other for one, other in zip(all_time, sums[:_MEASURES], strict=True)]
-            for number in range(1, 32):
-                of_day = sums[number * _MEASURES : (number + 1) * _MEASURES]
-                if any(of_day):
-                    days[first + timedelta(number - 1)] = of_day
+        for day, its_sums in sums:
+            for measure, total in its_sums.totals(takes_owner, takes_town).items():
+                if measure >= _STEPS:
+                    all_time[measure] += total
+                elif total:
+                    days.setdefault(day, [0] * _STEPS)[measure] += total
         return cls(days, all_time)
 
     def hails(self, *outcomes: Outcome) -> dict[date, int]:

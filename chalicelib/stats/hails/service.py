@@ -3,9 +3,10 @@
 The reference keeps a row a hail for ever; here only sums are kept, which tell of nobody.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain
 from typing import TypeVar
 
 from chalicelib import cache, geo
@@ -16,7 +17,8 @@ from chalicelib.settings import settings
 from chalicelib.stats.calendar import THRESHOLD, months_before
 from chalicelib.stats.filters import Filter
 from chalicelib.stats.hails import rules, store
-from chalicelib.stats.hails.rules import HailStatistics, History, Month
+from chalicelib.stats.hails.rules import HailStatistics, History, Sums
+from chalicelib.stats.hails.store import Month
 from chalicelib.territory import service as territory
 
 T = TypeVar("T")
@@ -82,7 +84,7 @@ def growth(members: Collection[str], *, now: datetime) -> float | None:
     this_month = now.astimezone(UTC).replace(day=1)
     names = [f"{months_before(this_month, months):%Y-%m}" for months in (13, 1)]
     towns = Filter(insees=frozenset(members))
-    return rules.growth(History.of(_months(names, now=now), towns), now=now)
+    return rules.growth(History.of(_days(names, now=now), towns), now=now)
 
 
 def heat(*, now: datetime) -> list[tuple[float, float, int]]:
@@ -110,11 +112,11 @@ def heat(*, now: datetime) -> list[tuple[float, float, int]]:
 def _history(filters: Filter, first: date, *, now: datetime) -> History:
     """What was counted from the month of a day on."""
     names = rules.months(first, now.astimezone(UTC).date())
-    return History.of(_months(names, now=now), filters)
+    return History.of(_days(names, now=now), filters)
 
 
-def _months(names: Collection[str], *, now: datetime) -> dict[str, Month]:
-    """These months, read where they are not at hand."""
+def _days(names: Collection[str], *, now: datetime) -> Iterator[tuple[date, Sums]]:
+    """The days of these months, read where they are not at hand."""
 
     def read(missing: list[str]) -> dict[str, Month]:
         # Before the months are read: what is counted meanwhile must not be remembered half
@@ -124,7 +126,8 @@ def _months(names: Collection[str], *, now: datetime) -> dict[str, Month]:
         return found
 
     settled = _settled.get_many(names)
-    return settled | _growing.completed((name for name in names if name not in settled), read)
+    growing = _growing.completed((name for name in names if name not in settled), read)
+    return chain(*settled.values(), *growing.values())
 
 
 def _each(read: Callable[[str], T], names: Iterable[str]) -> list[T]:
