@@ -75,6 +75,8 @@ def delete_hails(_: object) -> None:
 def count_fleets(_: object) -> None:
     """Counts all registered taxis, for the statistics."""
     jobs.run("count-fleets", now=clock.now())
+
+
 @app.schedule(Cron(10, 4, "*", "*", "?", "*"))
 def count_hails(_: object) -> None:
     """Counts the hails of the days that are over, for the statistics."""

@@ -2,7 +2,7 @@
 
 A command sets `run`, a function of the parsed arguments, as its parser's default. Those that have
 the options of `ops.target` are turned to their registry before they run. What a command raises as
-CannotGoOn is one sentence to the user.
+CannotGoOn is told to the user as it is, mostly in one sentence.
 """
 
 import argparse

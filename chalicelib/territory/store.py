@@ -381,12 +381,11 @@ def points_item(generation: str, points: Mapping[str, E7Point]) -> Item:
 
 
 def points(current: Edition) -> dict[str, LngLat]:
-    """A point of each departement, by its number. Raises GenerationGone."""
-    if not current.prefixes:
-        return {}
-    (item,) = _read([_entry("points", current.generation, "departements")])
+    """A point of each departement, by its number; none of an edition of before there were points."""
+    items = dynamo.fetch(want([_entry("points", current.generation, "departements")]))[0]
     return {
         numero: LngLat(lng_e7 / E7, lat_e7 / E7)
+        for item in items
         for numero, (lng_e7, lat_e7) in _opened(item, "points").items()
     }
 
