@@ -118,3 +118,14 @@ def test_the_centre_of_a_geohash_is_in_the_middle_of_its_cell(lng_e7: int, lat_e
 def test_a_text_that_is_no_geohash_has_no_centre() -> None:
     with pytest.raises(ValueError, match="not a geohash"):
         geo.geohash_centre("u09a")
+def test_the_middle_of_a_geohash_is_in_its_cell(lng_e7: int, lat_e7: int) -> None:
+
+
+    assert abs(centre.lng - point.lng) <= 180 / (1 << 15) + 1e-9
+    assert abs(centre.lat - point.lat) <= 90 / (1 << 15) + 1e-9
+
+
+@pytest.mark.parametrize("text", ["u09tva", "U09TVW", "u09 vw"])
+def test_a_text_that_is_no_geohash_has_no_middle(text: str) -> None:
+    with pytest.raises(ValueError, match="geohash"):
+        geo.geohash_centre(text)
