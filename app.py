@@ -13,7 +13,6 @@ from chalicelib.positions import service as positions
 from chalicelib.registry import routes as registry
 from chalicelib.search import routes as search
 from chalicelib.settings import table
-from chalicelib.stats.active import service as active
 from chalicelib.territory import routes as territory
 from chalicelib.web import Registry
 
@@ -32,7 +31,19 @@ app.serve(
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def count_active(_: object) -> None:
     """Counts the taxis that report, for the maps and `GET /zupc`."""
-    active.count_active(now=clock.now())
+    jobs.run("count-active", now=clock.now())
+
+
+@app.schedule(Cron(5, "*", "*", "*", "?", "*"))
+def count_active_hour(_: object) -> None:
+    """Counts the distinct taxis of the hour that is over."""
+    jobs.run("count-active-hour", now=clock.now())
+
+
+@app.schedule(Cron(20, 0, "*", "*", "?", "*"))
+def count_active_day(_: object) -> None:
+    """Counts the distinct taxis of the day that is over, and of the week that ends with it."""
+    jobs.run("count-active-day", now=clock.now())
 
 
 @app.schedule(Rate(1, unit=Rate.DAYS))

@@ -13,6 +13,7 @@ from chalicelib.jobs.rules import Job
 from chalicelib.jobs.store import Progress
 from chalicelib.stats.fleets import service as fleets
 from chalicelib.stats.hails import service as hail_statistics
+from chalicelib.stats.active import counting
 
 # A run that was broken off longer ago than this is begun anew: what it had passed may have changed.
 RESUMED = timedelta(hours=20)
@@ -22,6 +23,9 @@ JOBS: Mapping[str, Job] = {
     "delete-old-hails": night.delete_old,
     "count-fleets": fleets.count_fleets,
     "count-hails": hail_statistics.count_days,
+    "count-active": counting.count_minute,
+    "count-active-hour": counting.count_hour,
+    "count-active-day": counting.count_day,
 }
 
 

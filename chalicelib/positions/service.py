@@ -7,6 +7,7 @@ order that it asks for, and begins again with what others were faster at.
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from chalicelib import geo
 from chalicelib.dynamo import Item, Want
@@ -40,6 +41,19 @@ class TaxiUnknown(Unknown):
 
 class MapAnnounced(Conflict):
     """A new leaf map is on its way already."""
+
+
+class Reporting(NamedTuple):
+    """A taxi that reports: what it is doing, where it is, and when it was last seen there.
+
+    `number` is what its id is packed as (`codec.number_of`).
+    """
+
+    number: int
+    status: TaxiStatus
+    lng_e7: int
+    lat_e7: int
+    seen_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -473,8 +487,8 @@ def _cells_of(
 # --- the desk and the night ---------------------------------------------------------------------
 
 
-def reporting(*, since: datetime) -> dict[str, TaxiStatus]:
-    """The taxis that have reported since then, and what each is doing. Reads every cell: for a job."""
+def reporting(*, since: datetime) -> dict[str, Reporting]:
+    """The taxis that have reported since then, by id. Reads every cell: for a job."""
     oldest = codec.first_tick_from(since)
     newest: dict[int, Entry] = {}
     for _, cells in store.every_cell():
@@ -482,7 +496,12 @@ def reporting(*, since: datetime) -> dict[str, TaxiStatus]:
             for taxi, entry in cell.entries.items():
                 if entry[3] >= oldest:
                     newest[taxi] = rules.joined(entry, newest.get(taxi, entry))
-    return {codec.id_of(taxi): codec.status_of(entry[0]) for taxi, entry in newest.items()}
+    return {
+        codec.id_of(taxi): Reporting(
+            taxi, codec.status_of(head), lng_e7, lat_e7, codec.moment(seen)
+        )
+        for taxi, (head, lat_e7, lng_e7, seen, _) in newest.items()
+    }
 
 
 def refit(*, now: datetime) -> LeafMap:

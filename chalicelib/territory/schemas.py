@@ -66,8 +66,8 @@ def drawn_zone(
 def _zone_stats(zone: Zone, *, counts: ActiveCounts, viewer: Account) -> dict[str, object]:
     return _stats(
         viewer,
-        total=counts.in_zone(zone.zone_id),
-        own=counts.of_operator_in_zone(viewer.owner, zone.zone_id),
+        total=counts.in_zone(zone.members),
+        own=counts.of_operator_in_zone(viewer.owner, zone.members),
     )
 
 

@@ -1,94 +1,99 @@
-"""The minute's counters, from cells and licences to the territory's pages."""
+"""What is asked of the taxis on the road, from reports to the territory's and the statistics' pages."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from app import app
 from chalicelib import cache, clock
-from chalicelib.access.rules import Role
-from chalicelib.positions import codec
-from chalicelib.positions import service as positions
-from chalicelib.positions.codec import Report
-from chalicelib.registry import service as registry
+from chalicelib.geo import LngLat
 from chalicelib.stats.active import service, store
-from chalicelib.stats.active.rules import ActiveCounts
-from tests import factories
-from tests.calls import Caller
+from chalicelib.stats.active.rules import Tally
+from chalicelib.stats.filters import EVERYTHING, Filter
+from tests.stats.roads import LYON, OCCUPIED, PARIS, Road, run
 
 pytestmark = pytest.mark.usefixtures("store")
 
-
-def a_fleet(*ages_s: float, status: str = "free") -> str:
-    """Taxis in Paris that reported so long ago; their owner."""
-    account, key = factories.an_account("operator", Role.OPERATEUR)
-    factories.known_towns()
-    calls = Caller(app, key=key)
-    for number, age_s in enumerate(ages_s):
-        licence, plate = str(number), f"AA-{number:03}-BB"
-        calls.post("/drivers", factories.a_driver(professional_licence=licence))
-        calls.post("/vehicles", factories.a_vehicle(licence_plate=plate))
-        calls.post("/ads", factories.an_ads(numero=licence))
-        body = factories.a_taxi(numero=licence, licence_plate=plate, professional_licence=licence)
-        [taxi] = calls.post("/taxis", body).data
-        calls.put(f"/taxis/{taxi['id']}", {"status": status})
-        taxi_number = codec.number_of(taxi["id"])
-        assert taxi_number is not None
-        seen = codec.tick(clock.now() - timedelta(seconds=age_s))
-        positions.store_window(
-            [Report(seen, [taxi_number], [488_566_000], [23_522_000])],
-            availability_of=registry.availability_of,
-            now=clock.now(),
-        )
-    return account.owner
+ELSEWHERE = LngLat(4.8357, 45.7640)
 
 
 def test_taxis_that_reported_within_the_minute_are_counted() -> None:
-    owner = a_fleet(0, 30, 65)
+    road = Road()
+    road.license(1, 2, 3)
+    now = clock.now()
+    for taxi, age_s in ((1, 65), (2, 30), (3, 0)):
+        road.report(taxi, at=now - timedelta(seconds=age_s))
 
-    service.count_active(now=clock.now())
+    run("count-active", now=now)
 
     counts = service.active_now()
-    assert counts.in_town("75056") == 2
-    assert counts.of_operator_in_town(owner, "75056") == 2
+    assert counts.in_town(PARIS) == 2
+    assert counts.of_operator_in_town("1", PARIS) == 2
 
 
 def test_occupied_taxis_count_for_the_town_and_not_for_their_operator() -> None:
-    owner = a_fleet(0, status="occupied")
+    road = Road()
+    road.license(1)
+    now = clock.now()
+    road.report(1, at=now, status=OCCUPIED)
 
-    service.count_active(now=clock.now())
+    run("count-active", now=now)
 
     counts = service.active_now()
-    assert counts.in_town("75056") == 1
-    assert counts.of_operator_in_town(owner, "75056") == 0
+    assert counts.in_town(PARIS) == 1
+    assert counts.of_operator_in_town("1", PARIS) == 0
+
+
+def test_the_taxis_of_the_moment_are_counted_by_town_and_operator() -> None:
+    road = Road()
+    road.license(1, 2)
+    road.license(3, insee=LYON, owner="2")
+    now = clock.now()
+    road.report(1, 2, 3, at=now)
+
+    run("count-active", now=now)
+
+    assert service.connected_now(EVERYTHING) == 3
+    assert service.connected_now(Filter(departements=frozenset({"69"}))) == 1
+    assert service.connected_now(Filter(owners=frozenset({"1"}))) == 2
+
+
+def test_the_map_shows_the_middles_of_cells_and_how_many_taxis_are_in_each() -> None:
+    road = Road()
+    road.license(1, 2, 3)
+    now = clock.now()
+    road.report(1, 2, at=now)
+    road.report(3, at=now, point=ELSEWHERE)
+
+    run("count-active", now=now)
+
+    assert {(round(lat, 2), round(lng, 2)): n for lat, lng, n in service.taxi_heat()} == {
+        (48.86, 2.36): 2,
+        (45.77, 4.84): 1,
+    }
 
 
 def test_nothing_is_counted_before_the_job_ran() -> None:
-    assert service.active_now().in_town("75056") == 0
+    assert service.active_now().in_town(PARIS) == 0
+    assert service.connected_now(EVERYTHING) == 0
+    assert service.taxi_heat() == []
+    assert service.connected_per_hour(EVERYTHING) == {}
 
 
-def test_counters_that_were_not_renewed_are_not_shown() -> None:
-    store.put_active(
-        ActiveCounts({"75056": 9}, {}, {}, {}), at=clock.now() - timedelta(seconds=121)
-    )
+@pytest.mark.parametrize(("age_s", "shown"), [(115, True), (121, False)])
+def test_counters_that_were_not_renewed_are_not_shown(age_s: int, *, shown: bool) -> None:
+    at = clock.now() - timedelta(seconds=age_s)
+    store.put_minute({(PARIS, "1"): Tally(9, 2)}, at=at)
+    store.put_heat({"u09tvw": 9}, at=at)
 
-    assert service.active_now().in_town("75056") == 0
-
-
-def test_counters_come_back_as_they_were_put() -> None:
-    at = datetime(2026, 3, 2, 12, tzinfo=UTC)
-    counts = ActiveCounts({"75056": 9}, {"z": 4}, {("1", "75056"): 2}, {("1", "z"): 1})
-
-    store.put_active(counts, at=at)
-
-    assert store.active() == (at, counts)
+    assert service.connected_now(EVERYTHING) == (9 if shown else 0)
+    assert len(service.taxi_heat()) == shown
 
 
 def test_the_counters_are_read_once_in_a_while() -> None:
     service.active_now()
-    store.put_active(ActiveCounts({"75056": 9}, {}, {}, {}), at=clock.now())
-    before = service.active_now().in_town("75056")
+    store.put_minute({(PARIS, "1"): Tally(9, 2)}, at=clock.now())
+    before = service.active_now().in_town(PARIS)
 
     cache.forget_all()
 
-    assert (before, service.active_now().in_town("75056")) == (0, 9)
+    assert (before, service.active_now().in_town(PARIS)) == (0, 9)

@@ -12,7 +12,7 @@ import pytest
 from app import app
 from chalicelib.access.rules import Role
 from chalicelib.stats.active import store as stats
-from chalicelib.stats.active.rules import ActiveCounts
+from chalicelib.stats.active.rules import Tally
 from ops.territory import loads
 from tests.calls import Caller
 from tests.factories import an_account
@@ -144,19 +144,18 @@ def test_an_admin_sees_the_total_and_an_operator_its_own_free_taxis(
 ) -> None:
     load_towns(tmp_path)
     account, key = an_account("someone", *roles)
-    stats.put_active(
-        ActiveCounts(
-            towns={PARIS: 5},
-            zones={ZONE: 9},
-            operators_in_towns={(account.owner, PARIS): 2},
-            operators_in_zones={(account.owner, ZONE): 3},
-        ),
+    stats.put_minute(
+        {
+            (PARIS, account.owner): Tally(active=3, free=2),
+            (PARIS, "another"): Tally(active=2, free=1),
+            (CHARENTON, account.owner): Tally(active=4, free=1),
+        },
         at=datetime.now(UTC),
     )
     viewer = Caller(app, key=key)
 
     in_town = viewer.get(ZUPC, **IN_PARIS).data[0]["stats"]
-    load_zone(tmp_path, PARIS)
+    load_zone(tmp_path, PARIS, CHARENTON)
     in_zone = viewer.get(ZUPC, **IN_PARIS).data[0]["stats"]
     live = viewer.get(LIVE).data[0]["stats"]
 
