@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import pytest
+from chalice.test import Client
 
-from chalicelib import aws
+from app import app
+from chalicelib import aws, clock
 from chalicelib.settings import table
 from chalicelib.stats import sheets
 from chalicelib.stats.active import service, store
@@ -183,6 +185,16 @@ def test_hours_of_two_days_that_were_missed_are_made_up_for() -> None:
     assert service.connected_per_hour(EVERYTHING) == {12: 2.0, 6: 3.0, 11: 1.0}
 
 
+def test_hours_from_before_these_two_days_are_left_alone_after_a_long_break() -> None:
+    store.keep_counted_until(Span.HOUR, NOON - 30 * DAY)
+    an_hour(NOON - 49 * HOUR, 1)
+    an_hour(NOON - 48 * HOUR, 2)
+
+    assert run("count-active-hour", now=NOON + 5 * MINUTE) == {"hours": 1}
+
+    assert store.counted(Span.HOUR, NOON - 49 * HOUR) is None
+
+
 def test_an_hour_without_such_a_taxi_counts_as_none() -> None:
     an_hour(NOON, 1, 2, insee=LYON)
     an_hour(NOON + DAY, 3, insee=BASTIA)
@@ -252,6 +264,27 @@ def test_days_that_were_missed_are_made_up_for() -> None:
     before = everything_stored()
     assert run("count-active-day", now=MONDAY + 2 * DAY + 21 * MINUTE) == {"days": 0}
     assert everything_stored() == before
+
+
+# --- the clock ------------------------------------------------------------------------------------
+
+
+def test_the_clock_has_minutes_hours_and_days_counted() -> None:
+    road = a_road(1)
+    now = clock.now()
+    road.report(1, at=now)
+    hour = now.replace(minute=0, second=0, microsecond=0) - HOUR
+    day = hour.replace(hour=0) - DAY
+    an_hour(hour - HOUR, 1)
+    an_hour(day, 1)
+    event = Client(app).events.generate_cw_event("aws.events", "Scheduled Event", {}, [])
+
+    for name in ("count_active", "count_active_hour", "count_active_day"):
+        app.handler_map[name](event, None)
+
+    assert service.connected_now(EVERYTHING) == 1
+    assert store.counted(Span.HOUR, hour - HOUR) == {(PARIS, "1"): Tally(1, 1)}
+    assert store.counted(Span.DAY, day) == {(PARIS, "1"): Tally(1, 1)}
 
 
 # --- against a recount ----------------------------------------------------------------------------
