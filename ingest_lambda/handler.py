@@ -8,15 +8,13 @@ import base64
 import binascii
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import aws, clock
+from chalicelib import clock
 from chalicelib.dynamo import StoreBusy
 from chalicelib.positions import codec
 from chalicelib.positions import service as positions
@@ -24,13 +22,7 @@ from chalicelib.positions.codec import Unreadable
 from chalicelib.positions.rules import Availability, CellContended
 from chalicelib.registry import service as registry
 from chalicelib.registry.rules import TaxiStatus
-from chalicelib.settings import table
-
-Event = Mapping[str, Any]
-Answer = dict[str, list[dict[str, str]]]
-
-# A message of SQS holds 256 KiB; what is cut off is still in the stream for a day.
-_KEPT_CHARACTERS = 200_000
+from ingest_lambda.records import Answer, Event, put_aside, sequence_number
 
 _OUR_TROUBLE = (BotoCoreError, ClientError, StoreBusy, CellContended)
 
@@ -48,14 +40,14 @@ def handle(event: Event, context: object) -> Answer:  # noqa: ARG001  # Lambda p
     try:
         counts = stored(records, failures, clock.now())
         for record, reason in failures:
-            _put_aside(record, reason)
+            put_aside(record, reason, queue="ingest-failures")
     except _OUR_TROUBLE as error:
         _log.exception(
             json.dumps(
                 {"event": "window_failed", "records": len(records), "error": type(error).__name__}
             )
         )
-        return {"batchItemFailures": [{"itemIdentifier": _sequence_number(records[0])}]}
+        return {"batchItemFailures": [{"itemIdentifier": sequence_number(records[0])}]}
     _log.info(json.dumps({"records": len(records), "unreadable": len(failures), **counts}))
     return {"batchItemFailures": []}
 
@@ -109,37 +101,3 @@ def _changed_taxis(change: Event) -> dict[str, Availability]:
         + timedelta(milliseconds=int(new["availability_changed_at"]["N"])),
     )
     return dict.fromkeys(new.get("taxis", {}).get("SS", ()), availability)
-
-
-def _sequence_number(record: Event) -> str:
-    inner = record["kinesis"] if "kinesis" in record else record["dynamodb"]
-    number: str = inner["sequenceNumber"] if "kinesis" in record else inner["SequenceNumber"]
-    return number
-
-
-def _put_aside(record: Event, reason: str) -> None:
-    """Keeps an unreadable record, with its place in the stream, for whoever looks into it."""
-    data: str = record["kinesis"]["data"] if "kinesis" in record else json.dumps(record["dynamodb"])
-    _log.warning(
-        json.dumps(
-            {"event": "unreadable", "sequence_number": _sequence_number(record), "reason": reason}
-        )
-    )
-    aws.sqs().send_message(
-        QueueUrl=_failures_url(),
-        MessageBody=json.dumps(
-            {
-                "source": record["eventSource"],
-                "shard": record["eventID"].partition(":")[0],
-                "sequence_number": _sequence_number(record),
-                "reason": reason,
-                "data": data[:_KEPT_CHARACTERS],
-                "whole": len(data) <= _KEPT_CHARACTERS,
-            }
-        ),
-    )
-
-
-@cache
-def _failures_url() -> str:
-    return aws.sqs().get_queue_url(QueueName=table("ingest-failures"))["QueueUrl"]

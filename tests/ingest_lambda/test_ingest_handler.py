@@ -14,7 +14,7 @@ from chalicelib import aws, clock, dynamo
 from chalicelib.geo import Circle
 from chalicelib.positions import codec, service
 from chalicelib.registry import service as registry_service
-from ingest_lambda import handler
+from ingest_lambda import handler, records
 from tests.positions import fleets
 from tests.positions.fleets import PARIS, Registry, e7, taxi_id
 
@@ -24,7 +24,7 @@ def registry(store: None, monkeypatch: pytest.MonkeyPatch) -> Registry:  # noqa:
     """A registry of a thousand taxis, all free."""
     made = Registry()
     monkeypatch.setattr(registry_service, "availability_of", made.availability_of)
-    handler._failures_url.cache_clear()
+    records._url.cache_clear()
     return made
 
 
