@@ -235,6 +235,8 @@ def geohash6(point: LngLat) -> str:
 
 def geohash_centre(text: str) -> LngLat:
     """The middle of a geohash's cell. Raises ValueError where the text is no geohash."""
-    geohash_prefix(text)
+    if not text:
+        raise ValueError("'' is not a geohash")
+    geohash_prefix(text)  # geohash2 itself fails on other characters with a KeyError
     lat, lng, _, _ = geohash2.decode_exactly(text)
     return LngLat(lng, lat)
