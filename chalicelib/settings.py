@@ -61,6 +61,10 @@ class Settings:
     fleet_cache_s: int = 30
     territory_cache_tiles: int = 4096
 
+    # How many searches a process notes before it sends them to be counted, and for how long.
+    search_note_count: int = 500
+    search_note_s: int = 10
+
     body_limit_bytes: int = 1_048_576
 
     def __post_init__(self) -> None:
@@ -80,6 +84,10 @@ class Settings:
                 "MARAUDE_ACCOUNT_CACHE_S and MARAUDE_CONFIG_CACHE_S may be at most 60: a suspension "
                 "bites, and a new leaf map is known, within a minute"
             )
+        if not 1 <= self.search_note_count <= 10_000:
+            raise BadSetting("MARAUDE_SEARCH_NOTE_COUNT must be from 1 to 10000")
+        if not 1 <= self.search_note_s <= 300:
+            raise BadSetting("MARAUDE_SEARCH_NOTE_S must be from 1 to 300")
 
 
 _YES = {"yes", "true", "1", "t"}

@@ -20,6 +20,7 @@ os.environ.pop("AWS_PROFILE", None)
 from moto import mock_aws  # it must see the environment above
 
 from chalicelib import cache, config
+from chalicelib.stats.searches import stream
 from ops.local.provision import provision
 
 
@@ -31,3 +32,4 @@ def store() -> Iterator[None]:
         cache.forget_all()
         provision("test", endpoint=None, region="eu-west-3")
         yield
+        stream.notes.forget()

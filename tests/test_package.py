@@ -63,6 +63,7 @@ def names(package: Path) -> set[str]:
         "chalicelib/territory/service.py",
         "chalicelib/search/service.py",
         "ingest_lambda/handler.py",
+        "ingest_lambda/searches.py",
         "pynamodb/models.py",
         "geohash2/__init__.py",
         "marshmallow/schema.py",
@@ -151,8 +152,9 @@ SITE = Path(msgspec.__file__).parents[1]  # where this machine's packages are
 CALLS = """
 import sys
 sys.path.insert(0, {folder!r})
-import ingest_lambda.handler as ingest
-assert ingest.handle({{"Records": []}}, None) == {{"batchItemFailures": []}}
+from ingest_lambda import handler, searches
+for function in (handler, searches):
+    assert function.handle({{"Records": []}}, None) == {{"batchItemFailures": []}}, function
 loaded = {{"chalice", "marshmallow", "chalicelib.web", "boto3", "aws_xray_sdk"}} & set(sys.modules)
 assert not loaded, loaded
 import app
@@ -174,7 +176,7 @@ assert not strangers, strangers
 """
 
 
-def test_both_handlers_answer_from_the_zip_alone(package: Path, tmp_path: Path) -> None:
+def test_all_handlers_answer_from_the_zip_alone(package: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(package / "deployment.zip") as packed:
         packed.extractall(tmp_path)
     # Compiled modules are another processor's: those of this machine stand in for them.
@@ -210,6 +212,7 @@ def test_the_template_holds_the_api_the_ingest_function_and_the_tables(package: 
     assert kinds.count("AWS::Serverless::Api") == 1
     assert kinds.count("AWS::DynamoDB::Table") >= 12
     assert resources["IngestFunction"]["Properties"]["CodeUri"] == "./deployment.zip"
+    assert resources["CountSearchesFunction"]["Properties"]["CodeUri"] == "./deployment.zip"
     assert resources["APIHandler"]["Properties"]["CodeUri"] == "./deployment.zip"
 
 
@@ -249,5 +252,5 @@ def test_the_functions_may_use_the_stage_s_own_tables_stream_and_queues_only(
     for [policy] in roles:
         allowed = {one["Sid"]: one for one in policy["PolicyDocument"]["Statement"]}
         assert {"dynamodb:BatchGetItem", "dynamodb:PutItem"} <= set(allowed["Tables"]["Action"])
-        for sid in ("Tables", "Positions", "Queues", "Keys"):
+        for sid in ("Tables", "Positions", "Searches", "Queues", "Keys"):
             assert "maraude-dev-" in allowed[sid]["Resource"]

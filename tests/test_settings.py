@@ -32,6 +32,10 @@ def test_each_kind_of_value_is_read() -> None:
         ("MARAUDE_RADIUS_MAX_M", "65536"),
         ("MARAUDE_ACCOUNT_CACHE_S", "61"),
         ("MARAUDE_CONFIG_CACHE_S", "61"),
+        ("MARAUDE_SEARCH_NOTE_COUNT", "0"),
+        ("MARAUDE_SEARCH_NOTE_COUNT", "10001"),
+        ("MARAUDE_SEARCH_NOTE_S", "0"),
+        ("MARAUDE_SEARCH_NOTE_S", "301"),
     ],
 )
 def test_a_value_that_cannot_be_run_with_is_refused_by_name(variable: str, value: str) -> None:

@@ -14,6 +14,7 @@ from chalicelib.jobs.store import Progress
 from chalicelib.stats.fleets import service as fleets
 from chalicelib.stats.hails import service as hail_statistics
 from chalicelib.stats.active import counting
+from chalicelib.stats.searches import service as searches
 
 # A run that was broken off longer ago than this is begun anew: what it had passed may have changed.
 RESUMED = timedelta(hours=20)
@@ -26,6 +27,7 @@ JOBS: Mapping[str, Job] = {
     "count-active": counting.count_minute,
     "count-active-hour": counting.count_hour,
     "count-active-day": counting.count_day,
+    "fold-searches": searches.fold,
 }
 
 

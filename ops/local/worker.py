@@ -1,7 +1,7 @@
 """The ingest process: what feeds the functions of AWS. `python -m ops.local.worker`.
 
-It feeds the ingest function from the positions and from the changes of descriptions, and the
-application's own queue handlers and schedules.
+It feeds the ingest function from the positions and from the changes of descriptions, the function
+that counts searches from theirs, and the application's own queue handlers and schedules.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from ops.local.process import told_to_stop
 from ops.local.runner import Clients, Runner
 
 INGEST = "ingest"
+COUNT_SEARCHES = "count-searches"
 AT_ONCE = 16  # invocations from one queue at a desk, each by a poller of its own
 _UNITS_S = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 
@@ -39,14 +40,19 @@ def rate_s(expression: str) -> float:
     return int(found[1]) * _UNITS_S[found[2]]
 
 
-def feed_ingest(runner: Runner, handler: Handler, *, window_s: float) -> None:
-    """Feeds the ingest function as `infra/resources.yaml` says, positions each `window_s`."""
-    for source in sources("IngestFunction", settings().stage):
+def feed_function(
+    runner: Runner, function: str, name: str, handler: Handler, *, window_s: float
+) -> None:
+    """Feeds a function as `infra/resources.yaml` says, where it has this logical name.
+
+    From Kinesis it is fed each `window_s`, for at a desk nobody waits for minutes.
+    """
+    for source in sources(function, settings().stage):
         if source.kind == "Kinesis":
             mapping = replace(source.mapping, maximum_batching_window_in_seconds=window_s)
-            runner.feed_kinesis(source.name, INGEST, handler, mapping)
+            runner.feed_kinesis(source.name, name, handler, mapping)
         else:
-            runner.feed_table_stream(source.name, INGEST, handler, source.mapping)
+            runner.feed_table_stream(source.name, name, handler, source.mapping)
 
 
 def feed_application(
@@ -84,10 +90,17 @@ def main() -> None:
 
     # It takes a while: the signals are caught before.
     from app import app
-    from ingest_lambda.handler import handle
+    from ingest_lambda import handler, searches
 
     runner = Runner(Clients.at(settings().endpoint or None))
-    feed_ingest(runner, handle, window_s=args.ingest_window)
+    feed_function(runner, "IngestFunction", INGEST, handler.handle, window_s=args.ingest_window)
+    feed_function(
+        runner,
+        "CountSearchesFunction",
+        COUNT_SEARCHES,
+        searches.handle,
+        window_s=args.ingest_window,
+    )
     feed_application(
         runner,
         app,

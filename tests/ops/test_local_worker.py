@@ -6,6 +6,7 @@ import pytest
 from chalice import Chalice
 from chalice.app import Cron, Rate
 
+from ingest_lambda import searches
 from ops.local import worker
 from ops.local.mapping import EventSourceMapping, sources
 
@@ -95,3 +96,37 @@ def test_the_ingest_function_is_fed_as_the_template_says() -> None:
         assert source.mapping.bisect_batch_on_function_error
         assert source.mapping.report_batch_item_failures
         assert source.mapping.maximum_retry_attempts >= 0
+
+
+def test_the_function_that_counts_searches_is_fed_as_the_template_says_but_sooner() -> None:
+    class Streams:
+        """Stands in for the runner: it only takes note."""
+
+        def __init__(self) -> None:
+            self.noted: list[tuple[str, str, object, EventSourceMapping]] = []
+
+        def feed_kinesis(
+            self, stream: str, function: str, handler: object, mapping: EventSourceMapping
+        ) -> None:
+            self.noted.append((stream, function, handler, mapping))
+
+    streams = Streams()
+
+    worker.feed_function(
+        streams,  # type: ignore[arg-type]  # it only takes note
+        "CountSearchesFunction",
+        worker.COUNT_SEARCHES,
+        searches.handle,
+        window_s=5,
+    )
+
+    [(stream, function, handler, mapping)] = streams.noted
+    assert stream.endswith("-searches")
+    assert (function, handler) == ("count-searches", searches.handle)
+    assert mapping.maximum_batching_window_in_seconds == 5
+    assert mapping.bisect_batch_on_function_error
+    assert mapping.report_batch_item_failures
+    assert mapping.maximum_retry_attempts > 0
+    assert (mapping.on_failure or "").endswith("-search-failures")
+    [as_deployed] = sources("CountSearchesFunction", "local")
+    assert 0 < as_deployed.mapping.maximum_batching_window_in_seconds <= 300
