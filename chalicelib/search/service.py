@@ -14,6 +14,7 @@ from chalicelib.registry import service as registry
 from chalicelib.registry.rules import TaxiDetails
 from chalicelib.search import temporary_ids
 from chalicelib.settings import settings
+from chalicelib.stats.searches import service as searches
 from chalicelib.territory import service as territory
 from chalicelib.territory.rules import Place
 
@@ -48,7 +49,8 @@ class Answer:
 def search(point: LngLat, *, viewer: Account, now: datetime) -> Answer | None:
     """The taxis for a customer at a point; None where the point is in no known town.
 
-    Cells and tile come in one BatchGetItem, details in a second one where they are not at hand.
+    Cells and tile come in one BatchGetItem, details in a second one where they are not at hand. A
+    search that reaches a town is noted for the statistics (positions 6, step 14).
     Raises CruisingForbidden.
     """
     if territory.excluded(point):
@@ -74,6 +76,15 @@ def search(point: LngLat, *, viewer: Account, now: datetime) -> Answer | None:
         and (sees_all or shown.owner == viewer.owner)
     )
     seen = tuple(taxi for taxi in found if taxi.position.distance_m <= taxi.position.reach_m)
+    searches.note(
+        point,
+        insee=place.towns[0],
+        moteur=viewer.id,
+        found=len(found),
+        seen=len(seen),
+        nearest_m=found[0].position.distance_m if found else None,
+        now=now,
+    )
     return Answer(place, len(near), found, seen)
 
 

@@ -10,12 +10,16 @@ import pytest
 
 from app import app
 from chalicelib import aws, cache, clock, config
+from chalicelib.access import service as access
 from chalicelib.access.rules import Role
-from chalicelib.geo import LngLat, to_e7
+from chalicelib.geo import LngLat, geohash6, to_e7
 from chalicelib.positions import codec
 from chalicelib.positions import service as positions
 from chalicelib.positions.codec import Report
 from chalicelib.registry import service as registry
+from chalicelib.stats.searches import codec as codec_of_searches
+from chalicelib.stats.searches import stream
+from chalicelib.stats.searches.rules import Search
 from ops.territory import loads
 from tests import factories
 from tests.calls import Answer, Caller
@@ -404,3 +408,45 @@ def test_a_cold_search_is_three_round_trips(
 
     assert len(search(search_app).data) == 1
     assert calls == ["BatchGetItem"] * 3
+
+
+def sent() -> list[Search]:
+    """What is in the stream of searches, with what was still on its way there."""
+    assert stream.notes.end()
+    kinesis, name = aws.kinesis(), "maraude-test-searches"
+    found = []
+    for shard in kinesis.list_shards(StreamName=name)["Shards"]:
+        place = kinesis.get_shard_iterator(
+            StreamName=name, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )
+        for record in kinesis.get_records(ShardIterator=place["ShardIterator"])["Records"]:
+            found += codec_of_searches.unpack(record["Data"])
+    return found
+
+
+def test_a_search_that_reaches_a_town_is_noted(operator: Operator, search_app: Caller) -> None:
+    operator.taxi(120)
+    operator.taxi(300, radius=200)
+    search(search_app)
+
+    [noted] = sent()
+    assert abs(noted.hour - clock.now().timestamp() / 3600) < 2
+    assert (noted.insee, noted.found, noted.seen, noted.nearest_m) == ("75056", 2, 1, 120)
+    assert noted.moteur == access.find("search-app").account.id
+    assert noted.geohash == geohash6(HERE)
+
+
+def test_a_search_that_finds_nothing_is_noted_without_a_nearest_taxi(search_app: Caller) -> None:
+    search(search_app)
+
+    [noted] = sent()
+    assert (noted.found, noted.seen, noted.nearest_m) == (0, 0, None)
+
+
+def test_a_search_that_reaches_no_town_is_not_noted(search_app: Caller, tmp_path: Path) -> None:
+    assert search_app.get("/taxis", lon=0, lat=0).data == []
+    assert search_app.get("/taxis", lon=2.35).status == 400
+    exclude(tmp_path, a_square(2.34, 48.85, 2.36, 48.87))
+    assert search(search_app).status == 404
+
+    assert sent() == []
