@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chalicelib.stats.filters import EVERYTHING, Filter
 from chalicelib.stats.searches import rules
 from chalicelib.stats.searches.rules import Counts, Place
-from tests.stats.searching import a_search, by_hand, some_searches, value_at
+from tests.stats.searching import NOON, a_search, by_hand, some_searches, value_at
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_value_that_was_counted_no_times_changes_no_percentile() -> None:
     assert rules.percentile(Counter({1: 0}), 0.5) is None
 
 
-def test_a_search_is_counted_by_town_by_account_and_by_cell() -> None:
+def test_a_search_is_counted_by_town_with_its_hour_by_account_and_by_cell() -> None:
     counts = rules.counted(
         [
             a_search(found=2, seen=1, nearest_m=120),
@@ -62,6 +62,7 @@ def test_a_search_is_counted_by_town_by_account_and_by_cell() -> None:
     assert counts.towns["75056"].found == {2: 2}
     assert counts.towns["75056"].seen == {0: 1, 1: 1}
     assert counts.towns["75056"].nearest_m == {80: 1, 120: 1}
+    assert counts.towns["75056"].hours == {12: 2}
     assert counts.towns["33063"].nearest_m == {}
     assert counts.moteurs == {(7, "75056"): 2, (8, "33063"): 1}
     assert counts.cells == {"u09tvm": 2, "ezzx0p": 1}
@@ -93,9 +94,18 @@ def test_a_search_is_counted_in_its_hour_unless_its_report_comes_too_late(
     search = a_search(insee="97411")
     arrival_hour = search.hour + late_h
 
-    place = rules.place_of(search, arrival_hour=arrival_hour)
+    counted = rules.timely(search, arrival_hour=arrival_hour)
 
-    assert place == Place(search.hour if own_hour else arrival_hour, "974")
+    assert counted == search._replace(hour=search.hour if own_hour else arrival_hour)
+
+
+def test_a_search_is_counted_in_its_day_and_departement() -> None:
+    midnight = NOON.replace(hour=0, minute=0)
+
+    first, last = a_search(midnight, insee="97411"), a_search(midnight - timedelta(seconds=1))
+
+    assert rules.place_of(first) == Place(NOON.date(), "974")
+    assert rules.place_of(last) == Place(NOON.date() - timedelta(days=1), "75")
 
 
 def test_no_report_of_a_day_can_be_counted_once_it_is_complete() -> None:

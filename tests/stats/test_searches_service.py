@@ -166,7 +166,7 @@ def test_two_that_count_the_same_batch_at_once_count_it_once() -> None:
 
 
 def fill(series: str, entry: str) -> None:
-    """Makes an hour's sheet into which nothing more will fit."""
+    """Makes a day's sheet into which nothing more will fit."""
     noise = random.Random(1)
     cells = [noise.randbytes(15).hex() for _ in range(22_000)]
 
@@ -182,7 +182,7 @@ def fill(series: str, entry: str) -> None:
 
 
 def test_searches_for_a_full_sheet_are_lost_and_told_and_hold_nothing_back() -> None:
-    fill(f"searches#{DAY}", f"75#12#{SHARDS[0]}")
+    fill(f"searches#{DAY}", f"75#{SHARDS[0]}")
     report = Streamed().report([a_search(), a_search(insee="33063")])
 
     counted = service.count(SHARDS[0], [report])

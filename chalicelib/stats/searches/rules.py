@@ -1,7 +1,7 @@
 """What is counted of searches, and what is read out of the counts: pure (stats-and-ops 4.1, 6).
 
 Counts only grow by addition, so that they may be added in any order and any division: by shard, by
-hour, by day.
+departement, by day.
 """
 
 from bisect import bisect_right
@@ -16,7 +16,7 @@ from chalicelib.stats.filters import Filter
 from chalicelib.territory.rules import departement_of
 
 # How many hours before its report reached the stream a search may have been, to be counted in its
-# own hour. Then no sheet changes later than this and a day (the stream's retention) after its hour.
+# own hour. Then no sheet changes later than this and a day (the stream's retention) after its day.
 LATE_HOURS = 1
 
 # A day that ended so long ago has all its reports counted: `LATE_HOURS`, the day that a report may
@@ -40,22 +40,26 @@ class Search(NamedTuple):
     geohash: str
 
 
+_EPOCH = date(1970, 1, 1)
+
 Histogram = Counter[int]  # how often each value came
 
 
 @dataclass(frozen=True, slots=True)
 class TownCounts:
-    """The searches in one town: how many taxis were found and seen, and how near the nearest was."""
+    """The searches in one town: taxis found and seen, metres to the nearest, and hours of the day."""
 
     found: Histogram = field(default_factory=Counter)
     seen: Histogram = field(default_factory=Counter)
     nearest_m: Histogram = field(default_factory=Counter)
+    hours: Histogram = field(default_factory=Counter)  # 0 to 23, UTC
 
     def add(self, other: "TownCounts") -> None:
         """Adds another's counts to these."""
         self.found.update(other.found)
         self.seen.update(other.seen)
         self.nearest_m.update(other.nearest_m)
+        self.hours.update(other.hours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class Counts:
         town.seen[search.seen] += 1
         if search.nearest_m is not None:
             town.nearest_m[search.nearest_m] += 1
+        town.hours[search.hour % 24] += 1
         self.moteurs[search.moteur, search.insee] += 1
         self.cells[search.geohash] += 1
 
@@ -100,21 +105,27 @@ def add_towns(to: dict[str, TownCounts], more: Mapping[str, TownCounts]) -> None
 
 
 class Place(NamedTuple):
-    """Which sheet a search is counted in: its hour, and the departement of its town."""
+    """Which sheet a search is counted in: its day, and the departement of its town."""
 
-    hour: int
+    day: date
     departement: str
 
 
-def place_of(search: Search, *, arrival_hour: int) -> Place:
-    """Where a search of a report is counted that reached the stream in an hour.
+def timely(search: Search, *, arrival_hour: int) -> Search:
+    """A search as it is counted, of a report that reached the stream in an hour.
 
-    In its own hour; in that of the report where its own is too long ago (`LATE_HOURS`: a process
-    that was frozen) or in the future. It follows from the record alone, so that a record which comes
-    twice finds the same sheets.
+    It is moved into that hour where its own is too long ago (`LATE_HOURS`: a process that was
+    frozen) or in the future. It follows from the record alone, so that a record which comes twice
+    finds the same sheets.
     """
-    timely = arrival_hour - LATE_HOURS <= search.hour <= arrival_hour
-    return Place(search.hour if timely else arrival_hour, departement_of(search.insee))
+    if arrival_hour - LATE_HOURS <= search.hour <= arrival_hour:
+        return search
+    return search._replace(hour=arrival_hour)
+
+
+def place_of(search: Search) -> Place:
+    """Where a search is counted."""
+    return Place(_EPOCH + timedelta(days=search.hour // 24), departement_of(search.insee))
 
 
 def percentile(histogram: Mapping[int, int], part: float) -> float | None:

@@ -94,16 +94,16 @@ class Counted:
 def count(shard: str, reports: Iterable[Report]) -> Counted:
     """Counts the reports of a shard of the stream, in their order, each of them once.
 
-    A strong reading and a write for each hour and departement that they touch. A batch that was
+    A strong reading and a write for each day and departement that they touch. A batch that was
     broken off, or comes again, adds what is missing.
     """
     records: dict[Place, list[Record]] = {}
     for report in reports:
         searches: dict[Place, list[Search]] = {}
         arrival_hour = _hour(report.arrived_at)
-        for search in report.searches:
-            place = rules.place_of(search, arrival_hour=arrival_hour)
-            searches.setdefault(place, []).append(search)
+        for noted in report.searches:
+            search = rules.timely(noted, arrival_hour=arrival_hour)
+            searches.setdefault(rules.place_of(search), []).append(search)
         for place, some in searches.items():
             records.setdefault(place, []).append(Record(report.sequence_number, some))
     new = known = lost = 0
@@ -125,10 +125,10 @@ def count(shard: str, reports: Iterable[Report]) -> Counted:
 
 
 def fold(*, now: datetime, after: str | None, dry_run: bool) -> Page:
-    """A page of the job `fold-searches`: a tenth of a day, from its hours' sheets into the totals.
+    """A page of the job `fold-searches`: a tenth of a day, from its own sheets into the totals.
 
     Only days that no report can come for any more are folded (`rules.COMPLETE_AFTER`); what is not
-    folded yet is read from the hours. Costs the reading of the tenth, and a strong reading and a
+    folded yet is read from them. Costs the reading of the tenth, and a strong reading and a
     write of each sheet of totals that it touches.
     """
     last = (now - rules.COMPLETE_AFTER).date() - timedelta(days=1)
@@ -247,7 +247,7 @@ def _is_missing(totals: Mapping[str, Total[T]], key: str, part: str) -> bool:
 
 
 def _unfolded(through: str, *, begins: str = "", now: datetime) -> Iterator[tuple[str, Counts]]:
-    """The parts that were not folded when `through` was read, from their hours' sheets."""
+    """The parts that were not folded when `through` was read, from the days' own sheets."""
     for day in rules.days(store.day_of(_next(through)), now.date()):
         for part, counts in store.parts(day, begins=begins):
             if part > through:

@@ -2,16 +2,16 @@
 
 | question                 | series              | entry                | asked by              |
 | ------------------------ | ------------------- | -------------------- | --------------------- |
-| a day's searches         | searches#YYYY-MM-DD | departement#HH#shard | fold-searches, /stats |
-| a batch of a shard more  | searches#YYYY-MM-DD | departement#HH#shard | the stream's function |
+| a day's searches         | searches#YYYY-MM-DD | departement#shard    | fold-searches, /stats |
+| a batch of a shard more  | searches#YYYY-MM-DD | departement#shard    | the stream's function |
 | all searches of towns    | search-totals       | insee, 3 characters  | fold-searches, /stats |
 | accounts' of a day       | search-moteurs      | YYYY-MM-DD#C         | fold-searches, /stats |
 | all searches of cells    | search-heat         | geohash, 3 ch.       | fold-searches, /stats |
 | how far days are folded  | search-folded       | through              | fold-searches, /stats |
 
-The hours' sheets follow the stream and are forgotten after `KEPT`. A day is folded from them when no
+The days' sheets follow the stream and are forgotten after `KEPT`. A day is folded from them when no
 report of it can come any more, in ten parts, one for each first character C of a town's code
-(`YYYY-MM-DD#C`, a `mark`). A sheet that adds days up carries the last mark that is in it, an hour's
+(`YYYY-MM-DD#C`, a `mark`). A sheet that adds days up carries the last mark that is in it, a day's
 sheet the last record of its shard: what comes twice is counted once, what is broken off is made up
 for, and a reader can tell what is in no total yet.
 """
@@ -31,7 +31,7 @@ from chalicelib.stats.sheets import Sheet
 T = TypeVar("T")
 V = TypeVar("V")
 
-KEPT = timedelta(days=10)  # of an hour's sheets, from the end of its day
+KEPT = timedelta(days=10)  # of a day's sheets, from its end
 MOTEURS_KEPT = timedelta(days=40)
 
 _TOTALS, _MOTEURS, _HEAT, _FOLDED = (
@@ -58,16 +58,15 @@ class Record(NamedTuple):
     searches: Sequence[Search]
 
 
-# --- hours ----------------------------------------------------------------------------------------
+# --- days, as they come ----------------------------------------------------------------------------------------
 
 
 def count(place: Place, shard: str, records: Sequence[Record]) -> int:
-    """Adds the records of a shard, in their order, to its sheet of an hour and departement.
+    """Adds the records of a shard, in their order, to its sheet of a day and departement.
 
     Those that are in it already are left out; answers how many searches were new. Raises
     SheetTooLarge.
     """
-    at = datetime.fromtimestamp(place.hour * 3600, UTC)
     new = 0
 
     def changed(content: Any | None) -> Any | None:  # noqa: ANN401  # JSON
@@ -82,10 +81,10 @@ def count(place: Place, shard: str, records: Sequence[Record]) -> int:
         return [str(fresh[-1].sequence_number), _plain(counts)]
 
     _renew(
-        _series(at.date()),
-        f"{place.departement}#{at.hour:02}#{shard}",
+        _series(place.day),
+        f"{place.departement}#{shard}",
         changed,
-        until=_midnight(at.date()) + timedelta(days=1) + KEPT,
+        until=_midnight(place.day) + timedelta(days=1) + KEPT,
     )
     return new
 
@@ -100,7 +99,7 @@ def parts(day: date, *, begins: str = "", consistent: bool = False) -> Iterator[
         yield mark(day, character), total
 
 
-# --- days -----------------------------------------------------------------------------------------
+# --- totals -----------------------------------------------------------------------------------------
 
 
 def folded_through() -> str | None:
@@ -241,7 +240,10 @@ def _counts(plain: Any) -> Counts:  # noqa: ANN401  # JSON
 
 def _plain_towns(towns: Mapping[str, TownCounts]) -> Any:  # noqa: ANN401  # JSON
     return {
-        insee: [dict(counts.found), dict(counts.seen), dict(counts.nearest_m)]
+        insee: [
+            *(dict(counts.found), dict(counts.seen)),
+            *(dict(counts.nearest_m), dict(counts.hours)),
+        ]
         for insee, counts in towns.items()
     }
 
