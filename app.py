@@ -77,7 +77,7 @@ def blur_hails(_: object) -> None:
 
 
 @app.schedule(Cron(4, 4, "*", "*", "?", "*"))
-def delete_hails(_: object) -> None:
+def delete_old_hails(_: object) -> None:
     """Deletes the hails of a year ago."""
     jobs.run("delete-old-hails", now=clock.now())
 

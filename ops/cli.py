@@ -21,6 +21,7 @@ COMMANDS = {
     "cells": "ops.cells",
     "replay": "ops.replay",
     "hail": "ops.hails",
+    "job": "ops.jobs",
     "demo-hail": "ops.demo.customer",
 }
 

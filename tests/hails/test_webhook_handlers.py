@@ -307,7 +307,7 @@ def test_the_nights_jobs_blur_and_delete_what_is_old(scene: Scene) -> None:
 
     scheduled("blur_hails")
     blurred = scene.read(old)
-    scheduled("delete_hails")
+    scheduled("delete_old_hails")
 
     assert blurred.blurred
     with pytest.raises(service.HailUnknown):
