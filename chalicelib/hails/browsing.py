@@ -14,6 +14,9 @@ from chalicelib.hails.rules import Hail, Status
 from chalicelib.hails.store import Session
 from chalicelib.settings import settings
 
+# Customer support has nothing to do with what may still be on the way (letaxi-api 20.2).
+SUPPORTED_AFTER = timedelta(hours=12)
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
@@ -92,6 +95,30 @@ def _line(line: Line, *, now: datetime) -> Line:
         return line
     hail = service.current(line.hail_id, now=now)
     return line if hail is None else rows.line_of(hail)
+
+
+def list_for_support(
+    viewer: Account, asked: Filter, *, page: int, per_page: int, now: datetime
+) -> tuple[list[Hail], int]:
+    """A page of everybody's hails older than `SUPPORTED_AFTER`, newest first, and how many there are.
+
+    Counted like `list_hails`; the hails of the page are read whole, 1 unit each.
+    """
+    first, before = (page - 1) * per_page, now - SUPPORTED_AFTER
+    if asked == Filter():
+        found_rows, total = lists.page_of_days(
+            lists.HAILS, first=first, size=per_page, before=before
+        )
+        page_of = [rows.line(row) for row in found_rows]
+    else:
+        days = [day.day for day in lists.days() if day.day <= rules.day_of(before)]
+        found = [
+            line for line in lists.lines_of_days(days, before=before) if asked.accepts(line, viewer)
+        ]
+        page_of, total = found[first : first + per_page], len(found)
+    current = [_line(line, now=now) for line in page_of]
+    hails = store.hails([line.hail_id for line in current if asked.accepts(line, viewer)])
+    return [hails[line.hail_id] for line in current if line.hail_id in hails], total
 
 
 @dataclass(frozen=True, slots=True)

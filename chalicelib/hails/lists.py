@@ -5,7 +5,9 @@
 | a partner's hails        | moteur#id,         | ms#hail_id      | newest first | 1 unit per 4 KB,  | GET /hails     |
 |                          | operateur#id       |                 |              | some 12 hails     |                |
 | a day's hails            | all#day            | ms#hail_id      | newest first | the same          | GET /hails of  |
-|                          |                    |                 |              |                   | admins, night  |
+|                          |                    |                 |              |                   | admins, night, |
+|                          |                    |                 |              |                   | GET /internal/ |
+|                          |                    |                 |              |                   | customers      |
 | the days there are, how  | days               | day             | newest first | 1 unit per 40     | GET of admins, |
 | many hails they had, and |                    |                 |              | days              | night, the     |
 | what is done with them   |                    |                 |              |                   | statistics     |
@@ -114,12 +116,19 @@ def key_row(account_id: int, key: str) -> ListRow:
 
 
 def _query(
-    owner: str, *, since: datetime | None = None, limit: int | None = None, newest: bool = True
+    owner: str,
+    *,
+    since: datetime | None = None,
+    before: datetime | None = None,
+    limit: int | None = None,
 ) -> ResultIterator[ListRow]:
-    begin = None if since is None else ListRow.entry >= f"{milliseconds(since):015}"
-    return ListRow.query(
-        owner, begin, consistent_read=True, scan_index_forward=not newest, limit=limit
-    )
+    """The lines of one list, newest first, of times from `since` on or else earlier than `before`."""
+    bounds = None
+    if since is not None:
+        bounds = ListRow.entry >= f"{milliseconds(since):015}"
+    elif before is not None:
+        bounds = ListRow.entry < f"{milliseconds(before):015}"
+    return ListRow.query(owner, bounds, consistent_read=True, scan_index_forward=False, limit=limit)
 
 
 def lines(owner: str, *, since: datetime | None = None, limit: int = LISTED) -> Iterator[Line]:
@@ -133,13 +142,15 @@ def union(*lists: Iterable[Line], limit: int = LISTED) -> list[Line]:
     return [found[entry] for entry in sorted(found, reverse=True)[:limit]]
 
 
-def lines_of_days(days: Iterable[str], *, limit: int = LISTED) -> Iterator[Line]:
-    """The hails of these days in their order, newest first in each."""
+def lines_of_days(
+    days: Iterable[str], *, before: datetime | None = None, limit: int = LISTED
+) -> Iterator[Line]:
+    """The hails of these days in their order, newest first in each; only those created `before`."""
     left = limit
     for day in days:
-        for line in lines(f"{HAILS}#{day}", limit=left):
+        for row in _query(f"{HAILS}#{day}", before=before, limit=left):
             left -= 1
-            yield line
+            yield rows.line(row)
         if left <= 0:
             return
 
@@ -149,22 +160,27 @@ def sessions(moteur_id: int, *, limit: int = LISTED) -> list[ListRow]:
     return list(_query(f"sessions#{moteur_id}", limit=limit))
 
 
-def page_of_days(kind: str, *, first: int, size: int) -> tuple[list[ListRow], int]:
+def page_of_days(
+    kind: str, *, first: int, size: int, before: datetime | None = None
+) -> tuple[list[ListRow], int]:
     """`size` lines of all days' lists from the `first` on (0 is the newest), and how many there are.
 
-    A counted day that the page does not touch is not read. Beyond `LISTED` lines read, the count is
-    a lower bound.
+    Only those created `before`. A counted day that the page does not touch is not read. Beyond
+    `LISTED` lines read, the count is a lower bound.
     """
     found: list[ListRow] = []
     total, left = 0, LISTED
+    last = None if before is None else day_of(before)
     for day in days():
-        count = day.count_of(kind)
+        if last is not None and day.day > last:
+            continue
+        count = None if day.day == last else day.count_of(kind)
         if count is not None and (total + count <= first or len(found) == size):
             total += count
             continue
         if not left:
             break
-        its_lines = list(_query(f"{kind}#{day.day}", limit=left))
+        its_lines = list(_query(f"{kind}#{day.day}", before=before, limit=left))
         begin = max(0, first - total)
         found += its_lines[begin : begin + size - len(found)]
         total += len(its_lines)

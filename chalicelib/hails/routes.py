@@ -1,4 +1,4 @@
-"""Hails, the customers who are behind them, and sessions (letaxi-api 15 to 17)."""
+"""Hails, the customers who are behind them, and sessions (letaxi-api 15 to 17, 20.2)."""
 
 from chalicelib.access import service as access
 from chalicelib.access.rules import Role
@@ -9,6 +9,8 @@ routes = Routes()
 
 SEARCHERS = (Role.ADMIN, Role.MOTEUR)
 PARTIES = (*SEARCHERS, Role.OPERATEUR)
+
+SUPPORT_PAGE_SIZE = 100
 
 
 @routes.post("/hails", roles=SEARCHERS)
@@ -62,6 +64,18 @@ def put_customer(request: Request, customer_id: str) -> Reply:
     asked = {name: at and schemas.in_utc(at) for name, at in sent.items()}
     customer = service.change_customer(request.viewer, customer_id, asked)
     return reply([schemas.customer_object(customer, sent)])
+
+
+@routes.get("/internal/customers", roles=(Role.ADMIN,))
+def get_customers(request: Request) -> Reply:
+    """Everybody's hails of more than twelve hours ago, newest first, for customer support."""
+    asked = request.asked(schemas.SupportListSchema(), repeated=schemas.SupportListSchema.FILTERS)
+    page = request.page()
+    hails, total = browsing.list_for_support(
+        request.viewer, asked, page=page, per_page=SUPPORT_PAGE_SIZE, now=request.now
+    )
+    shown = [schemas.support_object(hail) for hail in hails]
+    return reply(shown, meta=meta(page=page, total=total, per_page=SUPPORT_PAGE_SIZE))
 
 
 @routes.get("/sessions", roles=SEARCHERS)

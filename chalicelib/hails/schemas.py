@@ -1,7 +1,7 @@
 """The bodies and queries of hails, customers and sessions, and what is shown of lists (letaxi-api 15 to 17)."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from marshmallow import Schema, fields, post_load, validate
@@ -109,6 +109,24 @@ class HailListSchema(Schema):
         return Filter(**loaded, statuses=statuses, dates=dates)
 
 
+class SupportListSchema(Schema):
+    """The query of GET /internal/customers; makes a `Filter`."""
+
+    FILTERS = ("id", "moteur", "operateur", "status")
+
+    id = fields.List(fields.String(), attribute="ids")
+    moteur = fields.List(fields.String(), attribute="moteurs")
+    operateur = fields.List(fields.String(), attribute="operateurs")
+    status = fields.List(fields.String(validate=_one_of(*Status)), attribute="statuses")
+    p = fields.Raw()  # `Request.page` reads it
+
+    @post_load
+    def _make(self, loaded: dict[str, Any], **_: object) -> Filter:
+        loaded.pop("p", None)
+        statuses = tuple(map(Status, loaded.pop("statuses", ())))
+        return Filter(**loaded, statuses=statuses)
+
+
 class Moment(fields.DateTime):
     """A time with any offset or none, which means UTC; kept as it was sent."""
 
@@ -163,6 +181,25 @@ def line_object(line: Line, viewer: Account) -> dict[str, object]:
         "creation_datetime": shown.naive(line.created_at),
         "taxi_id": taxi_id_for(line, viewer),
         "customer_id": line.customer_id,
+    }
+
+
+def support_object(hail: Hail) -> dict[str, object]:
+    """A hail as GET /internal/customers shows it, nothing hidden (letaxi-api 20.2)."""
+    lasted = hail.last_update_at - hail.created_at
+    return {
+        "id": hail.hail_id,
+        "added_at": shown.naive(hail.created_at),
+        "moteur": hail.moteur,
+        "operateur": hail.operateur,
+        "customer_lon": hail.customer_lon,
+        "customer_lat": hail.customer_lat,
+        "customer_address": hail.customer_address,
+        "customer_phone_number": hail.customer_phone_number,
+        "taxi_phone_number": hail.taxi_phone_number,
+        "status": hail.status.value,
+        # `H:MM:SS`, beyond a day `N days, H:MM:SS`: Python's own text of whole seconds
+        "duration": str(timedelta(seconds=lasted // timedelta(seconds=1))),
     }
 
 

@@ -3,8 +3,9 @@
 | question                   | table        | key             | cost                | asked by          |
 | -------------------------- | ------------ | --------------- | ------------------- | ----------------- |
 | this hail                  | hails        | hail_id         | 1 unit, strong      | GET, PUT, queues  |
-| these hails                | hails        | hail_id         | 1 unit a hail,      | GET /sessions     |
-|                            |              |                 | strong              |                   |
+| these hails                | hails        | hail_id         | 1 unit a hail,      | GET /sessions,    |
+|                            |              |                 | strong              | GET /internal/    |
+|                            |              |                 |                     | customers         |
 | what a new hail goes by    | taxis,       | their keys      | 2 to 4 units,       | POST /hails       |
 |                            | customers,   |                 | strong, one call    |                   |
 |                            | hail-lists   |                 |                     |                   |
