@@ -96,3 +96,7 @@ def count_hails(_: object) -> None:
 def fold_searches(_: object) -> None:
     """Adds the searches of a day that is complete to those of all days."""
     jobs.run("fold-searches", now=clock.now())
+@app.schedule(Cron(6, 4, "*", "*", "?", "*"))
+def delete_old_taxis(_: object) -> None:
+    """Deletes the taxis that nobody has seen for a year (stats-and-ops 5)."""
+    jobs.run("delete-old-taxis", now=clock.now())

@@ -4,6 +4,8 @@
 | ------------------------ | ------------------ | --------------- | ------------ | ----------------- | -------------- |
 | a partner's hails        | moteur#id,         | ms#hail_id      | newest first | 1 unit per 4 KB,  | GET /hails     |
 |                          | operateur#id       |                 |              | some 12 hails     |                |
+| an operator's hails that | operateur#id       | ms#hail_id      | newest first | the same; none    | night          |
+| should be deleted by now |                    |                 |              | are left, mostly  |                |
 | a day's hails            | all#day            | ms#hail_id      | newest first | the same          | GET /hails of  |
 |                          |                    |                 |              |                   | admins, night, |
 |                          |                    |                 |              |                   | GET /internal/ |
@@ -34,6 +36,7 @@ from pynamodb.expressions.update import Action
 from pynamodb.pagination import ResultIterator
 
 from chalicelib import cache
+from chalicelib.access.rules import Role
 from chalicelib.hails import rows
 from chalicelib.hails.rows import Line, ListRow
 from chalicelib.hails.rules import Hail, day_of
@@ -134,6 +137,12 @@ def _query(
 def lines(owner: str, *, since: datetime | None = None, limit: int = LISTED) -> Iterator[Line]:
     """The hails of one list, newest first, those created before `since` left out."""
     return map(rows.line, _query(owner, since=since, limit=limit))
+
+
+def taxis_hailed(operateur_id: int, *, before: datetime) -> frozenset[str]:
+    """An operator's taxis that some hail created `before` is left of: for the night."""
+    owner = f"{Role.OPERATEUR}#{operateur_id}"
+    return frozenset(line.taxi_id for line in map(rows.line, _query(owner, before=before)))
 
 
 def union(*lists: Iterable[Line], limit: int = LISTED) -> list[Line]:

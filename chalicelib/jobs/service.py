@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from chalicelib import metrics
 from chalicelib.hails import night
-from chalicelib.jobs import store
+from chalicelib.jobs import old_taxis, store
 from chalicelib.jobs.rules import Job
 from chalicelib.jobs.store import Progress
 from chalicelib.stats.fleets import service as fleets
@@ -28,6 +28,7 @@ JOBS: Mapping[str, Job] = {
     "count-active-hour": counting.count_hour,
     "count-active-day": counting.count_day,
     "fold-searches": searches.fold,
+    "delete-old-taxis": old_taxis.delete_old_taxis,
 }
 
 

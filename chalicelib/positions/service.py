@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from pynamodb.transactions import TransactWrite
+
 from chalicelib import geo
 from chalicelib.dynamo import Item, Want
 from chalicelib.errors import Conflict, Unknown, in_request, in_url
@@ -413,14 +415,25 @@ class Sighting:
         taxi = codec.number_of(taxi_id)
         if taxi is None or taxi not in self.trail.pointers:
             return None
-        found = [
+        found = self._in_cells(taxi)
+        if kept := self.trail.pointers[taxi].last:
+            found.append(kept)
+        return rules.shown(max(found), now=now) if found else None
+
+    def seen_at(self, taxi_id: str) -> datetime | None:
+        """When the taxi last reported, as far as anything still tells; None where it never did."""
+        taxi = codec.number_of(taxi_id)
+        if taxi is None or taxi not in self.trail.pointers:
+            return None
+        ticks = [seen for seen, _, _ in self._in_cells(taxi)]
+        return codec.moment(max([self.trail.pointers[taxi].seen, *ticks]))
+
+    def _in_cells(self, taxi: int) -> list[Position]:
+        return [
             rules.position(cell.entries[taxi])
             for cell in self.cells.values()
             if taxi in cell.entries
         ]
-        if kept := self.trail.pointers[taxi].last:
-            found.append(kept)
-        return rules.shown(max(found), now=now) if found else None
 
 
 def _numbers(taxi_ids: Iterable[str]) -> frozenset[int]:
@@ -453,10 +466,16 @@ def sighting(found: Trail, items: Iterable[Item]) -> Sighting:
 def where_is(taxi_ids: Iterable[str], *, now: datetime) -> Mapping[str, LastPosition]:
     """The last position of each taxi that has ever sent one, however old (see `rules.shown`)."""
     wanted = list(taxi_ids)
-    pointers = store.read_pointers(_numbers(wanted))
-    found = Trail(_numbers(wanted), pointers, frozenset(_cells_of(pointers, now=now)))
-    seen = Sighting(found, store.read_cells(found.cells))
+    seen = sight(wanted, now=now)
     return {taxi_id: last for taxi_id in wanted if (last := seen.last(taxi_id, now=now))}
+
+
+def sight(taxi_ids: Iterable[str], *, now: datetime) -> Sighting:
+    """All that tells where these taxis are, read strongly."""
+    taxis = _numbers(taxi_ids)
+    pointers = store.read_pointers(taxis)
+    found = Trail(taxis, pointers, frozenset(_cells_of(pointers, now=now)))
+    return Sighting(found, store.read_cells(found.cells))
 
 
 def _oldest_fresh(now: datetime) -> int:
@@ -526,6 +545,12 @@ def refit(*, now: datetime) -> LeafMap:
     maps = leaf_map.announced(maps, tree, now_s=now.timestamp())
     store.replace_leaf_maps(maps)
     return maps[-1]
+
+
+def forget(transaction: TransactWrite, taxi_id: str, seen: Sighting) -> None:
+    """Adds to the transaction that deletes a taxi that its last position goes, if it is as it was seen."""
+    for taxi in _numbers([taxi_id]):
+        store.forget(transaction, taxi, seen.trail.pointers.get(taxi))
 
 
 def retire_cells(*, now: datetime, after: str | None = None) -> Retired:

@@ -8,6 +8,9 @@
 |                                |                |             |                        | the desk            |
 | where to look for these taxis, | last-positions | taxi_id     | 1 unit each, strong;   | ingest, changes of  |
 | and where they were last seen  |                |             | one call               | status, GET /taxis  |
+| a page of last positions       | last-positions | scan        | half a unit per 4 KB   | nightly jobs        |
+| a last position less, as it    | last-positions | taxi_id     | 2 write units in a     | nightly jobs        |
+| was read                       |                |             | transaction, else 1    |                     |
 | which cells there are          | config         | `leaf_map`  | with the other         | everyone            |
 |                                |                |             | documents              |                     |
 
@@ -27,6 +30,10 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from botocore.exceptions import ClientError
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.expressions.condition import Condition
+from pynamodb.models import Model
+from pynamodb.transactions import TransactWrite
 
 from chalicelib import aws, config, dynamo, geo
 from chalicelib.dynamo import Item, Want
@@ -36,6 +43,8 @@ from chalicelib.positions.leaf_map import LeafMap, Maps
 from chalicelib.positions.rules import Position
 from chalicelib.positions.window import Cell
 from chalicelib.quadtree import Quadtree
+from chalicelib.records import Place
+from chalicelib.registry.writes import Moved, written
 from chalicelib.settings import table
 
 if TYPE_CHECKING:
@@ -56,6 +65,22 @@ class Pointer(NamedTuple):
     since: int  # tick of the position that brought it there
     before: int | None
     last: Position | None
+
+    @property
+    def seen(self) -> int:
+        """Tick of the newest position that it tells of."""
+        return max(self.since, self.last[0]) if self.last else self.since
+
+
+class _LastPositionRow(Model):
+    """What the condition of a deletion may speak of; all else of the table needs no model."""
+
+    class Meta(Place):
+        table_name = table("last-positions")
+
+    taxi_id = UnicodeAttribute(hash_key=True)
+    since = NumberAttribute()
+    seen = NumberAttribute(null=True)
 
 
 @cache
@@ -287,6 +312,40 @@ def keep_last(taxi: int, at: Position, *, now_tick: int) -> bool:
             },
         )
     )
+
+
+def page_of_pointers(after: str | None, *, size: int) -> tuple[dict[int, Pointer], str | None]:
+    """So many pointers behind that of the taxi `after`, and the last one's taxi where more follow."""
+    items, last = dynamo.scanned(table("last-positions"), "taxi_id", after, size=size)
+    return pointers_read(items), last
+
+
+def forget(transaction: TransactWrite, taxi: int, read: Pointer | None) -> None:
+    """Adds to a transaction that a taxi's pointer goes, on condition that it is as it was read."""
+    if read is None:
+        nothing = _LastPositionRow.taxi_id.does_not_exist()
+        transaction.condition_check(_LastPositionRow, codec.id_of(taxi), condition=nothing)
+    else:
+        transaction.delete(_LastPositionRow(codec.id_of(taxi)), condition=_as_read(read))
+
+
+def forget_alone(taxi: int, read: Pointer) -> bool:
+    """Takes away a pointer that is as it was read; False where it is not."""
+    row = _LastPositionRow(codec.id_of(taxi))
+    try:
+        written(lambda: row.delete(_as_read(read)))
+    except Moved:
+        return False
+    return True
+
+
+def _as_read(read: Pointer) -> Condition:
+    as_read: Condition = _LastPositionRow.since == read.since
+    if read.last is None:
+        as_read &= _LastPositionRow.seen.does_not_exist()
+    else:
+        as_read &= _LastPositionRow.seen == read.last[0]
+    return as_read
 
 
 def _names(*attributes: str) -> dict[str, str]:

@@ -10,6 +10,8 @@
 |                                |                         |               | each 30 s          |               |
 | the ids added meanwhile        | page#number, from one   | by number     | 1 unit for two     | POST /geotaxi |
 |                                | before the newest known |               | pages, strong      | of a new taxi |
+| which page an id is on         | page#number             | by number     | 1 unit for two     | the night     |
+|                                |                         |               | pages, strong      |               |
 | room for one more id           | page#number             | newest page   | 1 unit, strong; 2  | POST /taxis   |
 |                                |                         |               | write units        |               |
 
@@ -23,6 +25,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from pynamodb.expressions.condition import size
+from pynamodb.transactions import TransactWrite
 
 from chalicelib.registry import rules
 from chalicelib.registry.rows import FleetRow
@@ -118,6 +121,26 @@ def admit(owner: str, taxi_id: str) -> int:
             number += 1
         else:
             return number
+
+
+def pages_of(owner: str) -> dict[str, int]:
+    """The number of the page that each id is on, read strongly."""
+    pages = FleetRow.query(owner, FleetRow.entry.startswith("page#"), consistent_read=True)
+    return {
+        taxi_id: int(page.entry.removeprefix("page#"))
+        for page in pages
+        for taxi_id in page.ids or ()
+    }
+
+
+def leave(transaction: TransactWrite, taxi: Taxi, *, page: int | None) -> None:
+    """Adds to a transaction that a taxi's key, its line and its id go, the id from this page."""
+    transaction.delete(key_row(taxi))
+    transaction.delete(list_row(taxi, ""))
+    if page is not None:
+        transaction.update(
+            FleetRow(taxi.owner, _page(page)), actions=[FleetRow.ids.delete({taxi.taxi_id})]
+        )
 
 
 def withdraw(owner: str, taxi_id: str, *, page: int) -> None:

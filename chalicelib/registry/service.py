@@ -112,8 +112,11 @@ def register_taxi(viewer: Account, asked: TaxiParts, *, now: datetime) -> tuple[
         ads, driver, description, taxi_id = _parts(viewer.owner, asked)
         town = territory.town_names([ads.insee]).get(ads.insee, "")
         if taxi_id is not None:
-            taxi = store.taxis([taxi_id])[taxi_id]
-            return Registered(taxi, ads, driver, description, town), False
+            there = store.taxis([taxi_id]).get(taxi_id)
+            if there is None:  # the night has just deleted it: the next reading finds no key of it
+                pause(tries)
+                continue
+            return Registered(there, ads, driver, description, town), False
         taxi = Taxi(
             taxi_id="".join(secrets.choice(TAXI_ID_ALPHABET) for _ in range(TAXI_ID_LENGTH)),
             owner=viewer.owner,

@@ -8,7 +8,13 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 from pynamodb.connection import Connection
-from pynamodb.exceptions import PutError, PynamoDBException, TransactWriteError, UpdateError
+from pynamodb.exceptions import (
+    DeleteError,
+    PutError,
+    PynamoDBException,
+    TransactWriteError,
+    UpdateError,
+)
 from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 
@@ -63,7 +69,7 @@ def written(write: Callable[[], T]) -> T:
     while True:
         try:
             return write()
-        except (ClientError, PutError, UpdateError, TransactWriteError) as error:
+        except (ClientError, DeleteError, PutError, UpdateError, TransactWriteError) as error:
             reasons = _reasons(error)
             if reasons & _CONDITION:
                 raise Moved from error
