@@ -100,3 +100,9 @@ def fold_searches(_: object) -> None:
 def delete_old_taxis(_: object) -> None:
     """Deletes the taxis that nobody has seen for a year (stats-and-ops 5)."""
     jobs.run("delete-old-taxis", now=clock.now())
+
+
+@app.schedule(Cron(8, 4, "*", "*", "?", "*"))
+def delete_orphans(_: object) -> None:
+    """Deletes the drivers, ADS and descriptions that no taxi is made of any more."""
+    jobs.run("delete-orphans", now=clock.now())

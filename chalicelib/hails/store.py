@@ -59,7 +59,7 @@ from chalicelib.settings import settings
 R = TypeVar("R", bound=Model)
 
 KEY_KEPT = timedelta(hours=24)  # of an Idempotency-Key
-CUSTOMER_KEPT = timedelta(days=366)  # after the last hail
+CUSTOMER_KEPT = timedelta(days=366)  # after the last hail, and no shorter than that is kept
 
 # Of an item of a transaction: what it was computed from may be different by now
 _OVERTAKEN = {
@@ -244,6 +244,7 @@ def create(
     request is another's by now, or the hail's id is taken.
     """
     now = hail.created_at
+    kept = max(CUSTOMER_KEPT, timedelta(days=settings().hail_kept_days + 1))
     lists.know(day_of(now))
     with _transaction() as transaction:
         transaction.save(rows.hail_row(hail), condition=HailRow.hail_id.does_not_exist())
@@ -261,7 +262,7 @@ def create(
         _touch_customer(
             transaction,
             hail,
-            also=[CustomerRow.ttl.set(int((now + CUSTOMER_KEPT).timestamp()))],
+            also=[CustomerRow.ttl.set(int((now + kept).timestamp()))],
             condition=not_banned,
         )
         if replay is not None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from chalicelib import metrics
 from chalicelib.hails import night
-from chalicelib.jobs import old_taxis, store
+from chalicelib.jobs import old_taxis, orphans, store
 from chalicelib.jobs.rules import Job
 from chalicelib.jobs.store import Progress
 from chalicelib.stats.fleets import service as fleets
@@ -29,6 +29,7 @@ JOBS: Mapping[str, Job] = {
     "count-active-day": counting.count_day,
     "fold-searches": searches.fold,
     "delete-old-taxis": old_taxis.delete_old_taxis,
+    "delete-orphans": orphans.delete_orphans,
 }
 
 

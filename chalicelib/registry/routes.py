@@ -13,7 +13,7 @@ REGISTRARS = (Role.ADMIN, Role.OPERATEUR)
 def post_driver(request: Request) -> Reply:
     """Registers a driver, or replaces what was said of them."""
     given = request.one(schemas.DriverSchema())
-    driver, departement, is_new = service.register_driver(request.viewer, **given)
+    driver, departement, is_new = service.register_driver(request.viewer, **given, now=request.now)
     return reply([schemas.driver_object(driver, departement)], status=201 if is_new else 200)
 
 
@@ -21,7 +21,7 @@ def post_driver(request: Request) -> Reply:
 def post_ads(request: Request) -> Reply:
     """Registers a parking licence, or replaces what was said of it."""
     ads = request.one(schemas.AdsSchema())
-    is_new = service.register_ads(request.viewer, ads)
+    is_new = service.register_ads(request.viewer, ads, now=request.now)
     return reply([schemas.ads_object(ads)], status=201 if is_new else 200)
 
 

@@ -62,7 +62,7 @@ class MomentAttribute(Attribute[datetime]):
 
 
 class DriverRow(Model):
-    """A driver of one owner."""
+    """A driver of one owner; `used_at` is when they last became part of a new taxi."""
 
     class Meta(Place):
         table_name = table("drivers")
@@ -73,10 +73,12 @@ class DriverRow(Model):
     first_name = UnicodeAttribute()
     last_name = UnicodeAttribute()
     birth_date = DateAttribute(null=True)
+    added_at = MomentAttribute(null=True)
+    used_at = MomentAttribute(null=True)
 
 
 class AdsRow(Model):
-    """An ADS of one owner."""
+    """An ADS of one owner; `used_at` is when it last became part of a new taxi."""
 
     class Meta(Place):
         table_name = table("ads")
@@ -90,6 +92,8 @@ class AdsRow(Model):
     owner_type = UnicodeAttribute(null=True)
     doublage = BooleanAttribute(null=True)
     category = UnicodeAttribute()
+    added_at = MomentAttribute(null=True)
+    used_at = MomentAttribute(null=True)
 
 
 class VehicleRow(Model):
@@ -114,6 +118,7 @@ class DescriptionRow(Model):
     licence_plate = UnicodeAttribute()
     details_version = NumberAttribute()
     taxis = UnicodeSetAttribute(null=True)
+    added_at = MomentAttribute(null=True)
 
     status = UnicodeAttribute()
     radius = NumberAttribute(null=True)

@@ -71,6 +71,7 @@ def register_driver(
     first_name: str,
     last_name: str,
     birth_date: date | None = None,
+    now: datetime,
 ) -> tuple[Driver, Departement, bool]:
     """The driver, replaced as a whole, with their departement, and whether they are new.
 
@@ -78,16 +79,16 @@ def register_driver(
     """
     where = departements.find(**departement)
     driver = Driver(where.numero, professional_licence, first_name, last_name, birth_date)
-    return driver, where, store.put_driver(viewer.owner, driver)
+    return driver, where, store.put_driver(viewer.owner, driver, now=now)
 
 
-def register_ads(viewer: Account, ads: Ads) -> bool:
+def register_ads(viewer: Account, ads: Ads, *, now: datetime) -> bool:
     """Stores an ADS, replaced as a whole; whether it is new. Raises VehicleUnknown, TownUnknown."""
     if ads.vehicle_id is not None and store.description(viewer.owner, ads.vehicle_id) is None:
         raise VehicleUnknown(in_body("vehicle_id", "Vehicle not found"))
     if not territory.town_exists(ads.insee):
         raise TownUnknown(in_body("insee", "Town not found with this INSEE"))
-    return store.put_ads(viewer.owner, ads)
+    return store.put_ads(viewer.owner, ads, now=now)
 
 
 def register_vehicle(

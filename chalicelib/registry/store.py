@@ -16,7 +16,7 @@
 |                             | vehicles      |                    | one call           |                  |
 | whether it is made already  | descriptions, | owner#vehicle_id,  | 2 units, strong,   | POST /taxis      |
 |                             | fleets        | taxi#...           | one call           |                  |
-| a new taxi                  | all but       | their keys         | 10 write units     | POST /taxis      |
+| a new taxi                  | all but       | their keys         | 12 write units     | POST /taxis      |
 |                             | vehicles      |                    |                    |                  |
 | these taxis                 | taxis         | taxi_id            | 1 unit a taxi,     | /taxis/{id},     |
 |                             |               |                    | strong             | GET /taxis/all   |
@@ -92,27 +92,43 @@ def _rows(model: type[R], items: Iterable[Item]) -> list[R]:
     return [model.from_raw_data(dict(item)) for item in items]
 
 
-def _replaced(row: Model) -> bool:
-    """Puts a row in place of what was there, and whether something was: the write itself tells."""
+def _replaced(row: Model, key: str, *, now: datetime) -> bool:
+    """Puts a row in place of what was there, and whether something was: the write itself tells.
+
+    Only when it was first added, and when it was used, stays.
+    """
+    given = row.serialize()
+    names = row.get_attributes().keys() - {key, "added_at", "used_at"}
+    kept = sorted(names & given.keys())
+    gone = sorted(names - given.keys())
+    change = "SET #added_at = if_not_exists(#added_at, :added_at)"
+    change += "".join(f", #{name} = :{name}" for name in kept)
+    change += f" REMOVE {', '.join(f'#{name}' for name in gone)}" if gone else ""
     answer = written(
         partial(
-            aws.dynamodb().put_item,
+            aws.dynamodb().update_item,
             TableName=row.Meta.table_name,
-            Item=row.serialize(),
+            Key={key: given[key]},
+            UpdateExpression=change,
+            ExpressionAttributeNames={f"#{name}": name for name in (*names, "added_at")},
+            ExpressionAttributeValues={
+                ":added_at": {"N": str(rules.milliseconds(now))},
+                **{f":{name}": given[name] for name in kept},
+            },
             ReturnValues="ALL_OLD",
         )
     )
     return "Attributes" in answer
 
 
-def put_driver(owner: str, driver: Driver) -> bool:
+def put_driver(owner: str, driver: Driver, *, now: datetime) -> bool:
     """Stores a driver; whether there was none."""
-    return not _replaced(rows.driver_row(owner, driver))
+    return not _replaced(rows.driver_row(owner, driver), "driver_id", now=now)
 
 
-def put_ads(owner: str, ads: Ads) -> bool:
+def put_ads(owner: str, ads: Ads, *, now: datetime) -> bool:
     """Stores an ADS; whether there was none."""
-    return not _replaced(rows.ads_row(owner, ads))
+    return not _replaced(rows.ads_row(owner, ads), "ads_id", now=now)
 
 
 def number_of(licence_plate: str) -> int:
@@ -141,6 +157,7 @@ def describe(
         DescriptionRow.status.set(DescriptionRow.status | TaxiStatus.OFF.value),
         DescriptionRow.availability_changed_at.set(DescriptionRow.availability_changed_at | now),
         DescriptionRow.details_version.add(1),
+        DescriptionRow.added_at.set(DescriptionRow.added_at | now),
     ]
     written(partial(row.update, actions))
     return rows.description(row), row.details_version == 1
@@ -268,12 +285,22 @@ def made_already(
 def add_taxi(taxi: Taxi, description: Description) -> None:
     """Stores a new taxi, its unique key, its line in the list and its id in the description.
 
-    Raises Moved where the key or the id is taken, the description has changed or the ADS is gone.
+    Its ADS and its driver take note, so that the night does not delete them as unused. Raises Moved
+    where the key or the id is taken, the description has changed, or the ADS or the driver is gone.
     """
 
     def write() -> None:
         with TransactWrite(connection=connection()) as transaction:
-            transaction.condition_check(AdsRow, taxi.ads_id, condition=AdsRow.ads_id.exists())
+            transaction.update(
+                AdsRow(taxi.ads_id),
+                actions=[AdsRow.used_at.set(taxi.added_at)],
+                condition=AdsRow.ads_id.exists(),
+            )
+            transaction.update(
+                DriverRow(taxi.driver_id),
+                actions=[DriverRow.used_at.set(taxi.added_at)],
+                condition=DriverRow.driver_id.exists(),
+            )
             transaction.save(
                 rows.taxi_row(taxi, description), condition=TaxiRow.taxi_id.does_not_exist()
             )

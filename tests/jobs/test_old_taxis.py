@@ -12,7 +12,9 @@ from chalicelib.hails import service as hails
 from chalicelib.hails.rules import HailWanted
 from chalicelib.jobs import old_taxis
 from chalicelib.jobs.rules import Page
+from chalicelib.positions import codec
 from chalicelib.positions import service as positions
+from chalicelib.positions.codec import Report
 from chalicelib.registry import fleet, service
 from chalicelib.registry.rows import TaxiRow
 from chalicelib.registry.rules import TaxiParts
@@ -130,6 +132,11 @@ def freed_just_then(scene: Fleet, taxi_id: str) -> None:
     scene.as_operateur.put(f"/taxis/{taxi_id}", {"status": "free"})
 
 
+def freed_and_off_just_then(scene: Fleet, taxi_id: str) -> None:
+    for status in ("free", "off"):
+        scene.as_operateur.put(f"/taxis/{taxi_id}", {"status": status})
+
+
 def seen_just_then(scene: Fleet, taxi_id: str) -> None:
     scene.report(taxi_id, at=scene.later)
 
@@ -139,7 +146,11 @@ def moved_just_then(scene: Fleet, taxi_id: str) -> None:  # noqa: ARG001  # like
 
 
 @pytest.mark.parametrize(
-    "happens", [hailed_just_then, freed_just_then, seen_just_then, moved_just_then]
+    "happens",
+    [
+        *(hailed_just_then, freed_just_then, freed_and_off_just_then, seen_just_then),
+        moved_just_then,
+    ],
 )
 def test_a_taxi_to_which_something_happens_just_then_stays(
     scene: Fleet, silent: str, happens: Callable[[Fleet, str], None]
@@ -150,6 +161,22 @@ def test_a_taxi_to_which_something_happens_just_then_stays(
     assert done["deleted"] == 0
     assert silent in scene.taxi_ids()
     assert silent in fleet.load(str(scene.operateur.id)).ids
+
+
+def test_a_taxi_that_is_seen_somewhere_else_just_then_stays(scene: Fleet, silent: str) -> None:
+    scene.report(silent, at=scene.now)
+    number = codec.number_of(silent)
+    assert number is not None
+    there = Report(codec.tick(scene.later), [number], [448_000_000], [-5_800_000])
+
+    def seen() -> None:
+        positions.store_window([there], availability_of=service.availability_of, now=scene.later)
+
+    with just_before(transactions(), "TransactWriteItems", seen):
+        scene.run(JOB)
+
+    assert silent in scene.taxi_ids()
+    assert positions.where_is([silent], now=scene.later)[silent].point == (-0.58, 44.8)
 
 
 def test_a_hail_that_comes_just_too_late_finds_no_taxi(scene: Fleet) -> None:

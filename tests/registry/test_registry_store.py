@@ -55,16 +55,16 @@ def described(owner: str = "7", licence_plate: str = PLATE, **given: Any) -> Des
 
 
 def with_parts(owner: str = "7", numero: str = "1", licence: str = "75-0001") -> Description:
-    store.put_ads(owner, Ads(PARIS, numero))
-    store.put_driver(owner, Driver("75", licence, "Anne", "Lescaut"))
+    store.put_ads(owner, Ads(PARIS, numero), now=NOON)
+    store.put_driver(owner, Driver("75", licence, "Anne", "Lescaut"), now=NOON)
     return described(owner)
 
 
 def also(**changes: str) -> TaxiParts:
     """The same parts but for one, which is registered too."""
     parts = replace(PARTS, **changes)
-    store.put_ads("7", Ads(parts.insee, parts.numero))
-    store.put_driver("7", Driver(parts.departement, parts.professional_licence, "", ""))
+    store.put_ads("7", Ads(parts.insee, parts.numero), now=NOON)
+    store.put_driver("7", Driver(parts.departement, parts.professional_licence, "", ""), now=NOON)
     return parts
 
 
@@ -112,20 +112,20 @@ def calls() -> Iterator[list[str]]:
 def test_a_driver_is_new_once_and_keeps_nothing_of_what_it_replaces() -> None:
     driver = Driver("75", "1", "Anne", "Lescaut", datetime(1978, 1, 5, tzinfo=UTC).date())
 
-    assert store.put_driver("7", driver)
-    assert not store.put_driver("7", Driver("75", "1", "", ""))
+    assert store.put_driver("7", driver, now=NOON)
+    assert not store.put_driver("7", Driver("75", "1", "", ""), now=NOON)
     assert DriverRow.get("7#75#1").birth_date is None
 
 
 def test_an_ads_is_new_once() -> None:
-    assert store.put_ads("7", Ads(PARIS, "1", vehicle_id=3))
-    assert not store.put_ads("7", Ads(PARIS, "1"))
+    assert store.put_ads("7", Ads(PARIS, "1", vehicle_id=3), now=NOON)
+    assert not store.put_ads("7", Ads(PARIS, "1"), now=NOON)
     assert AdsRow.get(rules.ads_id("7", PARIS, "1")).vehicle_id is None
 
 
 def test_a_driver_is_stored_though_a_transaction_holds_it_for_a_moment() -> None:
-    with refusing(plain(), "PutItem", "TransactionConflictException", times=2):
-        assert store.put_driver("7", Driver("75", "1", "", ""))
+    with refusing(plain(), "UpdateItem", "TransactionConflictException", times=2):
+        assert store.put_driver("7", Driver("75", "1", "", ""), now=NOON)
 
 
 def test_a_plate_keeps_its_number() -> None:
@@ -283,6 +283,7 @@ def test_a_taxi_whose_parts_are_gone_or_changed_is_not_stored() -> None:
     ],
 )
 def test_neither_an_id_nor_the_parts_are_given_to_two_taxis(taken: Any) -> None:
+    with_parts(licence="2")
     description = with_parts()
     store.add_taxi(a_taxi(), description)
 
@@ -558,7 +559,7 @@ def test_what_ingest_asks_loads_no_web_framework() -> None:
 def test_the_ads_of_a_merged_town_and_their_taxis_move_together() -> None:
     with_parts()
     taxi = registered().taxi
-    store.put_ads("7", Ads(BORDEAUX, "1"))
+    store.put_ads("7", Ads(BORDEAUX, "1"), now=NOON)
 
     moved = service.move_ads({PARIS: CHARENTON})
 
@@ -588,7 +589,7 @@ def test_the_moved_parts_still_make_the_same_taxi() -> None:
 def test_an_ads_whose_number_its_owner_has_in_the_new_town_is_left() -> None:
     with_parts()
     taxi = registered().taxi
-    store.put_ads("7", Ads(CHARENTON, "1"))
+    store.put_ads("7", Ads(CHARENTON, "1"), now=NOON)
 
     moved = service.move_ads({PARIS: CHARENTON})
 
@@ -605,16 +606,16 @@ def test_moving_again_moves_nothing_more() -> None:
 
 
 def test_an_ads_with_more_taxis_than_a_transaction_takes_is_left() -> None:
-    description = with_parts()
     for number in range(store.TAXIS_A_MOVE + 1):
+        description = with_parts(licence=str(number))
         store.add_taxi(a_taxi(codec.id_of(number), driver_id=f"7#75#{number}"), description)
 
     assert service.move_ads({PARIS: CHARENTON}) == service.MovedAds(0, 0, 1)
 
 
 def test_an_ads_moves_with_as_many_taxis_as_a_transaction_takes() -> None:
-    description = with_parts()
     for number in range(store.TAXIS_A_MOVE):
+        description = with_parts(licence=str(number))
         store.add_taxi(a_taxi(codec.id_of(number), driver_id=f"7#75#{number}"), description)
 
     assert service.move_ads({PARIS: CHARENTON}) == service.MovedAds(1, store.TAXIS_A_MOVE, 0)
