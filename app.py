@@ -9,7 +9,6 @@ from chalicelib.activity import routes as activity
 from chalicelib.hails import handlers
 from chalicelib.hails import routes as hails
 from chalicelib.jobs import service as jobs
-from chalicelib.positions import service as positions
 from chalicelib.registry import routes as registry
 from chalicelib.search import routes as search
 from chalicelib.settings import table
@@ -49,7 +48,7 @@ def count_active_day(_: object) -> None:
 @app.schedule(Rate(1, unit=Rate.DAYS))
 def retire_cells(_: object) -> None:
     """Keeps positions that are too old for a cell as last positions, and removes empty cells."""
-    positions.retire_cells(now=clock.now())
+    jobs.run("retire-cells", now=clock.now())
 
 
 @app.on_sqs_message(queue=table("hail-dispatch"), batch_size=1, maximum_concurrency=100)
@@ -68,6 +67,12 @@ def apply_deadlines(event: SQSEvent) -> handlers.Failures:
 def sweep_hails(_: object) -> None:
     """Applies the deadlines that no message has brought."""
     handlers.sweep()
+
+
+@app.schedule(Cron(0, 4, "*", "*", "?", "*"))
+def blur_positions(_: object) -> None:
+    """Takes from last positions of two months ago where they were (positions 4)."""
+    jobs.run("blur-positions", now=clock.now())
 
 
 @app.schedule(Cron(2, 4, "*", "*", "?", "*"))

@@ -15,12 +15,14 @@ from chalicelib.stats.fleets import service as fleets
 from chalicelib.stats.hails import service as hail_statistics
 from chalicelib.stats.active import counting
 from chalicelib.stats.searches import service as searches
+from chalicelib.positions import service as positions
 
 # A run that was broken off longer ago than this is begun anew: what it had passed may have changed.
 RESUMED = timedelta(hours=20)
 
 JOBS: Mapping[str, Job] = {
     "blur-hails": night.blur,
+    "blur-positions": positions.blur,
     "delete-old-hails": night.delete_old,
     "count-fleets": fleets.count_fleets,
     "count-hails": hail_statistics.count_days,
@@ -30,6 +32,7 @@ JOBS: Mapping[str, Job] = {
     "fold-searches": searches.fold,
     "delete-old-taxis": old_taxis.delete_old_taxis,
     "delete-orphans": orphans.delete_orphans,
+    "retire-cells": positions.retire_cells,
 }
 
 

@@ -15,6 +15,7 @@ from chalicelib import geo
 from chalicelib.dynamo import Item, Want
 from chalicelib.errors import Conflict, Unknown, in_request, in_url
 from chalicelib.geo import Circle
+from chalicelib.jobs.rules import Page
 from chalicelib.positions import codec, leaf_map, regions, rules, store, stream, window
 from chalicelib.positions.codec import Entry, Report
 from chalicelib.positions.leaf_map import LeafMap
@@ -33,6 +34,8 @@ from chalicelib.settings import settings
 
 # How late a shard may be in following a pointer that it has moved, and a change still finds the taxi
 LATE_S = 600
+
+POINTERS_A_PAGE = 500  # of the night
 
 AvailabilityOf = Callable[[Collection[str]], Mapping[str, Availability]]
 
@@ -70,15 +73,6 @@ class WindowReport:
     retries: int = 0  # times that some cells had to be read and written again
     largest_cell: int = 0  # bytes of entries
     lag_ms: int = 0  # age of the oldest position
-
-
-@dataclass(frozen=True, slots=True)
-class Retired:
-    """What the nightly job has done."""
-
-    cells: int = 0  # looked at
-    emptied: int = 0  # and removed
-    kept: int = 0  # positions that became last positions
 
 
 # --- positions come in --------------------------------------------------------------------------
@@ -553,26 +547,41 @@ def forget(transaction: TransactWrite, taxi_id: str, seen: Sighting) -> None:
         store.forget(transaction, taxi, seen.trail.pointers.get(taxi))
 
 
-def retire_cells(*, now: datetime, after: str | None = None) -> Retired:
+def retire_cells(*, now: datetime, after: str | None = None, dry_run: bool = False) -> Page:
     """Turns positions that are too old for a cell into last positions, and removes empty cells.
 
-    May be broken off and repeated, from the beginning or from `after`, a cell's key. A cell that
-    changes meanwhile is alive and left alone.
+    A page is one of the scan of all cells. May be broken off and repeated, from the beginning or
+    from `after`, a cell's key. A cell that changes meanwhile is alive and left alone.
     """
     oldest = _oldest_fresh(now)
     now_tick = codec.tick(now)
-    done = Retired()
-    for _, cells in store.every_cell(after):
-        for name, cell in cells.items():
-            before = len(cell.entries)
-            packed = _packed(cell, oldest=oldest, now_tick=now_tick)
-            if not packed:
-                emptied = store.delete_cell(name, cell.version)
-            else:
-                emptied = False
-                if len(cell.entries) < before:
-                    store.write_cell(name, cell.version, packed, map_version=0, now_tick=now_tick)
-            done = Retired(
-                done.cells + 1, done.emptied + emptied, done.kept + before - len(cell.entries)
-            )
-    return done
+    emptied = kept = 0
+    last, cells = next(store.every_cell(after))
+    for name, cell in cells.items():
+        old = sum(entry[3] < oldest for entry in cell.entries.values())
+        kept += old
+        if dry_run:
+            emptied += old == len(cell.entries)
+            continue
+        packed = _packed(cell, oldest=oldest, now_tick=now_tick)
+        if not packed:
+            emptied += store.delete_cell(name, cell.version)
+        elif old:
+            store.write_cell(name, cell.version, packed, map_version=0, now_tick=now_tick)
+    return Page({"cells": len(cells), "emptied": emptied, "kept": kept}, last or None)
+
+
+def blur(*, now: datetime, after: str | None = None, dry_run: bool = False) -> Page:
+    """Takes from last positions over two months old where they were; when they were stays.
+
+    A taxi that reports meanwhile keeps what it says. May be broken off and repeated, from the
+    beginning or from the last `after`.
+    """
+    oldest = codec.first_tick_from(now - rules.LAST_POSITION_KEPT)
+    pointers, last = store.page_of_pointers(after, size=POINTERS_A_PAGE)
+    blurred = sum(
+        dry_run or store.blur(taxi, pointer, pointer.last)
+        for taxi, pointer in pointers.items()
+        if pointer.last is not None and pointer.seen < oldest and pointer.last[1:] != (0, 0)
+    )
+    return Page({"blurred": blurred}, last)

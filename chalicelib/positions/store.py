@@ -9,6 +9,8 @@
 | where to look for these taxis, | last-positions | taxi_id     | 1 unit each, strong;   | ingest, changes of  |
 | and where they were last seen  |                |             | one call               | status, GET /taxis  |
 | a page of last positions       | last-positions | scan        | half a unit per 4 KB   | nightly jobs        |
+| a last position without where  | last-positions | taxi_id     | 1 write unit           | the nightly job     |
+| it was                         |                |             |                        |                     |
 | a last position less, as it    | last-positions | taxi_id     | 2 write units in a     | nightly jobs        |
 | was read                       |                |             | transaction, else 1    |                     |
 | which cells there are          | config         | `leaf_map`  | with the other         | everyone            |
@@ -318,6 +320,28 @@ def page_of_pointers(after: str | None, *, size: int) -> tuple[dict[int, Pointer
     """So many pointers behind that of the taxi `after`, and the last one's taxi where more follow."""
     items, last = dynamo.scanned(table("last-positions"), "taxi_id", after, size=size)
     return pointers_read(items), last
+
+
+def blur(taxi: int, read: Pointer, last: Position) -> bool:
+    """Puts the zero point in place of the last position of a pointer; False where it has changed.
+
+    The square before the last goes too. The last one, some 5 km wide, is what a taxi that comes back
+    to it is found by, and stays.
+    """
+    return _happened(
+        lambda: aws.dynamodb().update_item(
+            TableName=table("last-positions"),
+            Key={"taxi_id": {"S": codec.id_of(taxi)}},
+            UpdateExpression="SET #lat_e7 = :zero, #lng_e7 = :zero REMOVE #before",
+            ConditionExpression="#seen = :seen AND #since = :since",
+            ExpressionAttributeNames=_names("lat_e7", "lng_e7", "before", "seen", "since"),
+            ExpressionAttributeValues={
+                ":zero": {"N": "0"},
+                ":seen": {"N": str(last[0])},
+                ":since": {"N": str(read.since)},
+            },
+        )
+    )
 
 
 def forget(transaction: TransactWrite, taxi: int, read: Pointer | None) -> None:

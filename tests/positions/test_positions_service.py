@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib import aws, dynamo, geo
 from chalicelib.geo import Circle, LngLat
+from chalicelib.jobs.rules import Page
 from chalicelib.positions import codec, leaf_map, rules, service
 from chalicelib.positions import store as positions_store
 from chalicelib.positions.codec import Report
@@ -662,7 +663,7 @@ def test_retiring_keeps_last_positions_and_leaves_no_old_cell() -> None:
 
     done = service.retire_cells(now=at(150))
 
-    assert (done.cells, done.emptied, done.kept) == (2, 1, 2)
+    assert done == Page({"cells": 2, "emptied": 1, "kept": 2})
     assert set(fleets.entries()) == {3}
     assert set(service.where_is(map(taxi_id, (1, 2, 3)), now=at(150))) == {
         taxi_id(1),
@@ -676,7 +677,110 @@ def test_retiring_twice_is_retiring_once() -> None:
     stored([a_report((1, PARIS))], now=NOON)
     service.retire_cells(now=at(200))
 
-    assert service.retire_cells(now=at(201)) == service.Retired(0, 0, 0)
+    assert service.retire_cells(now=at(201)) == Page({"cells": 0, "emptied": 0, "kept": 0})
+
+
+@pytest.mark.usefixtures("split")
+def test_retiring_dry_says_what_it_would_do_and_does_not_do_it() -> None:
+    stored(
+        [a_report((1, PARIS), (2, NEXT_CELL)), a_report((3, PARIS), seen_at=at(100))], now=at(100)
+    )
+    before = fleets.entries()
+
+    done = service.retire_cells(now=at(150), dry_run=True)
+
+    assert done == service.retire_cells(now=at(150), dry_run=True)
+    assert fleets.entries() == before
+    assert done == service.retire_cells(now=at(150))
+
+
+@pytest.mark.usefixtures("split")
+def test_retiring_goes_on_behind_the_cell_where_it_was_broken_off() -> None:
+    stored([a_report((1, PARIS), (2, NEXT_CELL))], now=NOON)
+    first, _ = [
+        item["cell"]["S"] for item in aws.dynamodb().scan(TableName="maraude-test-cells")["Items"]
+    ]
+
+    done = service.retire_cells(now=at(200), after=first)
+
+    assert done == Page({"cells": 1, "emptied": 1, "kept": 1})
+    [left] = aws.dynamodb().scan(TableName="maraude-test-cells")["Items"]
+    assert left["cell"]["S"] == first
+
+
+# --- last positions are blurred -------------------------------------------------------------------
+
+TWO_MONTHS = timedelta(days=60)
+
+
+def retired(*positions: tuple[int, LngLat]) -> None:
+    """Stores where taxis were at noon as their last positions."""
+    stored([a_report(*positions)], now=NOON)
+    service.retire_cells(now=at(200))
+
+
+def last_positions() -> dict[str, tuple[int, int]]:
+    """lng_e7 and lat_e7 of each taxi, as they are stored."""
+    items = aws.dynamodb().scan(TableName="maraude-test-last-positions")["Items"]
+    return {
+        item["taxi_id"]["S"]: (int(item["lng_e7"]["N"]), int(item["lat_e7"]["N"])) for item in items
+    }
+
+
+@pytest.mark.usefixtures("split")
+def test_after_two_months_a_last_position_says_when_and_no_longer_where() -> None:
+    retired((1, PARIS))
+
+    assert service.blur(now=NOON + TWO_MONTHS).done == {"blurred": 0}
+    assert last_positions() == {taxi_id(1): e7(PARIS)}
+    assert service.blur(now=NOON + TWO_MONTHS + timedelta(seconds=1)).done == {"blurred": 1}
+    assert last_positions() == {taxi_id(1): (0, 0)}
+    later = NOON + 2 * TWO_MONTHS
+    assert service.where_is([taxi_id(1)], now=later) == {
+        taxi_id(1): LastPosition(LngLat(0, 0), NOON)
+    }
+    assert service.blur(now=later).done == {"blurred": 0}
+
+
+@pytest.mark.usefixtures("split")
+def test_blurring_dry_changes_nothing() -> None:
+    retired((1, PARIS))
+
+    assert service.blur(now=NOON + 2 * TWO_MONTHS, dry_run=True).done == {"blurred": 1}
+
+    assert last_positions() == {taxi_id(1): e7(PARIS)}
+
+
+@pytest.mark.usefixtures("split")
+@pytest.mark.parametrize("there", [PARIS, NEXT_SQUARE])
+def test_a_taxi_that_comes_back_while_it_is_blurred_is_where_it_says(there: LngLat) -> None:
+    retired((1, PARIS))
+    back = NOON + 2 * TWO_MONTHS
+
+    def report() -> None:
+        stored([a_report((1, there), seen_at=back)], now=back)
+
+    with fleets.hooked("before-call", fleets.interrupted(1, report)):
+        service.blur(now=back)
+
+    assert found(there, now=back) == [taxi_id(1)]
+    assert service.where_is([taxi_id(1)], now=back) == {taxi_id(1): LastPosition(there, back)}
+
+
+@pytest.mark.usefixtures("split")
+def test_blurring_goes_on_where_it_was_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "POINTERS_A_PAGE", 2)
+    retired(*((taxi, PARIS) for taxi in range(1, 6)))
+    later = NOON + 2 * TWO_MONTHS
+
+    first = service.blur(now=later)
+    assert first.done == {"blurred": 2}
+    assert sum(point == (0, 0) for point in last_positions().values()) == 2
+    after = first.after
+    while after is not None:
+        after = service.blur(now=later, after=after).after
+
+    assert set(last_positions().values()) == {(0, 0)}
 
 
 @pytest.mark.usefixtures("split")
