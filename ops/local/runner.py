@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -25,6 +25,7 @@ from ops.local.delivery import Delivery, Failure, Handler, Interrupted, Record, 
 from ops.local.mapping import EventSourceMapping
 from ops.local.place import REGION
 from ops.local.streams import DynamoStream, KinesisStream, Stream, failure, timestamp
+from ops.local.times import Times
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -386,6 +387,38 @@ class _Clockwork(_Part):
             self._handler(_scheduled(self._name), _context(self._name))
 
 
+class Alarm(_Part):
+    """Calls a function at times of the day with EventBridge's scheduled event.
+
+    A time that passed while nobody looked (the machine slept, or the last run still went on) is not
+    made up for.
+    """
+
+    LOOK_S = 20.0  # between two looks at the clock, which may have been set, or have slept
+    LATE = timedelta(minutes=1)
+
+    def __init__(
+        self, function: str, handler: Handler, times: Times, stopping: threading.Event
+    ) -> None:
+        super().__init__(function, stopping)
+        self._handler = handler
+        self._times = times
+        self._due: datetime | None = None
+
+    def look(self, now: datetime) -> float:
+        """Calls the function if its time has come; how long to wait until the next look."""
+        due, self._due = self._due, self._times.next_after(now)
+        if due is not None and due > now:
+            self._due = due
+        elif due is not None and now - due < self.LATE:
+            self._handler(_scheduled(self._name), _context(self._name))
+        return max(0.0, min(self.LOOK_S, (self._due - now).total_seconds()))
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self.look(datetime.now(UTC))):
+            pass
+
+
 def _scheduled(rule: str) -> dict[str, Any]:
     return {
         "version": "0",
@@ -440,6 +473,10 @@ class Runner:
     def feed_schedule(self, function: str, handler: Handler, *, rate_s: float) -> None:
         """From the clock, first after `rate_s` seconds."""
         self._parts.append(_Clockwork(function, handler, rate_s, self._stopping))
+
+    def feed_times(self, function: str, handler: Handler, times: Times) -> None:
+        """From the clock, at times of the day."""
+        self._parts.append(Alarm(function, handler, times, self._stopping))
 
     def start(self) -> None:
         """Makes the table of checkpoints and starts all parts. Raises what the store raises."""

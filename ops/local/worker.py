@@ -19,6 +19,7 @@ from ops.local.delivery import Handler
 from ops.local.mapping import EventSourceMapping, sources
 from ops.local.process import told_to_stop
 from ops.local.runner import Clients, Runner
+from ops.local.times import times
 
 INGEST = "ingest"
 COUNT_SEARCHES = "count-searches"
@@ -60,8 +61,8 @@ def feed_application(
 ) -> None:
     """Feeds the application's `@app.schedule` and `@app.on_sqs_message` handlers.
 
-    A `cron(...)` schedule, which is for the small hours, does not run at a desk. Trials may leave
-    handlers out by their names, and shorten the minute of the schedules. Raises NoRate.
+    A time of a `cron(...)` schedule that passes while nothing runs is not made up for. Trials may
+    leave handlers out by their names, and shorten the minute of a `rate(...)`. Raises NoRate, NoTimes.
     """
     for source in app.event_sources:
         if source.name in without:
@@ -70,7 +71,9 @@ def feed_application(
         if isinstance(source, ScheduledEventConfig):
             schedule = source.schedule_expression
             text = schedule if isinstance(schedule, str) else schedule.to_string()
-            if not text.startswith("cron("):
+            if text.startswith("cron("):
+                runner.feed_times(source.name, handler, times(text))
+            else:
                 runner.feed_schedule(source.name, handler, rate_s=rate_s(text) * minute_s / 60)
         elif isinstance(source, SQSEventConfig):
             queue = source.queue or str(source.queue_arn).rpartition(":")[2]

@@ -6,9 +6,11 @@ import pytest
 from chalice import Chalice
 from chalice.app import Cron, Rate
 
+from app import app
 from ingest_lambda import searches
 from ops.local import worker
 from ops.local.mapping import EventSourceMapping, sources
+from ops.local.times import Times, times
 
 
 class Feeds:
@@ -19,6 +21,9 @@ class Feeds:
 
     def feed_schedule(self, function: str, handler: object, *, rate_s: float) -> None:
         self.noted.append((function, callable(handler), rate_s))
+
+    def feed_times(self, function: str, handler: object, times: Times) -> None:
+        self.noted.append((function, callable(handler), times))
 
     def feed_queue(
         self, queue: str, function: str, handler: object, mapping: EventSourceMapping
@@ -44,19 +49,29 @@ def test_what_is_no_rate_is_refused() -> None:
         worker.rate_s("every full moon")
 
 
-def test_the_applications_schedules_and_queues_are_fed() -> None:
-    app = Chalice("small", configure_logs=False)
-    app.schedule(Rate(5, Rate.MINUTES), name="sweep")(lambda event: event)
-    app.schedule("rate(1 hour)", name="count")(lambda event: event)
-    app.schedule(Cron(0, 3, "*", "*", "?", "*"), name="nightly")(lambda event: event)
-    app.on_sqs_message(queue="hails", batch_size=3, name="dispatch")(lambda event: event)
+def test_all_times_of_the_application_can_be_run_at_a_desk() -> None:
     feeds = Feeds()
 
     worker.feed_application(feeds, app)  # type: ignore[arg-type]  # it only takes note
 
+    noted = {noted[0]: noted[2] for noted in feeds.noted if isinstance(noted[2], Times)}
+    assert noted["blur_hails"] == times("cron(2 4 * * ? *)") == Times(minute=2, hour=4)
+
+
+def test_the_applications_schedules_and_queues_are_fed() -> None:
+    small = Chalice("small", configure_logs=False)
+    small.schedule(Rate(5, Rate.MINUTES), name="sweep")(lambda event: event)
+    small.schedule("rate(1 hour)", name="count")(lambda event: event)
+    small.schedule(Cron(0, 3, "*", "*", "?", "*"), name="nightly")(lambda event: event)
+    small.on_sqs_message(queue="hails", batch_size=3, name="dispatch")(lambda event: event)
+    feeds = Feeds()
+
+    worker.feed_application(feeds, small)  # type: ignore[arg-type]  # it only takes note
+
     assert feeds.noted == [
         ("sweep", True, 300),
         ("count", True, 3600),
+        ("nightly", True, Times(minute=0, hour=3)),
         ("hails", "dispatch", True, 3),
     ]
 
@@ -64,24 +79,24 @@ def test_the_applications_schedules_and_queues_are_fed() -> None:
 def test_a_queue_has_as_many_pollers_as_invocations_at_once_and_no_more_than_a_desk_can_bear() -> (
     None
 ):
-    app = Chalice("small", configure_logs=False)
-    app.on_sqs_message(queue="few", maximum_concurrency=3, name="few")(lambda event: event)
-    app.on_sqs_message(queue="many", maximum_concurrency=500, name="many")(lambda event: event)
+    small = Chalice("small", configure_logs=False)
+    small.on_sqs_message(queue="few", maximum_concurrency=3, name="few")(lambda event: event)
+    small.on_sqs_message(queue="many", maximum_concurrency=500, name="many")(lambda event: event)
     feeds = Feeds()
 
-    worker.feed_application(feeds, app)  # type: ignore[arg-type]  # it only takes note
+    worker.feed_application(feeds, small)  # type: ignore[arg-type]  # it only takes note
 
     queues = [noted[0] for noted in feeds.noted]
     assert (queues.count("few"), queues.count("many")) == (3, worker.AT_ONCE)
 
 
 def test_a_trial_may_leave_handlers_out_and_shorten_the_minute() -> None:
-    app = Chalice("small", configure_logs=False)
-    app.schedule(Rate(5, Rate.MINUTES), name="sweep")(lambda event: event)
-    app.on_sqs_message(queue="hails", name="dispatch")(lambda event: event)
+    small = Chalice("small", configure_logs=False)
+    small.schedule(Rate(5, Rate.MINUTES), name="sweep")(lambda event: event)
+    small.on_sqs_message(queue="hails", name="dispatch")(lambda event: event)
     feeds = Feeds()
 
-    worker.feed_application(feeds, app, without=["dispatch"], minute_s=2)  # type: ignore[arg-type]
+    worker.feed_application(feeds, small, without=["dispatch"], minute_s=2)  # type: ignore[arg-type]
 
     assert feeds.noted == [("sweep", True, 10)]
 
