@@ -47,6 +47,13 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     which.add_argument("--none", action="store_true", help="nobody manages it any more")
     manager.set_defaults(run=_set_manager)
 
+    size = actions.add_parser("set-fleet-size", help="how many taxis it says it has, or none said")
+    size.add_argument("email", metavar="EMAIL")
+    said = size.add_mutually_exclusive_group(required=True)
+    said.add_argument("fleet_size", metavar="N", nargs="?", type=_size)
+    said.add_argument("--none", action="store_true", help="it has not said how many")
+    size.set_defaults(run=_set_fleet_size)
+
     export = actions.add_parser("export", help="CSV of all accounts, without keys")
     export.set_defaults(run=_export)
 
@@ -113,6 +120,7 @@ def _list(_: argparse.Namespace) -> None:
             "roles": sorted(account.roles),
             "manager": None if account.manager_id is None else emails.get(account.manager_id),
             "active": account.active,
+            "fleet_size": record.fleet_size,
             "hail_url": record.hail_endpoint_production,
         }
         print(json.dumps(line, ensure_ascii=False))
@@ -175,6 +183,19 @@ def _set_manager(arguments: argparse.Namespace) -> None:
             raise _unknown(email) from None
     service.set_manager(arguments.email, arguments.manager)
     print(f"{arguments.manager or 'Nobody'} manages {arguments.email}, within a minute.")
+
+
+def _set_fleet_size(arguments: argparse.Namespace) -> None:
+    from chalicelib.access import service
+
+    try:
+        service.set_fleet_size(arguments.email, arguments.fleet_size)
+    except service.AccountUnknown:
+        raise _unknown(arguments.email) from None
+    if arguments.none:
+        print(f"{arguments.email} has not said how many taxis it has.")
+    else:
+        print(f"{arguments.email} says it has {arguments.fleet_size} taxis.")
 
 
 def _set_password(arguments: argparse.Namespace) -> None:

@@ -189,6 +189,13 @@ def set_manager(email: str, manager: str | None) -> Account:
     return _change_account(email, manager_id=find(manager).account.id if manager else None)
 
 
+def set_fleet_size(email: str, fleet_size: int | None) -> None:
+    """Writes down how many taxis an account says it has, None where it has not. Raises AccountUnknown."""
+    record = find(email)
+    if fleet_size != record.fleet_size:
+        store.put(replace(record, fleet_size=fleet_size), before=record)
+
+
 def _change_account(email: str, **changes: Any) -> Account:  # noqa: ANN401  # fields of `Account`
     record = find(email)
     account = replace(record.account, **changes)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 
 import pytest
 
@@ -49,6 +50,45 @@ def test_adding_again_without_a_fleet_size_keeps_it() -> None:
 def test_a_fleet_size_is_a_count(size: str) -> None:
     with pytest.raises(SystemExit):
         maraude("add", "operator", "--fleet-size", size)
+
+
+def test_a_fleet_size_is_set_and_taken_back(capsys: pytest.CaptureFixture[str]) -> None:
+    service.add("operator", roles=[Role.OPERATEUR])
+
+    assert maraude("set-fleet-size", "operator", "120") == 0
+    assert service.find("operator").fleet_size == 120
+    assert maraude("set-fleet-size", "operator", "0") == 0
+    assert service.find("operator").fleet_size == 0
+    assert maraude("set-fleet-size", "operator", "--none") == 0
+    assert service.find("operator").fleet_size is None
+    assert service.find("operator").account.roles == {Role.OPERATEUR}
+    assert "operator says it has 120 taxis." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("said", [(), ("-1",), ("many",), ("12", "--none")])
+def test_a_fleet_size_that_is_none_is_refused(said: tuple[str, ...]) -> None:
+    service.add("operator", fleet_size=7)
+
+    with pytest.raises(SystemExit):
+        maraude("set-fleet-size", "operator", *said)
+
+    assert service.find("operator").fleet_size == 7
+
+
+def test_a_fleet_size_of_an_unknown_account_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert maraude("set-fleet-size", "nobody", "12") == 1
+
+    assert "There is no account 'nobody'" in capsys.readouterr().err
+
+
+def test_the_list_says_how_many_taxis_each_account_has(capsys: pytest.CaptureFixture[str]) -> None:
+    service.add("operator", fleet_size=120)
+    service.add("moteur")
+
+    maraude("list")
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["fleet_size"] for line in lines] == [120, None]
 
 
 def test_roles_are_replaced_and_an_admin_is_more() -> None:
