@@ -97,10 +97,14 @@ def count_fleets(_: object) -> None:
 def count_hails(_: object) -> None:
     """Counts the hails of the days that are over, for the statistics."""
     jobs.run("count-hails", now=clock.now())
+
+
 @app.schedule(Cron(20, 4, "*", "*", "?", "*"))
 def fold_searches(_: object) -> None:
     """Adds the searches of a day that is complete to those of all days."""
     jobs.run("fold-searches", now=clock.now())
+
+
 @app.schedule(Cron(6, 4, "*", "*", "?", "*"))
 def delete_old_taxis(_: object) -> None:
     """Deletes the taxis that nobody has seen for a year (stats-and-ops 5)."""

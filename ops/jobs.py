@@ -1,8 +1,8 @@
 """`maraude job`: the registry's nightly work, listed and run by hand."""
 
 import argparse
+import io
 import json
-import sys
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
@@ -66,8 +66,8 @@ def _run(arguments: argparse.Namespace) -> None:
         progress.step(", ".join(done), sum(done.values()))
 
     try:
-        # The run's metric, a line on standard output for CloudWatch, is nothing for a desk's pipes.
-        with redirect_stdout(sys.stderr):
+        # The run's metric, a line on standard output for CloudWatch, says the same and is not for a desk.
+        with redirect_stdout(io.StringIO()):
             outcome = service.run(
                 arguments.name, now=clock.now(), dry_run=arguments.dry_run, told=told
             )

@@ -19,7 +19,7 @@ PAGE_OF_THE_NIGHT = 100  # hails
 
 
 def blur(*, now: datetime, after: str | None = None, dry_run: bool = False) -> Page:
-    """Takes from a page of hails over two months old what tells who and where (hail-lifecycle 12).
+    """Takes from hails over two months old, page by page, what tells who and where (hail-lifecycle 12).
 
     May be broken off and repeated, from the beginning or from the last page's `after`.
     """
@@ -39,7 +39,7 @@ def blur(*, now: datetime, after: str | None = None, dry_run: bool = False) -> P
 
 
 def delete_old(*, now: datetime, after: str | None = None, dry_run: bool = False) -> Page:
-    """Deletes a page of blurred hails over a year old; else as `blur`.
+    """Deletes blurred hails over a year old, page by page; else as `blur`.
 
     A day that the statistics do not have yet waits for them: nothing else tells what became of it.
     """

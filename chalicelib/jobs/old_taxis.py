@@ -5,15 +5,13 @@ from datetime import datetime, timedelta
 
 from chalicelib.hails import lists
 from chalicelib.jobs.rules import Page
-from chalicelib.positions import codec
 from chalicelib.positions import service as positions
-from chalicelib.positions import store as positions_store
 from chalicelib.registry import fleet, night, store
 from chalicelib.registry.rules import Description, Taxi
 from chalicelib.registry.writes import Moved
 from chalicelib.settings import settings
 
-A_PAGE = 500  # taxis, then last positions, that are looked at
+A_PAGE = 500  # taxis that are looked at
 
 # A taxi is hailed within minutes of a position of its own: none is left that is later than this.
 _HAILED_WITHIN = timedelta(days=1)
@@ -28,7 +26,8 @@ def delete_old_taxis(*, now: datetime, after: str | None = None, dry_run: bool =
     limit = now - timedelta(days=settings().taxi_kept_days)
     what, _, key = (after or "taxis/").partition("/")
     if what == "positions":
-        return _page_of_positions(key, limit, dry_run=dry_run)
+        page = positions.delete_unknown(known=store.taxis, before=limit, after=key, dry_run=dry_run)
+        return page if page.after is None else Page(page.done, f"positions/{page.after}")
     taxis, last = night.page_of_taxis(key, size=A_PAGE)
     old = [taxi for taxi in taxis if taxi.added_at < limit]
     deleted = sum(
@@ -87,13 +86,3 @@ def _delete(
     except Moved:
         return False
     return True
-
-
-def _page_of_positions(key: str, limit: datetime, *, dry_run: bool) -> Page:
-    oldest = codec.first_tick_from(limit)
-    pointers, last = positions_store.page_of_pointers(key, size=A_PAGE)
-    old = {taxi: pointer for taxi, pointer in pointers.items() if pointer.seen < oldest}
-    known = store.taxis([codec.id_of(taxi) for taxi in old])
-    unknown = [taxi for taxi in old if codec.id_of(taxi) not in known]
-    deleted = sum(dry_run or positions_store.forget_alone(taxi, old[taxi]) for taxi in unknown)
-    return Page({"positions_deleted": deleted}, None if last is None else f"positions/{last}")
