@@ -11,11 +11,11 @@ from chalicelib.hails import night
 from chalicelib.jobs import old_taxis, orphans, store
 from chalicelib.jobs.rules import Job
 from chalicelib.jobs.store import Progress
+from chalicelib.positions import service as positions
+from chalicelib.stats.active import counting
 from chalicelib.stats.fleets import service as fleets
 from chalicelib.stats.hails import service as hail_statistics
-from chalicelib.stats.active import counting
 from chalicelib.stats.searches import service as searches
-from chalicelib.positions import service as positions
 
 # A run that was broken off longer ago than this is begun anew: what it had passed may have changed.
 RESUMED = timedelta(hours=20)

@@ -21,7 +21,6 @@ SHARD = "shardId-000000000003"
 @pytest.fixture(autouse=True)
 def aside(store: None) -> None:  # noqa: ARG001  # the queue is made with the tables
     """The queue of this test, not that of an earlier one."""
-    records._sqs.cache_clear()
     records._url.cache_clear()
 
 
