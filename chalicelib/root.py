@@ -2,13 +2,14 @@
 
 from html import escape
 
+from chalicelib import shapes
 from chalicelib.settings import settings
 from chalicelib.web import HTML, Reply, Request, Routes
 
 routes = Routes()
 
 
-@routes.get("/", roles=None)
+@routes.get("/", roles=None, answers={301: shapes.Sent(None, HTML)})
 def get_root(_: Request) -> Reply:
     """Sends the caller to the console (letaxi-api 9)."""
     there = settings().console_url

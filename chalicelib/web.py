@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from chalice import Chalice, Response
-from marshmallow import Schema, ValidationError
+from marshmallow import Schema, ValidationError, fields
 
 from chalicelib import clock, errors
 from chalicelib.access import service as access
@@ -28,6 +28,7 @@ from chalicelib.access.rules import Account, Role
 from chalicelib.activity import service as activity
 from chalicelib.activity.rules import Action, Activity, Pending, Resource
 from chalicelib.settings import settings
+from chalicelib.shapes import Answers
 
 VERBS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 WITH_BODY = frozenset({"PATCH", "POST", "PUT"})
@@ -92,6 +93,54 @@ STATUSES: tuple[tuple[type[errors.Refusal], int], ...] = (
 T = TypeVar("T")
 
 
+class PageNumber(fields.Raw):
+    """The parameter `p` in the query of a list, which `Request.page` reads (letaxi-api 5)."""
+
+    def described(self) -> dict[str, object]:
+        """What the API document says of it."""
+        return {"type": "integer", "default": 1, "description": "The page, from 1."}
+
+
+class Paged(Schema):
+    """The query of a list that has no filters."""
+
+    p = PageNumber()
+
+
+class Nothing(Schema):
+    """The query of what takes no parameters."""
+
+
+View = Callable[..., "Reply"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Route:
+    """One verb of one path: who may ask, what is read, and what may come back.
+
+    `roles` None: no key is asked for; empty: any account will do. `body` reads the one element of
+    `data`; where `body_required` is false, `{}` stands for an element with nothing in it (letaxi-api
+    4). `query` reads the parameters, `headers` says what other headers mean. `answers` None: a path
+    that only seems to be another one, and is in no document. `refuses` are the refusals of this
+    route's own, beside those that every route has.
+    """
+
+    view: View
+    roles: frozenset[Role] | None
+    body: Schema | None = None
+    body_required: bool = True
+    query: Schema | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    answers: Answers | None = None
+    refuses: Sequence[type[errors.Refusal]] = ()
+
+
+def _declared(schema: Schema | None, path: str) -> Schema:
+    if schema is None:
+        raise LookupError(f"{path} does not say what it reads")
+    return schema
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request, read once. Header names are in lower case; `body` is the JSON, None without one."""
@@ -104,10 +153,17 @@ class Request:
     now: datetime
     id: str
     source: str  # the address that it came from
+    route: Route | None = None  # that serves it
     account: Account | None = None
     entry: Pending | None = (
         None  # of the journal, to go with the view's own transaction if it has one
     )
+
+    @property
+    def _served_by(self) -> Route:
+        if self.route is None:
+            raise LookupError(f"{self.path} has not reached a route")
+        return self.route
 
     @property
     def viewer(self) -> Account:
@@ -116,19 +172,17 @@ class Request:
             raise LookupError(f"{self.path} takes no key, so there is no viewer")
         return self.account
 
-    def one(self, schema: Schema, *, required: bool = True) -> Any:  # noqa: ANN401  # what the schema makes
-        """The one element of the body's `data`, as the schema makes it.
-
-        Without `required`, `{}` stands for an element with nothing in it (letaxi-api 4).
-        Raises Invalid.
-        """
+    def one(self) -> Any:  # noqa: ANN401  # what the schema makes
+        """The one element of the body's `data`, as the route's schema makes it. Raises Invalid."""
+        route = self._served_by
+        schema = _declared(route.body, self.path)
         body = self.body
         if not isinstance(body, dict):
             raise Invalid({"_schema": ["Invalid input type."]})
         faults: dict[str, Any] = {name: ["Unknown field."] for name in body if name != "data"}
         element: object = {}
         if "data" not in body:
-            if required:
+            if route.body_required:
                 faults["data"] = ["Missing data for required field."]
         elif (wrong := _not_one(body["data"])) is not None:
             faults["data"] = [wrong]
@@ -147,14 +201,16 @@ class Request:
             raise Invalid(faults)
         return loaded
 
-    def asked(self, schema: Schema, *, repeated: Iterable[str] = ()) -> Any:  # noqa: ANN401
-        """The query, as the schema makes it: the first value of each parameter, or all of those `repeated`.
+    def asked(self) -> Any:  # noqa: ANN401
+        """The query, as the route's schema makes it; raises Invalid.
 
-        Raises Invalid.
+        Of a parameter that is no list the first value counts.
         """
-        several = set(repeated)
+        schema = _declared(self._served_by.query, self.path)
+        known = schema.fields
         values = {
-            name: list(given) if name in several else given[0] for name, given in self.query.items()
+            name: list(given) if isinstance(known.get(name), fields.List) else given[0]
+            for name, given in self.query.items()
         }
         try:
             return schema.load(values)
@@ -170,12 +226,6 @@ class Request:
             return max(1, int(given[0]))
         except ValueError:
             raise Invalid({"p": {"0": ["Not a valid integer."]}}) from None
-
-    def only(self, *parameters: str) -> None:
-        """Refuses a query parameter that the route does not know. Raises Invalid."""
-        unknown = {name: ["Unknown field."] for name in self.query if name not in parameters}
-        if unknown:
-            raise Invalid(unknown)
 
 
 def _not_one(data: object) -> str | None:
@@ -255,17 +305,6 @@ def refused(refusal: errors.Refusal) -> Reply:
     return Reply(status, encode({"errors": _texts(_tree(refusal))}), headers)
 
 
-View = Callable[..., Reply]
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One verb of one path. `roles` None: no key is asked for; empty: any account will do."""
-
-    view: View
-    roles: frozenset[Role] | None
-
-
 class Routes:
     """The views of one domain: path to verb to route."""
 
@@ -273,29 +312,61 @@ class Routes:
         self.table: dict[str, dict[str, Route]] = {}
 
     def _route(
-        self, verb: str, path: str, roles: Iterable[Role] | None
-    ) -> Callable[[Callable[..., Reply]], Callable[..., Reply]]:
+        self,
+        verb: str,
+        path: str,
+        roles: Iterable[Role] | None,
+        **says: Any,  # noqa: ANN401  # the rest of a Route's fields
+    ) -> Callable[[View], View]:
         def register(view: View) -> View:
             known = None if roles is None else frozenset(roles)
             verbs = self.table.setdefault(path, {})
-            verbs[verb] = Route(view, known)
+            verbs[verb] = Route(view, known, **says)
             if verb == "GET":
                 verbs["HEAD"] = verbs[verb]
             return view
 
         return register
 
-    def get(self, path: str, *, roles: Iterable[Role] | None) -> Callable[[View], View]:
-        """A view for GET and HEAD."""
-        return self._route("GET", path, roles)
+    def get(
+        self,
+        path: str,
+        *,
+        roles: Iterable[Role] | None,
+        query: Schema | None = None,
+        answers: Answers | None = None,
+        refuses: Sequence[type[errors.Refusal]] = (),
+    ) -> Callable[[View], View]:
+        """A view for GET and HEAD. The arguments are the fields of `Route`."""
+        return self._route("GET", path, roles, query=query, answers=answers, refuses=refuses)
 
-    def post(self, path: str, *, roles: Iterable[Role] | None) -> Callable[[View], View]:
+    def post(
+        self,
+        path: str,
+        *,
+        roles: Iterable[Role] | None,
+        body: Schema | None = None,
+        headers: Mapping[str, str] | None = None,
+        answers: Answers | None = None,
+        refuses: Sequence[type[errors.Refusal]] = (),
+    ) -> Callable[[View], View]:
         """A view for POST."""
-        return self._route("POST", path, roles)
+        says = {"body": body, "headers": headers or {}, "answers": answers, "refuses": refuses}
+        return self._route("POST", path, roles, **says)
 
-    def put(self, path: str, *, roles: Iterable[Role] | None) -> Callable[[View], View]:
+    def put(
+        self,
+        path: str,
+        *,
+        roles: Iterable[Role] | None,
+        body: Schema | None = None,
+        body_required: bool = True,
+        answers: Answers | None = None,
+        refuses: Sequence[type[errors.Refusal]] = (),
+    ) -> Callable[[View], View]:
         """A view for PUT."""
-        return self._route("PUT", path, roles)
+        says = {"body_required": body_required, "answers": answers, "refuses": refuses}
+        return self._route("PUT", path, roles, body=body, **says)
 
 
 _request: ContextVar[Request] = ContextVar("request")
@@ -306,14 +377,14 @@ class Registry(Chalice):
 
     def __init__(self, app_name: str) -> None:
         super().__init__(app_name, configure_logs=False)
-        self._table: dict[str, dict[str, Route]] = {}
+        self.table: dict[str, dict[str, Route]] = {}
 
     def serve(self, *domains: Routes) -> None:
         """Registers the domains' routes, each path with every verb, and the path for all others."""
         for domain in domains:
             for path, verbs in domain.table.items():
-                self._table.setdefault(path, {}).update(verbs)
-        for path in self._table:
+                self.table.setdefault(path, {}).update(verbs)
+        for path in self.table:
             self._register(path)
         self._register(EVERY_PATH)
 
@@ -373,7 +444,7 @@ class Registry(Chalice):
         try:
             if path == EVERY_PATH:
                 path, parameters = self._found(request.path)
-            verbs = self._table[path]
+            verbs = self.table[path]
             if request.method == "OPTIONS":
                 return Reply(200, "", {"Content-Type": HTML})
             route = verbs.get(request.method)
@@ -397,7 +468,7 @@ class Registry(Chalice):
         Raises EndpointUnknown.
         """
         parts = [unquote(part) for part in path.rstrip("/").split("/")]
-        for route in sorted(self._table, key=lambda known: known.count("{")):
+        for route in sorted(self.table, key=lambda known: known.count("{")):
             wanted = route.rstrip("/").split("/")
             if len(wanted) == len(parts) and all(
                 one == other or (other.startswith("{") and one)
@@ -421,7 +492,7 @@ def _signature(names: Sequence[str]) -> Any:  # noqa: ANN401
 def _served(route: Route, request: Request, parameters: Mapping[str, str]) -> Reply:
     """The view's reply, for a caller that is known and may ask. Raises a kind of Refusal."""
     if route.roles is None:
-        return route.view(request, **parameters)
+        return route.view(replace(request, route=route), **parameters)
     caller = access.recognize(
         key=request.headers.get("x-api-key"), logas=request.headers.get("x-logas")
     )
@@ -431,7 +502,8 @@ def _served(route: Route, request: Request, parameters: Mapping[str, str]) -> Re
             raise RoleMissing(
                 errors.in_request("You do not have enough permissions to access this ressource.")
             )
-        return route.view(replace(request, account=caller.account, entry=entry), **parameters)
+        asked = replace(request, route=route, account=caller.account, entry=entry)
+        return route.view(asked, **parameters)
     finally:
         # It stays, whatever became of the request (letaxi-api 2).
         if entry is not None and not entry.kept:

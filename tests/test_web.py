@@ -28,17 +28,17 @@ class Gone(errors.Conflict):
 def an_app() -> web.Registry:
     routes = web.Routes()
 
-    @routes.post("/things", roles=(Role.OPERATEUR,))
+    @routes.post("/things", roles=(Role.OPERATEUR,), body=Thing())
     def post_thing(request: web.Request) -> web.Reply:
-        return web.reply([request.one(Thing())], status=201)
+        return web.reply([request.one()], status=201)
 
-    @routes.put("/things/{thing_id}", roles=None)
+    @routes.put("/things/{thing_id}", roles=None, body=Thing(partial=True), body_required=False)
     def put_thing(request: web.Request, thing_id: str) -> web.Reply:
-        return web.reply([{"id": thing_id, **request.one(Thing(partial=True), required=False)}])
+        return web.reply([{"id": thing_id, **request.one()}])
 
-    @routes.get("/things", roles=None)
+    @routes.get("/things", roles=None, query=web.Paged())
     def get_things(request: web.Request) -> web.Reply:
-        request.only("p")
+        request.asked()
         return web.reply([], meta=web.meta(page=request.page(), total=61))
 
     @routes.get("/viewer", roles=())

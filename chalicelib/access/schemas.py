@@ -6,9 +6,12 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
+from chalicelib import shapes
 from chalicelib.access import passwords
-from chalicelib.access.rules import Line, Wanted
+from chalicelib.access.rules import Line, Role, Wanted
 from chalicelib.access.users import User
+from chalicelib.shapes import TEXT, WHOLE, list_of, nullable, record
+from chalicelib.web import PageNumber
 
 # --- what is sent --------------------------------------------------------------------------------
 
@@ -85,11 +88,11 @@ class UserListSchema(Schema):
 
     FILTERS = ("email", "name", "manager", "role")
 
-    email = fields.List(fields.String())
-    name = fields.List(fields.String())
-    manager = fields.List(fields.String())
-    role = fields.List(fields.String())
-    p = fields.Raw()  # `Request.page` reads it
+    email = fields.List(fields.String(), metadata={"maxItems": 1})
+    name = fields.List(fields.String(), metadata={"maxItems": 1})
+    manager = fields.List(fields.String(), metadata={"maxItems": 1})
+    role = fields.List(fields.String(), metadata={"maxItems": 1})
+    p = PageNumber()
 
     @validates_schema
     def _are_single(self, loaded: Mapping[str, Any], **_: object) -> None:
@@ -122,6 +125,27 @@ class LoginSchema(Schema):
 
 
 # --- what is shown -------------------------------------------------------------------------------
+
+
+_ACCOUNT = {"id": WHOLE, "email": TEXT, "name": TEXT}
+
+USER = record(
+    "User",
+    {
+        **_ACCOUNT,
+        "apikey": TEXT,
+        "roles": list_of(record("Role", {"name": shapes.one_of(Role)})),
+        "email_customer": TEXT,
+        "email_technical": TEXT,
+        "phone_number_customer": TEXT,
+        "phone_number_technical": TEXT,
+        "hail_endpoint_production": TEXT,
+        "operator_header_name": TEXT,
+        "operator_api_key": TEXT,
+        "manager": nullable(record("Manager", _ACCOUNT)),
+        "managed": list_of(record("Managed", _ACCOUNT)),
+    },
+)
 
 
 def user_object(user: User) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """The journal of what accounts did (letaxi-api 20.3)."""
 
+from chalicelib import shapes
 from chalicelib.access.rules import Role
 from chalicelib.activity import schemas, service
 from chalicelib.web import PAGE_SIZE, Reply, Request, Routes, meta, reply
@@ -7,10 +8,15 @@ from chalicelib.web import PAGE_SIZE, Reply, Request, Routes, meta, reply
 routes = Routes()
 
 
-@routes.get("/activity_logs", roles=(Role.ADMIN,))
+@routes.get(
+    "/activity_logs",
+    roles=(Role.ADMIN,),
+    query=schemas.JournalSchema(),
+    answers={200: shapes.page_of(schemas.ENTRY)},
+)
 def get_activity_logs(request: Request) -> Reply:
     """What accounts did, newest first."""
-    asked = request.asked(schemas.JournalSchema())
+    asked = request.asked()
     page = request.page()
     found, total = service.list_entries(asked, page=page, per_page=PAGE_SIZE, now=request.now)
     shown = [schemas.entry_object(entry) for entry in found]

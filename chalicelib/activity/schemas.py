@@ -5,7 +5,10 @@ from typing import Any
 
 from marshmallow import Schema, fields, post_load, validate
 
+from chalicelib import shapes
 from chalicelib.activity.rules import Action, Asked, Entry, Resource
+from chalicelib.shapes import ANYTHING, MOMENT, TEXT, map_of, record
+from chalicelib.web import PageNumber
 
 
 class JournalSchema(Schema):
@@ -14,12 +17,25 @@ class JournalSchema(Schema):
     resource = fields.String(validate=validate.OneOf([*map(str, Resource)]))
     resource_id = fields.String()
     action = fields.String(validate=validate.OneOf([*map(str, Action)]))
-    p = fields.Raw()  # `Request.page` reads it
+    p = PageNumber()
 
     @post_load
     def _make(self, loaded: dict[str, Any], **_: object) -> Asked:
         loaded.pop("p", None)
         return Asked(**loaded)
+
+
+ENTRY = record(
+    "Activity",
+    {
+        "id": TEXT,
+        "time": MOMENT,
+        "resource": shapes.one_of(Resource),
+        "resource_id": TEXT,
+        "action": shapes.one_of(Action),
+        "extra": map_of(ANYTHING),
+    },
+)
 
 
 def entry_object(entry: Entry) -> dict[str, object]:

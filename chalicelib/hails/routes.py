@@ -1,9 +1,10 @@
 """Hails, the customers who are behind them, and sessions (letaxi-api 15 to 17, 20.2)."""
 
+from chalicelib import shapes
 from chalicelib.access import service as access
 from chalicelib.access.rules import Role
-from chalicelib.hails import browsing, schemas, service
-from chalicelib.web import PAGE_SIZE, Reply, Request, Routes, meta, reply
+from chalicelib.hails import browsing, rules, schemas, service
+from chalicelib.web import PAGE_SIZE, Paged, Reply, Request, Routes, meta, reply
 
 routes = Routes()
 
@@ -12,11 +13,23 @@ PARTIES = (*SEARCHERS, Role.OPERATEUR)
 
 SUPPORT_PAGE_SIZE = 100
 
+IDEMPOTENCY_KEY = "The same key and body are the same hail for 24 hours."
 
-@routes.post("/hails", roles=SEARCHERS)
+
+@routes.post(
+    "/hails",
+    roles=SEARCHERS,
+    body=schemas.HailSchema(),
+    headers={"Idempotency-Key": IDEMPOTENCY_KEY},
+    answers={201: shapes.one(schemas.HAIL)},
+    refuses=(
+        *(service.TaxiGone, service.CustomerBanned, service.TaxiUnavailable),
+        *(service.SessionUnknown, service.KeyReused, service.Busy),
+    ),
+)
 def post_hail(request: Request) -> Reply:
     """Hails a taxi."""
-    wanted = request.one(schemas.HailSchema())
+    wanted = request.one()
     key = request.headers.get("idempotency-key")
     hail, last = service.create(
         request.viewer, wanted, key=key, entry=request.entry, now=request.now
@@ -25,10 +38,15 @@ def post_hail(request: Request) -> Reply:
     return reply([shown], status=201)
 
 
-@routes.get("/hails", roles=PARTIES)
+@routes.get(
+    "/hails",
+    roles=PARTIES,
+    query=schemas.HailListSchema(),
+    answers={200: shapes.page_of(schemas.LINE)},
+)
 def get_hails(request: Request) -> Reply:
     """The hails that concern the viewer, newest first."""
-    asked = request.asked(schemas.HailListSchema(), repeated=schemas.HailListSchema.FILTERS)
+    asked = request.asked()
     page = request.page()
     hails, total = browsing.list_hails(
         request.viewer, asked, page=page, per_page=PAGE_SIZE, now=request.now
@@ -37,7 +55,12 @@ def get_hails(request: Request) -> Reply:
     return reply(shown, meta=meta(page=page, total=total))
 
 
-@routes.get("/hails/{hail_id}", roles=PARTIES)
+@routes.get(
+    "/hails/{hail_id}",
+    roles=PARTIES,
+    answers={200: shapes.one(schemas.HAIL)},
+    refuses=(service.HailUnknown, service.HailForbidden),
+)
 def get_hail(request: Request, hail_id: str) -> Reply:
     """A hail that concerns the viewer."""
     hail = service.find(request.viewer, hail_id, now=request.now)
@@ -45,11 +68,21 @@ def get_hail(request: Request, hail_id: str) -> Reply:
     return reply([schemas.hail_object(hail, viewer=request.viewer, last=last)])
 
 
-@routes.put("/hails/{hail_id}", roles=PARTIES)
+@routes.put(
+    "/hails/{hail_id}",
+    roles=PARTIES,
+    body=schemas.HailChangeSchema(),
+    body_required=False,
+    answers={200: shapes.one(schemas.HAIL)},
+    refuses=(
+        *(service.HailUnknown, service.HailForbidden),
+        *(rules.StepRefused, rules.FieldRefused, service.Busy),
+    ),
+)
 def put_hail(request: Request, hail_id: str) -> Reply:
     """Moves a hail on, or changes what is said of it. An unknown hail is told before a bad body."""
     hail = service.find(request.viewer, hail_id, now=request.now)
-    asked = request.one(schemas.HailChangeSchema(), required=False)
+    asked = request.one()
     changed = service.change(request.viewer, hail, asked, now=request.now)
     last = service.where_is_taxi(changed, now=request.now)
     moved = changed.status is not hail.status
@@ -57,19 +90,30 @@ def put_hail(request: Request, hail_id: str) -> Reply:
     return reply([shown])
 
 
-@routes.put("/customers/{customer_id}", roles=SEARCHERS)
+@routes.put(
+    "/customers/{customer_id}",
+    roles=SEARCHERS,
+    body=schemas.CustomerSchema(),
+    answers={200: shapes.one(schemas.CUSTOMER)},
+    refuses=(service.CustomerUnknown,),
+)
 def put_customer(request: Request, customer_id: str) -> Reply:
     """Bans a customer of the viewer's, or lets them hail again."""
-    sent = request.one(schemas.CustomerSchema())
+    sent = request.one()
     asked = {name: at and schemas.in_utc(at) for name, at in sent.items()}
     customer = service.change_customer(request.viewer, customer_id, asked)
     return reply([schemas.customer_object(customer, sent)])
 
 
-@routes.get("/internal/customers", roles=(Role.ADMIN,))
+@routes.get(
+    "/internal/customers",
+    roles=(Role.ADMIN,),
+    query=schemas.SupportListSchema(),
+    answers={200: shapes.page_of(schemas.SUPPORT_HAIL)},
+)
 def get_customers(request: Request) -> Reply:
     """Everybody's hails of more than twelve hours ago, newest first, for customer support."""
-    asked = request.asked(schemas.SupportListSchema(), repeated=schemas.SupportListSchema.FILTERS)
+    asked = request.asked()
     page = request.page()
     hails, total = browsing.list_for_support(
         request.viewer, asked, page=page, per_page=SUPPORT_PAGE_SIZE, now=request.now
@@ -78,10 +122,15 @@ def get_customers(request: Request) -> Reply:
     return reply(shown, meta=meta(page=page, total=total, per_page=SUPPORT_PAGE_SIZE))
 
 
-@routes.get("/sessions", roles=SEARCHERS)
+@routes.get(
+    "/sessions",
+    roles=SEARCHERS,
+    query=Paged(),
+    answers={200: shapes.page_of(schemas.SESSION)},
+)
 def get_sessions(request: Request) -> Reply:
     """The viewer's hails by session, the session that began last first."""
-    request.only("p")
+    request.asked()
     page = request.page()
     groups, total = browsing.list_sessions(
         request.viewer, page=page, per_page=PAGE_SIZE, now=request.now

@@ -1,11 +1,12 @@
 """The bodies and queries of hails, customers and sessions, and what is shown of lists (letaxi-api 15 to 17)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from marshmallow import Schema, fields, post_load, validate
 
+from chalicelib import shapes
 from chalicelib.access.rules import Account
 from chalicelib.geo import MAX_LAT
 from chalicelib.hails import rules, shown
@@ -13,8 +14,24 @@ from chalicelib.hails.browsing import Filter, Group, taxi_id_for
 from chalicelib.hails.rows import Line
 from chalicelib.hails.rules import Customer, Hail, HailAsked, HailWanted, Status
 from chalicelib.positions.rules import LastPosition
+from chalicelib.registry.rules import CHARACTERISTICS
 from chalicelib.registry.schemas import Text, Whole
 from chalicelib.settings import settings
+from chalicelib.shapes import (
+    CLAIM,
+    EITHER_MOMENT,
+    MOMENT,
+    NUMBER,
+    OFFSET_MOMENT,
+    TEXT,
+    UUID,
+    WHOLE,
+    list_of,
+    nullable,
+    one_of,
+    record,
+)
+from chalicelib.web import PageNumber
 
 # --- what is sent --------------------------------------------------------------------------------
 
@@ -87,10 +104,16 @@ class HailChangeSchema(Schema):
         return asked
 
 
+class Day(fields.Date):
+    """A day, in UTC."""
+
+    def described(self) -> dict[str, object]:
+        """What the API document says of it: no `date` of JSON Schema, which has dashes."""
+        return {"format": None, "pattern": r"^\d{4}/\d\d/\d\d$", "description": "YYYY/MM/DD, UTC"}
+
+
 class HailListSchema(Schema):
     """The query of GET /hails; makes a `Filter`."""
-
-    FILTERS = ("id", "moteur", "operateur", "taxi_id", "customer_id", "status", "date")
 
     id = fields.List(fields.String(), attribute="ids")
     moteur = fields.List(fields.String(), attribute="moteurs")
@@ -98,8 +121,8 @@ class HailListSchema(Schema):
     taxi_id = fields.List(fields.String(), attribute="taxi_ids")
     customer_id = fields.List(fields.String(), attribute="customer_ids")
     status = fields.List(fields.String(validate=_one_of(*Status)), attribute="statuses")
-    date = fields.List(fields.Date(format="%Y/%m/%d"), attribute="dates")
-    p = fields.Raw()  # `Request.page` reads it
+    date = fields.List(Day(format="%Y/%m/%d"), attribute="dates")
+    p = PageNumber()
 
     @post_load
     def _make(self, loaded: dict[str, Any], **_: object) -> Filter:
@@ -112,13 +135,11 @@ class HailListSchema(Schema):
 class SupportListSchema(Schema):
     """The query of GET /internal/customers; makes a `Filter`."""
 
-    FILTERS = ("id", "moteur", "operateur", "status")
-
     id = fields.List(fields.String(), attribute="ids")
     moteur = fields.List(fields.String(), attribute="moteurs")
     operateur = fields.List(fields.String(), attribute="operateurs")
     status = fields.List(fields.String(validate=_one_of(*Status)), attribute="statuses")
-    p = fields.Raw()  # `Request.page` reads it
+    p = PageNumber()
 
     @post_load
     def _make(self, loaded: dict[str, Any], **_: object) -> Filter:
@@ -129,6 +150,10 @@ class SupportListSchema(Schema):
 
 class Moment(fields.DateTime):
     """A time with any offset or none, which means UTC; kept as it was sent."""
+
+    def described(self) -> dict[str, object]:
+        """What the API document says of it."""
+        return {"description": "ISO 8601; UTC where it has no offset"}
 
     def _deserialize(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         at = super()._deserialize(*args, **kwargs)
@@ -154,6 +179,122 @@ class CustomerSchema(Schema):
 
 
 # --- what is shown -------------------------------------------------------------------------------
+
+
+_STATUS = shapes.one_of(Status)
+
+
+def _reason(values: Iterable[str]) -> shapes.Shape:
+    return nullable(shapes.one_of(values))
+
+
+HAIL = record(
+    "Hail",
+    {
+        "id": TEXT,
+        "session_id": UUID,
+        "operateur": TEXT,
+        "status": _STATUS,
+        "creation_datetime": MOMENT,
+        "last_status_change": EITHER_MOMENT,
+        "transitions": list_of(
+            record(
+                "Transition",
+                {
+                    "from_status": nullable(_STATUS),
+                    "to_status": _STATUS,
+                    "timestamp": OFFSET_MOMENT,
+                    "user": nullable(WHOLE),
+                    "reason": nullable(TEXT),
+                },
+            )
+        ),
+        "customer_id": TEXT,
+        "customer_lon": NUMBER,
+        "customer_lat": NUMBER,
+        "customer_address": TEXT,
+        "customer_phone_number": TEXT,
+        "taxi_phone_number": TEXT,
+        "incident_taxi_reason": _reason(rules.INCIDENT_TAXI_REASONS),
+        "incident_customer_reason": _reason(rules.INCIDENT_CUSTOMER_REASONS),
+        "reporting_customer": nullable(CLAIM),
+        "reporting_customer_reason": _reason(rules.REPORTING_REASONS),
+        "rating_ride": nullable(WHOLE),
+        "rating_ride_reason": _reason(rules.RATING_REASONS),
+        "taxi": record(
+            "HailTaxi",
+            {
+                "id": TEXT,
+                "position": record(
+                    "HailPosition", {"lon": nullable(NUMBER), "lat": nullable(NUMBER)}
+                ),
+                "crowfly_distance": {**nullable(NUMBER), "description": "kilometres"},
+                "last_update": {**nullable(WHOLE), "description": "seconds since 1970"},
+                "vehicle": record(
+                    "HailVehicle",
+                    {"licence_plate": TEXT, "color": TEXT},
+                    optional={
+                        "nb_seats": nullable(WHOLE),
+                        "characteristics": list_of(shapes.one_of(CHARACTERISTICS)),
+                    },
+                ),
+                "driver": record("HailDriver", {"first_name": TEXT, "last_name": TEXT}),
+            },
+        ),
+    },
+)
+
+LINE = record(
+    "HailLine",
+    {
+        "id": TEXT,
+        "added_by": TEXT,
+        "operateur": TEXT,
+        "status": _STATUS,
+        "creation_datetime": MOMENT,
+        "taxi_id": TEXT,
+        "customer_id": TEXT,
+    },
+)
+
+CUSTOMER = record(
+    "Customer",
+    {
+        name: nullable(EITHER_MOMENT)
+        for name in ("ban_begin", "ban_end", "reprieve_begin", "reprieve_end")
+    },
+)
+
+_PARTY = {"id": TEXT, "email": TEXT, "commercial_name": nullable(TEXT)}
+SESSION = record(
+    "Session",
+    {
+        "customer_id": TEXT,
+        "session_id": UUID,
+        "added_by_id": TEXT,
+        "added_at": MOMENT,
+        "hails": list_of(
+            record(
+                "SessionHail",
+                {
+                    "id": TEXT,
+                    "status": _STATUS,
+                    "added_at": MOMENT,
+                    "customer_lon": NUMBER,
+                    "customer_lat": NUMBER,
+                    "customer_address": TEXT,
+                    "customer_phone_number": TEXT,
+                    "taxi_phone_number": TEXT,
+                    "initial_taxi_lon": NUMBER,
+                    "initial_taxi_lat": NUMBER,
+                    "moteur": record("SessionMoteur", _PARTY),
+                    "operateur": record("SessionOperateur", _PARTY),
+                    "taxi": record("SessionTaxi", {"id": TEXT}),
+                },
+            )
+        ),
+    },
+)
 
 
 def hail_object(
@@ -182,6 +323,19 @@ def line_object(line: Line, viewer: Account) -> dict[str, object]:
         "taxi_id": taxi_id_for(line, viewer),
         "customer_id": line.customer_id,
     }
+
+
+SUPPORT_HAIL = record(
+    "SupportHail",
+    {
+        **dict.fromkeys(("id", "moteur", "operateur", "customer_address"), TEXT),
+        **dict.fromkeys(("customer_phone_number", "taxi_phone_number"), TEXT),
+        **dict.fromkeys(("customer_lon", "customer_lat"), NUMBER),
+        "added_at": MOMENT,
+        "status": one_of(Status),
+        "duration": TEXT,
+    },
+)
 
 
 def support_object(hail: Hail) -> dict[str, object]:

@@ -1,7 +1,9 @@
 """What operators register, change and report (letaxi-api 11, 12, 14)."""
 
+from chalicelib import shapes
 from chalicelib.access.rules import Role
-from chalicelib.registry import schemas, service
+from chalicelib.positions.stream import StreamUnavailable
+from chalicelib.registry import departements, schemas, service
 from chalicelib.web import HTML, PAGE_SIZE, Reply, Request, Routes, meta, reply
 
 routes = Routes()
@@ -9,42 +11,76 @@ routes = Routes()
 REGISTRARS = (Role.ADMIN, Role.OPERATEUR)
 
 
-@routes.post("/drivers", roles=REGISTRARS)
+def _registered(shape: shapes.Shape) -> shapes.Answers:
+    """201 for what is new, 200 for what was there already."""
+    return {200: shapes.one(shape), 201: shapes.one(shape)}
+
+
+@routes.post(
+    "/drivers",
+    roles=REGISTRARS,
+    body=schemas.DriverSchema(),
+    answers=_registered(schemas.DRIVER),
+    refuses=(departements.DepartementUnknown, departements.DepartementAmbiguous, service.Busy),
+)
 def post_driver(request: Request) -> Reply:
     """Registers a driver, or replaces what was said of them."""
-    given = request.one(schemas.DriverSchema())
+    given = request.one()
     driver, departement, is_new = service.register_driver(request.viewer, **given, now=request.now)
     return reply([schemas.driver_object(driver, departement)], status=201 if is_new else 200)
 
 
-@routes.post("/ads", roles=REGISTRARS)
+@routes.post(
+    "/ads",
+    roles=REGISTRARS,
+    body=schemas.AdsSchema(),
+    answers=_registered(schemas.ADS),
+    refuses=(service.VehicleUnknown, service.TownUnknown, service.Busy),
+)
 def post_ads(request: Request) -> Reply:
     """Registers a parking licence, or replaces what was said of it."""
-    ads = request.one(schemas.AdsSchema())
+    ads = request.one()
     is_new = service.register_ads(request.viewer, ads, now=request.now)
     return reply([schemas.ads_object(ads)], status=201 if is_new else 200)
 
 
-@routes.post("/vehicles", roles=REGISTRARS)
+@routes.post(
+    "/vehicles",
+    roles=REGISTRARS,
+    body=schemas.VehicleSchema(),
+    answers=_registered(schemas.VEHICLE),
+    refuses=(service.Busy,),
+)
 def post_vehicle(request: Request) -> Reply:
     """Describes a vehicle, or adds to its description."""
-    given = request.one(schemas.VehicleSchema())
+    given = request.one()
     description, is_new = service.register_vehicle(request.viewer, given, now=request.now)
     return reply([schemas.vehicle_object(description)], status=201 if is_new else 200)
 
 
-@routes.post("/taxis", roles=REGISTRARS)
+@routes.post(
+    "/taxis",
+    roles=REGISTRARS,
+    body=schemas.NewTaxiSchema(),
+    answers=_registered(schemas.TAXI),
+    refuses=(service.PartsUnknown, service.Busy),
+)
 def post_taxi(request: Request) -> Reply:
     """Makes a taxi of a vehicle, an ADS and a driver, or shows the one that they make."""
-    asked = request.one(schemas.NewTaxiSchema())
+    asked = request.one()
     found, is_new = service.register_taxi(request.viewer, asked, now=request.now)
     return reply([schemas.taxi_object(found, None)], status=201 if is_new else 200)
 
 
-@routes.get("/taxis/all", roles=(Role.OPERATEUR,))
+@routes.get(
+    "/taxis/all",
+    roles=(Role.OPERATEUR,),
+    query=schemas.ListSchema(),
+    answers={200: shapes.page_of(schemas.TAXI)},
+)
 def get_own_taxis(request: Request) -> Reply:
     """The operator's own taxis, newest first."""
-    asked = request.asked(schemas.ListSchema(), repeated=("id", "licence_plate"))
+    asked = request.asked()
     page = request.page()
     taxis, total = service.list_taxis(
         request.viewer,
@@ -57,7 +93,12 @@ def get_own_taxis(request: Request) -> Reply:
     return reply(shown, meta=meta(page=page, total=total))
 
 
-@routes.get("/taxis/{taxi_id}", roles=REGISTRARS)
+@routes.get(
+    "/taxis/{taxi_id}",
+    roles=REGISTRARS,
+    answers={200: shapes.one(schemas.TAXI)},
+    refuses=(service.TaxiUnknown,),
+)
 def get_taxi(request: Request, taxi_id: str) -> Reply:
     """A taxi of the viewer's, and where it was last."""
     found = service.find_taxi(request.viewer, taxi_id)
@@ -65,11 +106,18 @@ def get_taxi(request: Request, taxi_id: str) -> Reply:
     return reply([schemas.taxi_object(found, last)])
 
 
-@routes.put("/taxis/{taxi_id}", roles=REGISTRARS)
+@routes.put(
+    "/taxis/{taxi_id}",
+    roles=REGISTRARS,
+    body=schemas.TaxiChangeSchema(partial=True),
+    body_required=False,
+    answers={200: shapes.one(schemas.TAXI)},
+    refuses=(service.TaxiUnknown, service.Busy),
+)
 def put_taxi(request: Request, taxi_id: str) -> Reply:
     """Changes a taxi's status or radius. An unknown taxi is told before a bad body."""
     found = service.find_taxi(request.viewer, taxi_id)
-    asked = request.one(schemas.TaxiChangeSchema(partial=True), required=False)
+    asked = request.one()
     changed = service.change_taxi(found, asked, now=request.now)
     last = service.last_position(found.taxi, now=request.now)
     return reply([schemas.taxi_object(changed, last)])
@@ -81,8 +129,14 @@ def put_taxi_all(request: Request) -> Reply:
     return put_taxi(request, "all")
 
 
-@routes.post("/geotaxi", roles=REGISTRARS)
+@routes.post(
+    "/geotaxi",
+    roles=REGISTRARS,
+    body=schemas.BatchSchema(),
+    answers={200: shapes.Sent(None, HTML)},
+    refuses=(service.TaxisUnknown, StreamUnavailable),
+)
 def post_positions(request: Request) -> Reply:
     """Takes in where taxis are now, all of them or none."""
-    service.report_positions(request.viewer, request.one(schemas.BATCH), now=request.now)
+    service.report_positions(request.viewer, request.one(), now=request.now)
     return Reply(200, "", {"Content-Type": HTML})

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validate, validates
 
+from chalicelib import shapes
 from chalicelib.geo import E7, MAX_LAT
 from chalicelib.positions.rules import LastPosition
 from chalicelib.registry.departements import Departement
@@ -19,8 +20,22 @@ from chalicelib.registry.rules import (
     Driver,
     Registered,
     TaxiParts,
+    TaxiStatus,
 )
 from chalicelib.settings import settings
+from chalicelib.shapes import (
+    CLAIM,
+    DATE,
+    MOMENT,
+    NUMBER,
+    TEXT,
+    WHOLE,
+    always,
+    list_of,
+    nullable,
+    record,
+)
+from chalicelib.web import PageNumber
 
 # --- what is sent --------------------------------------------------------------------------------
 
@@ -164,8 +179,19 @@ class DriverReference(Lenient):
     departement = fields.String(required=True, validate=[validate.Length(2, 3), _has_no_nul])
 
 
-def _is_radius(radius_m: int) -> None:
-    validate.Range(settings().radius_min_m, settings().radius_max_m)(radius_m)
+class Radius(fields.Integer):
+    """A taxi's radius of search, in metres, within this deployment's limits."""
+
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(validate=self._is_within, **kwargs)
+
+    def described(self) -> dict[str, object]:
+        """What the API document says of it."""
+        return {"minimum": settings().radius_min_m, "maximum": settings().radius_max_m}
+
+    @staticmethod
+    def _is_within(radius_m: int) -> None:
+        validate.Range(settings().radius_min_m, settings().radius_max_m)(radius_m)
 
 
 class TaxiSchema(Lenient):
@@ -175,7 +201,7 @@ class TaxiSchema(Lenient):
     vehicle = fields.Nested(VehicleReference, required=True)
     driver = fields.Nested(DriverReference, required=True)
     status = fields.String(validate=validate.OneOf(SETTABLE))
-    radius = fields.Integer(allow_none=True, validate=_is_radius)
+    radius = Radius(allow_none=True)
     rating = fields.Float(allow_none=True)
 
 
@@ -218,6 +244,22 @@ class _Batch(msgspec.Struct, forbid_unknown_fields=True):
     positions: list[_Position]
 
 
+class Positions(fields.List):
+    """At most as many as this deployment takes in one request."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, validate=self._are_few, **kwargs)
+
+    def described(self) -> dict[str, object]:
+        """What the API document says of it."""
+        return {"maxItems": settings().positions_a_post}
+
+    @staticmethod
+    def _are_few(positions: Sequence[object]) -> None:
+        if len(positions) > settings().positions_a_post:
+            raise ValidationError(f"Up to {settings().positions_a_post} positions are accepted")
+
+
 class BatchSchema(Schema):
     """The body of POST /geotaxi; makes tuples of taxi id, lng_e7, lat_e7.
 
@@ -225,12 +267,7 @@ class BatchSchema(Schema):
     fast; any other is given the contract's coercions and errors here.
     """
 
-    positions = fields.List(fields.Nested(PositionSchema), required=True)
-
-    @validates("positions")
-    def _are_few(self, positions: Sequence[object], **_: object) -> None:
-        if len(positions) > settings().positions_a_post:
-            raise ValidationError(f"Up to {settings().positions_a_post} positions are accepted")
+    positions = Positions(fields.Nested(PositionSchema), required=True)
 
     def load(self, data: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """The positions of a batch. Raises ValidationError."""
@@ -245,18 +282,92 @@ class BatchSchema(Schema):
         return [(one.taxi_id, round(one.lon * E7), round(one.lat * E7)) for one in batch]
 
 
-BATCH = BatchSchema()  # made once: making it takes longer than reading fifty positions
-
-
 class ListSchema(Schema):
     """The query of GET /taxis/all."""
 
     id = fields.List(fields.String(), load_default=list)
     licence_plate = fields.List(fields.String(), load_default=list)
-    p = fields.Raw()  # `Request.page` reads it
+    p = PageNumber()
 
 
 # --- what is shown -------------------------------------------------------------------------------
+
+
+DRIVER = record(
+    "Driver",
+    {
+        "first_name": TEXT,
+        "last_name": TEXT,
+        "birth_date": nullable(DATE),
+        "professional_licence": TEXT,
+        "departement": record("Departement", {"nom": TEXT, "numero": TEXT}),
+    },
+)
+
+_ADS = {
+    "numero": TEXT,
+    "insee": TEXT,
+    "vehicle_id": nullable(WHOLE),
+    "owner_name": TEXT,
+    "owner_type": nullable(shapes.one_of(["individual", "company"])),
+    "doublage": nullable(CLAIM),
+    "category": TEXT,
+}
+ADS = record("Ads", _ADS)
+
+VEHICLE = record(
+    "Vehicle",
+    {
+        "id": WHOLE,
+        "licence_plate": TEXT,
+        "model": nullable(TEXT),
+        "constructor": nullable(TEXT),
+        "engine": TEXT,
+        "color": TEXT,
+        "nb_seats": nullable(WHOLE),
+        "relais": nullable(CLAIM),
+        **{name: nullable(CLAIM) for name in CHARACTERISTICS},
+    },
+)
+
+TAXI = record(
+    "Taxi",
+    {
+        "id": TEXT,
+        "added_at": MOMENT,
+        "operator": TEXT,
+        "status": shapes.one_of(TaxiStatus),
+        "radius": nullable(WHOLE),
+        "rating": always(None),
+        "last_update": {**nullable(WHOLE), "description": "seconds since 1970"},
+        "position": record("TaxiPosition", {"lon": nullable(NUMBER), "lat": nullable(NUMBER)}),
+        "crowfly_distance": always(None),
+        "ads": record("TaxiAds", {**_ADS, "town": record("TaxiTown", {"name": TEXT})}),
+        "driver": record(
+            "TaxiDriver",
+            {
+                "professional_licence": TEXT,
+                "departement": TEXT,
+                "first_name": TEXT,
+                "last_name": TEXT,
+            },
+        ),
+        "vehicle": record(
+            "TaxiVehicle",
+            {
+                "licence_plate": TEXT,
+                "model": nullable(TEXT),
+                "constructor": nullable(TEXT),
+                "color": TEXT,
+                "nb_seats": nullable(WHOLE),
+                "engine": TEXT,
+                "characteristics": list_of(shapes.one_of(CHARACTERISTICS)),
+                "type": nullable(TEXT),
+                "cpam_conventionne": nullable(CLAIM),
+            },
+        ),
+    },
+)
 
 
 def driver_object(driver: Driver, departement: Departement) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """`GET /taxis`: the free taxis near a customer."""
 
+from chalicelib import shapes
 from chalicelib.access.rules import Role
 from chalicelib.geo import LngLat
 from chalicelib.search import schemas, service
@@ -9,10 +10,16 @@ from chalicelib.web import Reply, Request, Routes, reply
 routes = Routes()
 
 
-@routes.get("/taxis", roles=(Role.ADMIN, Role.MOTEUR, Role.OPERATEUR))
+@routes.get(
+    "/taxis",
+    roles=(Role.ADMIN, Role.MOTEUR, Role.OPERATEUR),
+    query=schemas.Where(),
+    answers={200: shapes.several(schemas.FOUND_TAXI, debug=shapes.list_of(schemas.STEP))},
+    refuses=(service.CruisingForbidden,),
+)
 def get_taxis(request: Request) -> Reply:
     """The taxis, nearest first; `debug` adds what each step of the search left."""
-    where = request.asked(schemas.Where())
+    where = request.asked()
     answer = service.search(
         LngLat(where["lon"], where["lat"]), viewer=request.viewer, now=request.now
     )
@@ -23,6 +30,6 @@ def get_taxis(request: Request) -> Reply:
         schemas.found_taxi(taxi, temporary_id=own, viewer=request.viewer, settings=settings())
         for taxi, own in zip(answer.seen, ids, strict=True)
     ]
-    if "debug" in request.query:
+    if "debug" in where:
         return reply(taxis, debug=schemas.explanation(answer))
     return reply(taxis)

@@ -4,10 +4,13 @@ from collections.abc import Sequence
 
 from marshmallow import EXCLUDE, Schema, fields, validate
 
+from chalicelib import shapes
 from chalicelib.access.rules import Account, Role
 from chalicelib.geo import MAX_LAT
+from chalicelib.registry.rules import CHARACTERISTICS
 from chalicelib.search.service import Answer, Candidate
 from chalicelib.settings import Settings
+from chalicelib.shapes import ANYTHING, NUMBER, TEXT, WHOLE, always, list_of, nullable, record
 
 NEUTRAL_OPERATOR = "chauffeur professionnel"
 
@@ -20,6 +23,7 @@ class Where(Schema):
 
     lon = fields.Float(required=True, allow_nan=False, validate=validate.Range(-180, 180))
     lat = fields.Float(required=True, allow_nan=False, validate=validate.Range(-MAX_LAT, MAX_LAT))
+    debug = fields.Raw(metadata={"description": "Present, with any value: explains the answer."})
 
 
 # What old clients still read, and nothing fills any more.
@@ -33,6 +37,48 @@ _STUB_ADS = {
     "town": {"name": ""},
     "category": "",
 }
+
+
+FOUND_TAXI = record(
+    "FoundTaxi",
+    {
+        "id": TEXT,
+        "operator": TEXT,
+        "crowfly_distance": {**NUMBER, "description": "metres"},
+        "position": record("FoundPosition", {"lon": NUMBER, "lat": NUMBER}),
+        "vehicle": record(
+            "FoundVehicle",
+            {
+                "model": nullable(TEXT),
+                "constructor": nullable(TEXT),
+                "nb_seats": nullable(WHOLE),
+                "engine": TEXT,
+                "characteristics": list_of(shapes.one_of(CHARACTERISTICS)),
+                "color": always(""),
+                "licence_plate": TEXT,
+                "type": always("normal"),
+                "cpam_conventionne": always(None),
+            },
+        ),
+        "status": always("free"),
+        "radius": always(0),
+        "rating": always(0),
+        "last_update": always(None),
+        "added_at": always("1970-01-01T00:00:00"),
+        "ads": always(_STUB_ADS),
+        "driver": record(
+            "FoundDriver",
+            {
+                "professional_licence": shapes.one_of(["", "integration"]),
+                "departement": always(""),
+                "first_name": always(""),
+                "last_name": always(""),
+            },
+        ),
+    },
+)
+
+STEP = record("SearchStep", {"label": TEXT, "data": ANYTHING})
 
 
 def found_taxi(

@@ -3,27 +3,35 @@
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 
+from chalicelib import shapes
 from chalicelib.access.rules import Role
 from chalicelib.geo import LngLat
 from chalicelib.stats.active.service import active_now
 from chalicelib.territory import schemas, service
 from chalicelib.territory.rules import Town
-from chalicelib.web import Reply, Request, Routes, encode, reply
+from chalicelib.web import Nothing, Reply, Request, Routes, encode, reply
 
 routes = Routes()
 
+PLAIN = "text/plain; charset=utf-8"
 
-@routes.get("/towns", roles=(Role.ADMIN, Role.MOTEUR, Role.OPERATEUR))
+
+@routes.get(
+    "/towns",
+    roles=(Role.ADMIN, Role.MOTEUR, Role.OPERATEUR),
+    query=schemas.TownSearch(),
+    answers={200: shapes.several(schemas.TOWN)},
+)
 def get_towns(request: Request) -> Reply:
     """All towns whose names begin with `search`, by name."""
-    asked = request.asked(schemas.TownSearch())
+    asked = request.asked()
     return reply([schemas.town(town) for town in service.towns(asked["search"])])
 
 
-@routes.get("/zupc", roles=())
+@routes.get("/zupc", roles=(), query=schemas.Point(), answers={200: shapes.several(schemas.AREA)})
 def get_zupc(request: Request) -> Reply:
     """The zones round a point, or else its towns, each with the taxis now on the road."""
-    asked = request.asked(schemas.Point())
+    asked = request.asked()
     towns = service.place_of(LngLat(asked["lon"], asked["lat"])).towns
     if not towns:
         return reply([])
@@ -40,10 +48,15 @@ def get_zupc(request: Request) -> Reply:
     )
 
 
-@routes.get("/zupc/live", roles=())
+@routes.get(
+    "/zupc/live",
+    roles=(),
+    query=Nothing(),
+    answers={200: shapes.several(schemas.DRAWN_ZONE)},
+)
 def get_zupc_live(request: Request) -> Reply:
     """Every zone with its shape and the taxis now on the road."""
-    request.only()
+    request.asked()
     counts = active_now()
     return reply(
         [
@@ -53,19 +66,19 @@ def get_zupc_live(request: Request) -> Reply:
     )
 
 
-@routes.get("/stations/all", roles=None)
+@routes.get("/stations/all", roles=None, answers={200: shapes.several(schemas.STATION)})
 def get_stations(_: Request) -> Reply:
     """Every station."""
     return reply([schemas.station(station) for station in service.stations()])
 
 
-@routes.get("/stations/stations.csv", roles=None)
+@routes.get("/stations/stations.csv", roles=None, answers={200: shapes.Sent(None, PLAIN)})
 def get_stations_csv(request: Request) -> Reply:
     """Every station, as a CSV file."""
     return _file(schemas.stations_csv(service.stations()), "csv", now=request.now)
 
 
-@routes.get("/stations/stations.json", roles=None)
+@routes.get("/stations/stations.json", roles=None, answers={200: shapes.Sent(None, PLAIN)})
 def get_stations_json(request: Request) -> Reply:
     """Every station, as a GeoJSON file."""
     found = schemas.stations_geojson(service.stations(), now=request.now)
@@ -78,7 +91,7 @@ def _file(text: str, suffix: str, *, now: datetime) -> Reply:
         200,
         text,
         {
-            "Content-Type": "text/plain; charset=utf-8",
+            "Content-Type": PLAIN,
             "Content-Disposition": f'inline; filename="stationstaxi_LeTaxi_{now:%Y%m%d}.{suffix}"',
             "Cache-Control": "public,max-age=86400",
             "Expires": format_datetime(now + timedelta(days=1), usegmt=True),

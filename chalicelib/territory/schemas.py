@@ -7,8 +7,10 @@ from datetime import datetime
 
 from marshmallow import Schema, fields, validate
 
+from chalicelib import shapes
 from chalicelib.access.rules import Account, Role
 from chalicelib.geo import E7, MAX_LAT
+from chalicelib.shapes import ANYTHING, NUMBER, TEXT, UUID, WHOLE, always, list_of, map_of, record
 from chalicelib.stats.active.rules import ActiveCounts
 from chalicelib.territory.rules import Station, Town, Zone
 
@@ -24,6 +26,35 @@ class Point(Schema):
 
     lon = fields.Float(required=True, allow_nan=False, validate=validate.Range(-180, 180))
     lat = fields.Float(required=True, allow_nan=False, validate=validate.Range(-MAX_LAT, MAX_LAT))
+
+
+_STATS = record("Stats", {}, optional={"total": WHOLE, "operators": map_of(WHOLE)})
+TOWN = record("Town", {"insee": TEXT, "name": TEXT})
+AREA: shapes.Shape = {
+    "anyOf": [
+        record("TownArea", {"type": always("city"), "insee": TEXT, "name": TEXT, "stats": _STATS}),
+        record(
+            "ZoneArea", {"type": always("ZUPC"), "zupc_id": UUID, "name": TEXT, "stats": _STATS}
+        ),
+    ]
+}
+_GEOJSON = record(
+    "MultiPolygon", {"type": always("MultiPolygon"), "coordinates": list_of(list_of(ANYTHING))}
+)
+DRAWN_ZONE = record("Zone", {"id": UUID, "nom": TEXT, "geojson": _GEOJSON, "stats": _STATS})
+_POINT = record("Point", {"type": always("Point"), "coordinates": list_of(NUMBER)})
+_POLYGON = record(
+    "Polygon", {"type": always("Polygon"), "coordinates": list_of(list_of(list_of(NUMBER)))}
+)
+STATION = record(
+    "Station",
+    {
+        "id": TEXT,
+        "name": TEXT,
+        "places": WHOLE,
+        "geojson": {"anyOf": [_POINT, _POLYGON, _GEOJSON]},
+    },
+)
 
 
 def town(shown: Town) -> dict[str, object]:

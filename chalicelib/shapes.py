@@ -1,0 +1,126 @@
+"""JSON Schema of what goes out: small words that the domains' `schemas` say their answers with.
+
+A record is a name for people too: the API document keeps it once, under its title. Nothing here is
+asked while a request is served; the tests hold every answer against these shapes.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+Shape = Mapping[str, object]
+
+ANYTHING: Shape = {}
+TEXT: Shape = {"type": "string"}
+WHOLE: Shape = {"type": "integer"}
+NUMBER: Shape = {"type": "number"}
+CLAIM: Shape = {"type": "boolean"}
+UUID: Shape = {"type": "string", "format": "uuid"}
+DATE: Shape = {"type": "string", "format": "date"}
+
+_TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?"
+
+# Most times of the contract are in UTC without saying so (letaxi-api 1.1).
+MOMENT: Shape = {"type": "string", "pattern": f"{_TIME}$", "description": "UTC, without an offset"}
+OFFSET_MOMENT: Shape = {"type": "string", "pattern": rf"{_TIME}\+00:00$"}
+EITHER_MOMENT: Shape = {
+    "type": "string",
+    "pattern": rf"{_TIME}([+-]\d\d:\d\d(:\d\d)?)?$",
+    "description": "UTC where it has no offset",
+}
+
+
+def nullable(shape: Shape) -> Shape:
+    """The shape, or null."""
+    return {"anyOf": [shape, {"type": "null"}]}
+
+
+def one_of(values: Iterable[str]) -> Shape:
+    """One of these texts."""
+    return {"type": "string", "enum": [str(value) for value in values]}
+
+
+def always(value: object) -> Shape:
+    """This value and no other: what nothing fills any more."""
+    return {"const": value}
+
+
+def list_of(shape: Shape) -> Shape:
+    """Any number of them."""
+    return {"type": "array", "items": shape}
+
+
+def map_of(shape: Shape) -> Shape:
+    """An object whose names are not known beforehand."""
+    return {"type": "object", "additionalProperties": shape}
+
+
+def record(
+    title: str, fields: Mapping[str, Shape], *, optional: Mapping[str, Shape] | None = None
+) -> Shape:
+    """An object that has all of `fields`, perhaps some `optional` ones, and no others."""
+    return {
+        "title": title,
+        "type": "object",
+        "properties": {**fields, **(optional or {})},
+        "required": sorted(fields),
+        "additionalProperties": False,
+    }
+
+
+META = record(
+    "Meta",
+    {
+        "next_page": nullable(WHOLE),
+        "prev_page": nullable(WHOLE),
+        "per_page": WHOLE,
+        "pages": WHOLE,
+        "total": WHOLE,
+    },
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What is sent back: the shape of JSON, or the media type of something else."""
+
+    shape: Shape | None
+    media_type: str = "application/json"
+
+
+def _envelope(data: Shape, **beside: Shape) -> Shape:
+    return {
+        "type": "object",
+        "properties": {"data": data, **beside},
+        "required": ["data"],
+        "additionalProperties": False,
+    }
+
+
+def one(shape: Shape) -> Sent:
+    """The contract's envelope round one element."""
+    return Sent(_envelope({**list_of(shape), "minItems": 1, "maxItems": 1}))
+
+
+def several(shape: Shape, **beside: Shape) -> Sent:
+    """The envelope round a whole list; `beside` may stand next to it."""
+    return Sent(_envelope(list_of(shape), **beside))
+
+
+def page_of(shape: Shape) -> Sent:
+    """The envelope round a page of a list."""
+    paged = _envelope(list_of(shape), meta=META)
+    return Sent({**paged, "required": ["data", "meta"]})
+
+
+ERRORS = record(
+    "Errors",
+    {
+        "errors": {
+            "type": "object",
+            "description": "The fields at fault, nested as they were sent; at the end of each branch"
+            " a list of messages. `url` and the empty name are of the request as a whole.",
+        }
+    },
+)
+
+Answers = Mapping[int, Sent]
