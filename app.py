@@ -9,6 +9,8 @@ from chalicelib.activity import routes as activity
 from chalicelib.hails import handlers
 from chalicelib.hails import routes as hails
 from chalicelib.jobs import service as jobs
+from chalicelib.openapi import routes as openapi
+from chalicelib.positions import service as positions
 from chalicelib.registry import routes as registry
 from chalicelib.search import routes as search
 from chalicelib.settings import table
@@ -24,6 +26,7 @@ app.serve(
     hails.routes,
     territory.routes,
     activity.routes,
+    openapi.routes_for(app.table),
 )
 
 

@@ -25,7 +25,6 @@ class Settings:
     secret_id: str = ""  # or the Secrets Manager secret that holds them
 
     console_url: str = "https://console.api.taxi"
-    swagger_url: str = "https://console.api.taxi/doc"
     integration_enabled: bool = False
     integration_account_email: str = "neotaxi"
     allow_private_hooks: bool = False

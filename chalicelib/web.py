@@ -293,9 +293,14 @@ def _texts(tree: object) -> object:
     return tree
 
 
+def status_of(refusal: type[errors.Refusal]) -> int:
+    """The status that a kind of refusal is answered with."""
+    return next(status for kind, status in STATUSES if issubclass(refusal, kind))
+
+
 def refused(refusal: errors.Refusal) -> Reply:
     """A refusal as it goes out."""
-    status = next(status for kind, status in STATUSES if isinstance(refusal, kind))
+    status = status_of(type(refusal))
     headers = {"Content-Type": JSON}
     if status in (401, 403):
         # An empty scheme and a leading space: what the reference sends (letaxi-api 2.1).
@@ -600,10 +605,10 @@ def _body(event: Mapping[str, Any], method: str, headers: Mapping[str, str]) -> 
     return body
 
 
+FAULT = "Internal server error. If the problem persists, please contact the technical team."
+
+
 def _fault(request_id: str) -> Reply:
     """The answer to a fault of ours; the log has the same id."""
-    text = (
-        "Internal server error. If the problem persists, please contact the technical team. "
-        f"(request {request_id})"
-    )
+    text = f"{FAULT} (request {request_id})"
     return Reply(500, encode({"errors": {"": [text]}}), {"Content-Type": JSON})

@@ -1,4 +1,8 @@
-"""Calls of the app as API Gateway makes them: one proxy event a request, no server."""
+"""Calls of the app as API Gateway makes them: one proxy event a request, no server.
+
+Every answer is held against the API document: its status, media type and body are those that the
+document names for the operation.
+"""
 
 import json
 from collections.abc import Mapping
@@ -9,6 +13,7 @@ from urllib.parse import unquote, urlencode
 from chalice.local import LambdaContext, LambdaEventConverter, RouteMatcher
 
 from chalicelib.web import EVERY_PATH, Registry
+from tests.documented import Documented
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class Caller:
         }
         known = {"/", *(path for path in app.routes if path != EVERY_PATH)}
         self._events = LambdaEventConverter(RouteMatcher(sorted(known)))
+        self._documented = Documented(app)
 
     def get(self, path: str, **query: object) -> Answer:
         """GET, with the query added to the path."""
@@ -81,4 +87,6 @@ class Caller:
         parameters = event["pathParameters"]
         event["pathParameters"] = {name: unquote(value) for name, value in parameters.items()}
         answer = self._app(event, LambdaContext("api", 256))
-        return Answer(answer["statusCode"], answer["headers"], answer["body"])
+        came = Answer(answer["statusCode"], answer["headers"], answer["body"])
+        self._documented.check(method, path, came.status, came.headers, came.text)
+        return came

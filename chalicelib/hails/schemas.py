@@ -153,7 +153,7 @@ class Moment(fields.DateTime):
 
     def described(self) -> dict[str, object]:
         """What the API document says of it."""
-        return {"description": "ISO 8601; UTC where it has no offset"}
+        return {"format": None, "description": "ISO 8601 with a time; UTC where it has no offset"}
 
     def _deserialize(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         at = super()._deserialize(*args, **kwargs)
