@@ -1,8 +1,9 @@
 """Bodies in, replies out, refusals to statuses: the one place for HTTP.
 
 A request passes the body gate, the route, the key, the role and the view, in this order (letaxi-api
-2.2). `Routes` collects the views of one domain; `Registry` is the Chalice application that serves
-them. API Gateway answers by itself for paths and verbs that it does not know, so every verb of
+2.2). `Routes` collects the views of one domain, each with the schemas that read its requests and the
+shapes of its answers, from which `openapi` makes the API document; `Registry` is the Chalice
+application that serves them. API Gateway answers by itself for paths and verbs that it does not know, so every verb of
 every path is registered, and a last route takes what no other matches.
 """
 

@@ -30,7 +30,7 @@ pre { background: var(--soft); padding: .6rem .8rem; border-radius: .3rem; overf
 .what { color: GrayText; margin-left: .5rem; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; }
 td, th { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
-td:first-child { white-space: nowrap; }
+td:first-child { white-space: nowrap; } td:last-child { min-width: 14rem; }
 """
 
 _HOW = """<p>Send your key in the header <code>X-Api-Key</code>. An account that manages another one

@@ -122,7 +122,7 @@ def differences(
             yield from differences(told[key], came[key], stands_for, name=key, at=f"{at}/{key}")
     elif isinstance(told, list) and isinstance(came, list) and len(told) == len(came):
         for one, other in zip(told, came, strict=True):
-            yield from differences(one, other, stands_for, name=name, at=at)
+            yield from differences(one, other, stands_for, name="[]", at=at)
     elif not _is_same(told, came, stands_for, name=name):
         yield f"{at}: {told!r} is told, {came!r} came"
 
