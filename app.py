@@ -10,7 +10,6 @@ from chalicelib.hails import handlers
 from chalicelib.hails import routes as hails
 from chalicelib.jobs import service as jobs
 from chalicelib.openapi import routes as openapi
-from chalicelib.positions import service as positions
 from chalicelib.registry import routes as registry
 from chalicelib.search import routes as search
 from chalicelib.settings import table
@@ -46,6 +45,12 @@ def count_active_hour(_: object) -> None:
 def count_active_day(_: object) -> None:
     """Counts the distinct taxis of the day that is over, and of the week that ends with it."""
     jobs.run("count-active-day", now=clock.now())
+
+
+@app.schedule(Cron(20, "*", "*", "*", "?", "*"))
+def count_fleets(_: object) -> None:
+    """Counts all registered taxis, for the statistics."""
+    jobs.run("count-fleets", now=clock.now())
 
 
 @app.schedule(Rate(1, unit=Rate.DAYS))
@@ -90,10 +95,16 @@ def delete_old_hails(_: object) -> None:
     jobs.run("delete-old-hails", now=clock.now())
 
 
-@app.schedule(Cron(20, "*", "*", "*", "?", "*"))
-def count_fleets(_: object) -> None:
-    """Counts all registered taxis, for the statistics."""
-    jobs.run("count-fleets", now=clock.now())
+@app.schedule(Cron(6, 4, "*", "*", "?", "*"))
+def delete_old_taxis(_: object) -> None:
+    """Deletes the taxis that nobody has seen for a year (stats-and-ops 5)."""
+    jobs.run("delete-old-taxis", now=clock.now())
+
+
+@app.schedule(Cron(8, 4, "*", "*", "?", "*"))
+def delete_orphans(_: object) -> None:
+    """Deletes the drivers, ADS and descriptions that no taxi is made of any more."""
+    jobs.run("delete-orphans", now=clock.now())
 
 
 @app.schedule(Cron(10, 4, "*", "*", "?", "*"))
@@ -106,15 +117,3 @@ def count_hails(_: object) -> None:
 def fold_searches(_: object) -> None:
     """Adds the searches of a day that is complete to those of all days."""
     jobs.run("fold-searches", now=clock.now())
-
-
-@app.schedule(Cron(6, 4, "*", "*", "?", "*"))
-def delete_old_taxis(_: object) -> None:
-    """Deletes the taxis that nobody has seen for a year (stats-and-ops 5)."""
-    jobs.run("delete-old-taxis", now=clock.now())
-
-
-@app.schedule(Cron(8, 4, "*", "*", "?", "*"))
-def delete_orphans(_: object) -> None:
-    """Deletes the drivers, ADS and descriptions that no taxi is made of any more."""
-    jobs.run("delete-orphans", now=clock.now())

@@ -28,7 +28,6 @@ from chalicelib.shapes import (
     WHOLE,
     list_of,
     nullable,
-    one_of,
     record,
 )
 from chalicelib.web import PageNumber
@@ -332,7 +331,7 @@ SUPPORT_HAIL = record(
         **dict.fromkeys(("customer_phone_number", "taxi_phone_number"), TEXT),
         **dict.fromkeys(("customer_lon", "customer_lat"), NUMBER),
         "added_at": MOMENT,
-        "status": one_of(Status),
+        "status": _STATUS,
         "duration": TEXT,
     },
 )
