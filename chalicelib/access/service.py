@@ -156,6 +156,14 @@ def find(email: str) -> store.Record:
     return record
 
 
+def signer(email: str) -> tuple[Account, str] | None:
+    """The active account of an e-mail and its API key, as the last write left them."""
+    record = store.by_email(email) if email else None
+    if record is None or not record.account.active:
+        return None
+    return record.account, vault.unseal(record.sealed_key)
+
+
 def hook_of(account_id: int) -> store.Hook | None:
     """Where an operator wants its hails, as the last write left it; None where it has not said."""
     record = store.by_id(account_id)

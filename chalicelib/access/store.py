@@ -5,7 +5,7 @@
 | the account a key opens   | accounts      | key#<SHA-256>    | one item | 1 unit, strong      | every request, at |
 |                           |               |                  |          |                     | most each 30 s    |
 | the account of an e-mail  | accounts      | email#<it>       | one item | 1 unit, strong      | X-Logas, login,   |
-|                           |               |                  |          |                     | `account`         |
+|                           |               |                  |          |                     | `account`, UDP    |
 | the account of an id      | accounts      | id#<number>      | one item | 1 unit, strong      | /users/{id},      |
 |                           |               |                  |          |                     | `account`, hails  |
 | the accounts of some ids  | accounts      | id#<number>      | none     | 1 unit each,        | GET /users        |

@@ -7,7 +7,7 @@
 | an operator's taxis            | list#milliseconds#taxi  | newest first  | 1 unit per 4 KB,   | GET           |
 |                                |                         |               | some 40 taxis      | /taxis/all    |
 | all ids of an operator         | page#number             | by number     | 0.5 unit a page,   | POST /geotaxi |
-|                                |                         |               | each 30 s          |               |
+|                                |                         |               | each 30 s          | and UDP       |
 | the ids added meanwhile        | page#number, from one   | by number     | 1 unit for two     | POST /geotaxi |
 |                                | before the newest known |               | pages, strong      | of a new taxi |
 | which page an id is on         | page#number             | by number     | 1 unit for two     | the night     |

@@ -306,28 +306,35 @@ _fleets: cache.Memory[str, Fleet] = cache.Memory(
 )
 
 
-def report_positions(
-    viewer: Account, reported: Sequence[tuple[str, int, int]], *, now: datetime
-) -> None:
-    """Takes in positions (taxi id, lng_e7, lat_e7), all or none. Raises TaxisUnknown.
+def taxi_ids_of(viewer: Account, *, expecting: Collection[str] = ()) -> frozenset[str]:
+    """The ids of the account's taxis, at most `fleet_cache_s` old.
 
-    A taxi that was added a moment ago is known, whatever is cached.
+    Where one that is expected is not among them, what was added since is read too: a taxi of a moment
+    ago is known, whatever is cached.
     """
-    if not reported:
-        return
     known = _fleets.get(viewer.owner)
     if known is None:
         known = fleet.load(viewer.owner)
         _fleets.put(viewer.owner, known)
-    if not known.ids.issuperset(taxi_id for taxi_id, _, _ in reported):
+    if not known.ids.issuperset(expecting):
         grown = fleet.grown(viewer.owner, known)
         if grown != known:
             known = grown
             _fleets.put(viewer.owner, known)
+    return known.ids
+
+
+def report_positions(
+    viewer: Account, reported: Sequence[tuple[str, int, int]], *, now: datetime
+) -> None:
+    """Takes in positions (taxi id, lng_e7, lat_e7), all or none. Raises TaxisUnknown."""
+    if not reported:
+        return
+    known = taxi_ids_of(viewer, expecting=[taxi_id for taxi_id, _, _ in reported])
     unknown = [
         in_body(f"positions.{place}.taxi_id", "Identifiant de taxi inconnu")
         for place, (taxi_id, _, _) in enumerate(reported)
-        if taxi_id not in known.ids
+        if taxi_id not in known
     ]
     if unknown:
         raise TaxisUnknown(*unknown)
