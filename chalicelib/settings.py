@@ -38,6 +38,7 @@ class Settings:
     radius_max_m: int = 500  # and the radius of a taxi that has chosen none
     positions_a_post: int = 50
     temporary_id_s: int = 3600
+    udp_stale_s: int = 300  # by a datagram's own clock; 0 takes any
 
     # How long a hail may stay as it is (hails 4); `received` has no limit in the reference.
     wait_received_s: int = 30
@@ -77,6 +78,8 @@ class Settings:
         ):
             if getattr(self, name) <= 0:
                 raise BadSetting(f"MARAUDE_{name.upper()} must be more than 0")
+        if self.udp_stale_s < 0:
+            raise BadSetting("MARAUDE_UDP_STALE_S must be 0 or more")
         if not self.radius_min_m <= self.radius_max_m <= 0xFFFF:
             raise BadSetting(
                 "MARAUDE_RADIUS_MAX_M must be at least MARAUDE_RADIUS_MIN_M and at most 65535"

@@ -1,0 +1,235 @@
+"""What datagrams say, and which signatures fit."""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from ops.udp.datagram import LIMIT_BYTES, Drop, Unreadable, read
+from tests.ops.datagrams import FIELDS, NOW_S, a_datagram, signature
+
+
+def refusal(sent: bytes) -> Drop:
+    with pytest.raises(Unreadable) as caught:
+        read(sent)
+    return caught.value.reason
+
+
+def with_text(field: str, text: str, *, signed: str | None = None) -> bytes:
+    """A datagram in whose JSON the field is written exactly so, signed over that or another text."""
+    there = signed if signed is not None else text
+    written = a_datagram(**{field: "HERE"}, signed={field: there}).decode()
+    return written.replace('"HERE"', text).encode()
+
+
+# --- what it says --------------------------------------------------------------------------------
+
+
+def test_a_datagram_says_who_where_and_when() -> None:
+    found = read(a_datagram(battery=0.4, lat=48.86, lon=-2.35))
+
+    assert (found.operator, found.taxi_id) == ("operator", "abcdefg")
+    assert (found.lat_e7, found.lng_e7, found.sent_s) == (488600000, -23500000, NOW_S)
+
+
+@pytest.mark.parametrize(
+    ("lat", "lat_e7"),
+    [
+        ("48,86", 488600000),
+        ("48.86", 488600000),
+        ("17", 170000000),
+        (17, 170000000),
+        (-1e-3, -10000),
+    ],
+)
+def test_a_coordinate_is_a_number_or_a_text_with_point_or_comma(lat: Any, lat_e7: int) -> None:
+    assert read(a_datagram(lat=lat)).lat_e7 == lat_e7
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_taken"),
+    [
+        ({"lat": 85.05112878}, True),
+        ({"lat": -85.05112878}, True),
+        ({"lat": 85.0511288}, False),
+        ({"lat": -90}, False),
+        ({"lon": 180}, True),
+        ({"lon": -180.0000001}, False),
+        ({"lat": "nan"}, False),
+        ({"lon": "inf"}, False),
+        ({"lat": "1e999"}, False),
+        ({"lat": ""}, False),
+        ({"lat": "48°51"}, False),
+        ({"lat": "1,234.5"}, False),
+    ],
+)
+def test_a_coordinate_is_on_the_globe_as_over_http(changes: dict[str, Any], is_taken: bool) -> None:  # noqa: FBT001  # a table
+    sent = a_datagram(**changes)
+
+    if is_taken:
+        assert read(sent)
+    else:
+        assert refusal(sent) is Drop.BAD_FIELD
+
+
+@pytest.mark.parametrize("field", [*FIELDS, "hash"])
+def test_every_field_is_needed(field: str) -> None:
+    fields = json.loads(a_datagram())
+    del fields[field]
+
+    assert refusal(json.dumps(fields).encode()) is Drop.BAD_FIELD
+
+
+@pytest.mark.parametrize("field", [*FIELDS, "hash"])
+@pytest.mark.parametrize("value", [None, True, [], {}])
+def test_a_field_of_another_type_is_refused(field: str, value: object) -> None:
+    changed: dict[str, Any] = {field: value}
+
+    assert refusal(a_datagram(**changed)) is Drop.BAD_FIELD
+
+
+@pytest.mark.parametrize("field", ["operator", "taxi", "device", "status", "hash"])
+def test_a_name_is_no_number(field: str) -> None:
+    changed: dict[str, Any] = {field: 7}
+
+    assert refusal(a_datagram(**changed)) is Drop.BAD_FIELD
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"{",
+        b"\xff\xfe",
+        b"positions",
+        a_datagram() + b"}",
+        a_datagram(operator="Zoé").decode().encode("latin-1"),
+        a_datagram(lat="é").decode().encode("latin-1"),
+        a_datagram().replace(b"48.8601", b"NaN"),
+        a_datagram().replace(b'"free"', b'"\\ud800"'),
+        a_datagram()[:-1] + b',"x":' + b"[" * 1500 + b"]" * 1500 + b"}",
+    ],
+)
+def test_what_is_no_json_is_refused(sent: bytes) -> None:
+    assert refusal(sent) is Drop.NOT_JSON
+
+
+def test_another_json_is_refused_for_its_fields() -> None:
+    assert refusal(b"[]") is Drop.BAD_FIELD
+
+
+def test_a_datagram_may_be_as_long_as_the_reference_reads() -> None:
+    room = LIMIT_BYTES - len(a_datagram(more=""))
+
+    assert read(a_datagram(more="x" * room))
+    assert refusal(a_datagram(more="x" * (room + 1))) is Drop.TOO_LONG
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "sent_s"),
+    [
+        (1_795_745_000, 1_795_745_000.0),
+        ("1795745000.25", 1_795_745_000.25),
+        (1_795_745_000_250, 1_795_745_000.25),
+        ("yesterday", None),
+    ],
+)
+def test_the_senders_clock_is_read_in_seconds_or_milliseconds(
+    timestamp: Any, sent_s: float | None
+) -> None:
+    assert read(a_datagram(timestamp=timestamp)).sent_s == sent_s
+
+
+@given(st.binary(max_size=LIMIT_BYTES + 10))
+def test_whatever_bytes_come_nothing_else_is_raised(sent: bytes) -> None:
+    with suppress(Unreadable):
+        assert abs(read(sent).lat_e7) <= 850511288
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.fixed_dictionaries(dict.fromkeys([*FIELDS, "hash"], _JSON)))
+@example(dict.fromkeys([*FIELDS, "hash"], "1"))
+def test_whatever_the_fields_hold_nothing_else_is_raised(fields: dict[str, Any]) -> None:
+    with suppress(Unreadable):
+        found = read(json.dumps(fields).encode())
+        assert abs(found.lat_e7) <= 850511288
+        assert not found.is_signed_with(b"key")
+
+
+# --- who signed it -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lat", [48.8601, 48, "48.860", "48,86", "17"])
+def test_who_signed_the_text_that_was_sent_is_right(lat: Any) -> None:
+    assert read(a_datagram(lat=lat)).is_signed_with(b"key")
+
+
+@pytest.mark.parametrize("field", ["lat", "lon"])
+@pytest.mark.parametrize(
+    ("text", "signed"),
+    [
+        ("48.860", "48.860"),  # the digits as they were sent, which the reference refused
+        ("17", "17"),
+        ("-0", "-0"),
+        ("1.5e1", "1.5e1"),
+        ("48.860", "48.86"),  # the shortest form, which the reference wanted
+        ("17", "17.0"),
+        ("1.5e1", "15.0"),
+        ('"48,86"', "48,86"),
+        ('"48,86"', "48.86"),
+        (r'"4\u0038.86"', "48.86"),
+    ],
+)
+def test_a_coordinate_is_signed_as_it_was_sent_or_in_its_shortest_form(
+    field: str, text: str, signed: str
+) -> None:
+    assert read(with_text(field, text, signed=signed)).is_signed_with(b"key")
+
+
+@pytest.mark.parametrize(
+    ("text", "signed"),
+    [("1795745000.50", "1795745000.50"), ("1795745000.50", "1795745000.5"), ('"now"', "now")],
+)
+def test_a_timestamp_and_a_version_are_signed_likewise(text: str, signed: str) -> None:
+    for field in ("timestamp", "version"):
+        assert read(with_text(field, text, signed=signed)).is_signed_with(b"key")
+
+
+def test_names_are_signed_as_they_are_spelled_not_as_they_are_escaped() -> None:
+    sent = a_datagram(operator="zoé@société.fr", device="téléphone", signed={})
+    escaped = json.dumps(json.loads(sent)).encode()
+
+    assert b"\\u00e9" in escaped
+    assert read(sent).is_signed_with(b"key")
+    assert read(escaped).is_signed_with(b"key")
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_no_field_can_be_changed_after_it_was_signed(field: str) -> None:
+    fields = json.loads(a_datagram())
+    fields[field] = {"lat": 48.8602, "lon": 2.3502, "timestamp": 1}.get(field, "other")
+
+    assert not read(json.dumps(fields).encode()).is_signed_with(b"key")
+
+
+@pytest.mark.parametrize("given_hash", ["", "0" * 40, "é" * 40, signature("other", "x")])
+def test_another_hash_is_wrong(given_hash: str) -> None:
+    assert not read(a_datagram(hash=given_hash)).is_signed_with(b"key")
+
+
+def test_another_key_is_wrong() -> None:
+    assert not read(a_datagram("key")).is_signed_with(b"kez")
+
+
+def test_the_formula_is_the_dossiers() -> None:
+    """By hand: `printf '1795745000operatorabcdefg48.86012.3501phonefree2key' | sha1sum`."""
+    assert json.loads(a_datagram())["hash"] == "e29077e8532f516482649e0c7ce81b9242298932"
