@@ -1,0 +1,333 @@
+"""The UDP door's process on a real socket, with the registry and the stream in this process (moto)."""
+
+import asyncio
+import contextlib
+import json
+import re
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from chalicelib import aws
+from chalicelib.access import service as access
+from chalicelib.access.rules import Role
+from chalicelib.positions import codec
+from chalicelib.positions.stream import StreamUnavailable
+from chalicelib.registry import fleet
+from ops import udp_gateway
+from ops.udp import listener, senders
+from ops.udp.door import Question
+from ops.udp.senders import Sender
+from ops.udp_gateway import Gateway
+from tests import factories
+from tests.ops.datagrams import a_datagram
+
+LOOPBACK = "127.0.0.1"
+WITHIN_S = 8.0
+
+pytestmark = pytest.mark.usefixtures("store")
+
+
+def streamed() -> dict[str, tuple[float, int]]:
+    """What is in the stream: the taxis, the moment that their positions are of, and the latitude."""
+    client, name = aws.kinesis(), "maraude-test-positions"
+    found: dict[str, tuple[float, int]] = {}
+    for shard in client.list_shards(StreamName=name)["Shards"]:
+        iterator = client.get_shard_iterator(
+            StreamName=name, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        for record in client.get_records(ShardIterator=iterator)["Records"]:
+            report = codec.unpack_report(record["Data"])
+            for taxi, lat_e7 in zip(report.taxis, report.lats_e7, strict=True):
+                found[codec.id_of(taxi)] = codec.moment(report.seen).timestamp(), lat_e7
+    return found
+
+
+async def eventually(claim: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + WITHIN_S
+    while not claim():
+        assert time.monotonic() < deadline_s, "it did not happen in time"
+        await asyncio.sleep(0.05)
+
+
+class Opened:
+    """A running gateway, and a socket to send to it."""
+
+    def __init__(self, where: socket.socket, **doings: Any) -> None:
+        self.gateway = Gateway(where, udp_gateway.new_door(now_s=time.time()), **doings)
+        self._client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._client.connect(where.getsockname())
+
+    def send(self, key: str, **changes: Any) -> None:
+        self._client.send(a_datagram(key, timestamp=time.time(), **changes))
+
+    def close(self) -> None:
+        self._client.close()
+
+
+@asynccontextmanager
+async def running(**doings: Any) -> AsyncIterator[Opened]:
+    with (
+        listener.listen(LOOPBACK, 0) as where,
+        contextlib.closing(Opened(where, **doings)) as opened,
+    ):
+        task = asyncio.create_task(opened.gateway.run())
+        try:
+            yield opened
+        finally:
+            opened.gateway.stop()
+            await task
+
+
+def counted(printed: str) -> dict[str, int]:
+    """The sums of all lines of counts, without what is nought."""
+    sums: dict[str, int] = {}
+    for line in map(json.loads, printed.splitlines()):
+        for name in line:
+            if re.match(r"received|accepted|superseded|dropped_", name) and line[name]:
+                sums[name] = sums.get(name, 0) + line[name]
+    return sums
+
+
+def an_operator_with_a_taxi(email: str = "operator", taxi_id: str = "abcdefg") -> str:
+    """Its key."""
+    account, key = factories.an_account(email)
+    fleet.admit(account.owner, taxi_id)
+    return key
+
+
+def test_a_signed_datagram_of_an_own_taxi_is_in_the_stream_as_of_now(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    key = an_operator_with_a_taxi()
+    began_s = time.time()
+
+    async def main() -> None:
+        async with running() as opened:
+            opened.send(key, lat="48,8601", lon="2.350")
+            await eventually(lambda: "abcdefg" in streamed())
+
+    asyncio.run(main())
+
+    [(seen_s, lat_e7)] = streamed().values()
+    assert lat_e7 == 488601000
+    assert began_s - 1.1 <= seen_s <= time.time()
+    assert counted(capsys.readouterr().out) == {"received": 1, "accepted": 1}
+
+
+def test_what_nobody_may_say_is_dropped_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    key = an_operator_with_a_taxi()
+    other_key = an_operator_with_a_taxi("other", "ooooooo")
+    suspended_key = an_operator_with_a_taxi("suspended", "sssssss")
+    access.set_active("suspended", active=False)
+    moteur, moteur_key = factories.an_account("app", Role.MOTEUR)
+    fleet.admit(moteur.owner, "mmmmmmm")
+
+    async def main() -> None:
+        async with running() as opened:
+            opened.send(other_key)
+            opened.send(key, taxi="ooooooo")
+            opened.send(key, taxi="no taxi's id")
+            opened.send(suspended_key, operator="suspended", taxi="sssssss")
+            opened.send(moteur_key, operator="app", taxi="mmmmmmm")
+            opened.send(key, operator="x" * 2500)
+            opened.send(key)
+            await eventually(lambda: "abcdefg" in streamed())
+
+    asyncio.run(main())
+
+    assert list(streamed()) == ["abcdefg"]
+    assert counted(capsys.readouterr().out) == {
+        "received": 7,
+        "accepted": 1,
+        "dropped_bad_hash": 1,
+        "dropped_not_owner": 2,
+        "dropped_unknown_operator": 3,
+    }
+
+
+def test_an_admin_may_send_as_over_http() -> None:
+    account, key = factories.an_account("root", Role.ADMIN)
+    fleet.admit(account.owner, "abcdefg")
+
+    async def main() -> None:
+        async with running() as opened:
+            opened.send(key, operator="root")
+            await eventually(lambda: "abcdefg" in streamed())
+
+    asyncio.run(main())
+
+
+def test_a_taxi_of_a_second_ago_and_a_new_key_are_known() -> None:
+    account, key = factories.an_account()
+    fleet.admit(account.owner, "abcdefg")
+
+    async def main() -> None:
+        async with running() as opened:
+            opened.send(key)
+            await eventually(lambda: "abcdefg" in streamed())
+
+            fleet.admit(account.owner, "bcdefgh")
+            opened.send(key, taxi="bcdefgh")
+            await eventually(lambda: "bcdefgh" in streamed())
+
+            _, new_key = access.rotate_key("operator")
+            opened.send(new_key, lat=48.9)
+            await eventually(lambda: streamed()["abcdefg"][1] == 489000000)
+
+            opened.send(key, taxi="bcdefgh", lat=48.9)
+
+    asyncio.run(main())
+
+    assert streamed()["bcdefgh"][1] == 488601000
+
+
+def test_a_stream_that_is_down_gets_the_newest_positions_when_it_is_up_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    key = an_operator_with_a_taxi()
+    sent: list[list[tuple[str, int, int]]] = []
+    down = True
+
+    def accept(batch: Sequence[tuple[str, int, int]], _: datetime) -> None:
+        if down:
+            raise StreamUnavailable
+        sent.append(list(batch))
+
+    async def main() -> None:
+        nonlocal down
+        async with running(accept=accept) as opened:
+            for lat in (48.1, 48.2):
+                opened.send(key, lat=lat)
+                await asyncio.sleep(1.2)
+            assert sent == []
+
+            down = False
+            await eventually(lambda: bool(sent))
+
+    asyncio.run(main())
+
+    assert sent == [[("abcdefg", 23501000, 482000000)]]
+    assert counted(capsys.readouterr().out) == {"received": 2, "superseded": 1, "accepted": 1}
+
+
+def test_a_registry_in_trouble_closes_the_door_to_nobody_for_good() -> None:
+    key = an_operator_with_a_taxi()
+    failures = iter([OSError("no network")])
+
+    def look_up(question: Question) -> Sender | None:
+        for failure in failures:
+            raise failure
+        return senders.look_up(question.operator, question.waiting)
+
+    async def main() -> None:
+        async with running(look_up=look_up) as opened:
+            opened.send(key)
+            await asyncio.sleep(0.5)
+            assert streamed() == {}
+
+            opened.send(key)
+            await eventually(lambda: "abcdefg" in streamed())
+
+    asyncio.run(main())
+
+
+def test_a_hanging_stream_and_registry_hold_nobody_up(capsys: pytest.CaptureFixture[str]) -> None:
+    key = an_operator_with_a_taxi()
+    late_s: list[float] = []
+
+    def accept(_: Sequence[tuple[str, int, int]], __: datetime) -> None:
+        time.sleep(1.5)
+
+    def look_up(question: Question) -> Sender | None:
+        if question.operator != "operator":
+            time.sleep(1.5)
+        return senders.look_up(question.operator, question.waiting)
+
+    async def main() -> None:
+        async with running(accept=accept, look_up=look_up) as opened:
+            opened.send(key)
+            opened.send(key, operator="slow")
+            for _ in range(20):
+                before_s = time.monotonic()
+                await asyncio.sleep(0.1)
+                late_s.append(time.monotonic() - before_s - 0.1)
+                opened.send(key)
+
+    asyncio.run(main())
+
+    assert max(late_s) < 1
+    assert counted(capsys.readouterr().out)["received"] == 22
+
+
+def test_what_came_before_the_end_is_sent(capsys: pytest.CaptureFixture[str]) -> None:
+    key = an_operator_with_a_taxi()
+
+    async def main() -> None:
+        async with running() as opened:
+            await asyncio.sleep(0)  # it has begun, and has not read yet
+            opened.send(key)
+
+    asyncio.run(main())
+
+    assert list(streamed()) == ["abcdefg"]
+    assert counted(capsys.readouterr().out) == {"received": 1, "accepted": 1}
+
+
+def test_a_buffer_that_overflows_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    with listener.listen(LOOPBACK, 0) as where:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            where.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+            client.connect(where.getsockname())
+            for _ in range(200):
+                client.send(b"{")
+
+        async def main() -> None:
+            gateway = Gateway(where, udp_gateway.new_door(now_s=time.time()))
+            gateway.stop()
+            await gateway.run()
+
+        asyncio.run(main())
+
+    found = counted(capsys.readouterr().out)
+    assert found["dropped_kernel"] > 0
+    assert found["received"] + found["dropped_kernel"] == 200
+
+
+def test_a_load_balancer_is_answered_while_the_door_is_open() -> None:
+    async def main() -> bytes:
+        server = await asyncio.start_server(udp_gateway.answer_health, LOOPBACK, 0)
+        async with server:
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            answer = await reader.read()
+            writer.close()
+        return answer
+
+    assert asyncio.run(main()).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_a_check_that_only_connects_is_fine() -> None:
+    async def main() -> bytes:
+        server = await asyncio.start_server(udp_gateway.answer_health, LOOPBACK, 0)
+        async with server:
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
+            writer.write_eof()
+            answer = await reader.read()
+            writer.close()
+        return answer
+
+    assert asyncio.run(main()) == b""
+
+
+def test_an_address_in_use_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    with listener.listen(LOOPBACK, 0) as taken:
+        code = udp_gateway.main(["--port", str(taken.getsockname()[1])])
+
+    assert code == 2
+    assert "Address already in use" in capsys.readouterr().err
