@@ -10,7 +10,12 @@ if TYPE_CHECKING:
 def add_parser(subparsers: "Subparsers") -> None:
     """Adds the command."""
     parser = subparsers.add_parser("up", help="run the whole registry on this machine")
-    parser.add_argument("--port", type=_port, default=8000, help="of the API (%(default)s)")
+    parser.add_argument(
+        "--port", type=_port, default=8000, help="of the API (%(default)s; 0 for any)"
+    )
+    parser.add_argument(
+        "--udp-port", type=_port, help="of the UDP door (the API's number; 0 for no door)"
+    )
     parser.add_argument("--data", metavar="DIR", help="the data folder (.maraude)")
     parser.add_argument(
         "--demo",
@@ -43,12 +48,13 @@ def run(args: argparse.Namespace) -> None:
         demo=args.demo,
         ingest_window_s=default_window_s if args.ingest_window is None else args.ingest_window,
         endpoint=args.endpoint,
+        udp_port=args.udp_port,
     ).run()
 
 
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65_535:
-        raise argparse.ArgumentTypeError("it must be a number from 0 (any free one) to 65535")
+        raise argparse.ArgumentTypeError("it must be a number from 0 to 65535")
     return int(text)
 
 

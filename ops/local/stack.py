@@ -1,4 +1,4 @@
-"""The local system: its state service, its API, its ingest worker and its demonstration fleet.
+"""The local system: its state service, its API, its UDP door, its ingest worker and its demonstration fleet.
 
 `Stack.run` starts them in that order, keeps them running, and stops them so that nothing is lost:
 first what takes requests, then what works on them, last what keeps the state.
@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import FrameType
@@ -26,9 +26,10 @@ from ops.local import gateway, provision
 from ops.local.place import FOREIGN, REGION, STAGE, Place, Run
 from ops.local.process import Process
 from ops.local.state import StateService
+from ops.udp import listener as udp
 
 ANSWER_S = 45.0  # for the API to answer its first request
-STOP_S = {"api": 12.0, "worker": 45.0, "demo": 5.0}
+STOP_S = {"api": 12.0, "udp": 30.0, "worker": 45.0, "demo": 5.0}
 PAUSE_MAX_S = 30.0
 WELL_S = 60.0  # a process that lived as long is well again
 LOOK_S = 0.2  # between two looks at the processes
@@ -75,13 +76,17 @@ class _Kept:
 
 @dataclass
 class Stack:
-    """One local system. `endpoint`: AWS-compatible services to use instead of its own."""
+    """One local system. `endpoint`: AWS-compatible services to use instead of its own.
+
+    `udp_port`: of the UDP door; None for the API's number, 0 for no door.
+    """
 
     place: Place
     port: int
     demo: bool
     ingest_window_s: float
     endpoint: str | None = None
+    udp_port: int | None = None
     _stop: threading.Event = field(default_factory=threading.Event, init=False)
     _state: StateService | None = field(default=None, init=False)
     _services: str = field(default="", init=False)  # the endpoint in use
@@ -98,11 +103,16 @@ class Stack:
 
         Raises PortTaken, PlaceBroken, PlaceBusy, StateFailed, NoServices, ApiFailed.
         """
-        with self._signals(), self._listener() as listener, self.place.held():
+        with (
+            self._signals(),
+            self._listener() as listener,
+            self._datagrams() as datagrams,
+            self.place.held(),
+        ):
             try:
-                self._start(listener)
+                self._start(listener, datagrams)
                 while not self._stop.wait(LOOK_S):
-                    self._look(listener)
+                    self._look(listener, datagrams)
             except Stopped:
                 pass
             finally:
@@ -138,7 +148,19 @@ class Stack:
                 f"--port (make run: PORT={self.port + 1})."
             ) from None
 
-    def _start(self, listener: socket.socket) -> None:
+    def _datagrams(self) -> "socket.socket | nullcontext[None]":
+        """Where the UDP door listens, bound here for the same reasons; None inside for no door."""
+        if self.udp_port == 0:
+            return nullcontext()
+        port = self.port if self.udp_port is None else self.udp_port
+        try:
+            return udp.listen("127.0.0.1", port)
+        except OSError:
+            raise PortTaken(
+                f"UDP port {port} is in use: name another with --udp-port, or 0 for none."
+            ) from None
+
+    def _start(self, listener: socket.socket, datagrams: socket.socket | None) -> None:
         self.port = listener.getsockname()[1]
         self._services = self.endpoint or self._start_state()
         environment = self.place.environment(self._services)
@@ -166,12 +188,20 @@ class Stack:
                 )
             ),
         }
+        if datagrams is not None:
+            fd = datagrams.fileno()
+            door = Process(
+                "ops.udp_gateway", ["--fd", str(fd)], logs / "udp.log", environment, keeps=[fd]
+            )
+            self._kept["udp"] = _Kept(door)
         for kept in self._kept.values():
             kept.start()
         self._await_api()
         lines = self._start_demo(environment) if self.demo else []
         self._write_run()
         say(f"ready {self.url}")
+        if datagrams is not None:
+            say("positions by UDP to {}:{} (docs/udp.md)".format(*datagrams.getsockname()))
         for line in lines:
             say(line)
 
@@ -238,7 +268,7 @@ class Stack:
 
     # --- running ---------------------------------------------------------------------------------
 
-    def _look(self, listener: socket.socket) -> None:
+    def _look(self, listener: socket.socket, datagrams: socket.socket | None) -> None:
         """Starts again what has died."""
         state = self._state and self._state.process
         if state and state.ended() is not None:
@@ -247,7 +277,7 @@ class Stack:
                 "Starting everything again."
             )
             self._stop_children()
-            self._start(listener)
+            self._start(listener, datagrams)
             return
         for role, kept in self._kept.items():
             how = kept.process.ended()
@@ -270,7 +300,7 @@ class Stack:
     # --- stopping --------------------------------------------------------------------------------
 
     def _stop_children(self) -> None:
-        for role in ("demo", "api", "worker"):
+        for role in ("demo", "api", "udp", "worker"):
             if role in self._kept:
                 self._kept.pop(role).process.stop(timeout_s=STOP_S[role])
 

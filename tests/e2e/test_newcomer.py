@@ -1,11 +1,13 @@
 """The README's first minutes, on a real system: the printed lines, the account command, restarts."""
 
+import hashlib
 import json
 import os
 import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,6 +18,8 @@ from typing import Any
 
 import pytest
 import urllib3
+
+from ops.demo import fleet as demo
 
 MARAUDE = str(Path(sys.executable).with_name("maraude"))
 READY_WITHIN_S = 60
@@ -134,6 +138,33 @@ def test_the_printed_position_shows_in_the_printed_search(system: System) -> Non
         return bool(found) and found[0]["crowfly_distance"] == 0
 
     eventually(there, within_s=4)
+
+
+def test_a_datagram_moves_a_taxi(system: System) -> None:
+    key = key_in(system.requests()[1])
+    [taxi_id] = re.findall(r'"taxi_id":"(\w+)"', system.requests()[2])
+    [address] = [line for line in system.lines if line.startswith("positions by UDP")]
+    host, port = address.split()[4].split(":")
+    fields = {
+        "timestamp": str(int(time.time())),
+        "operator": demo.OPERATOR,
+        "taxi": taxi_id,
+        "lat": "48,8610",
+        "lon": "2.3560",
+        "device": "phone",
+        "status": "free",
+        "version": "2",
+    }
+    signed = hashlib.sha1("".join([*fields.values(), key]).encode())  # noqa: S324  # the formula
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendto(
+            json.dumps({**fields, "hash": signed.hexdigest()}).encode(), (host, int(port))
+        )
+
+    eventually(
+        lambda: positions_of(system, key, [taxi_id]) == {taxi_id: (2.356, 48.861)}, within_s=6
+    )
 
 
 def test_an_account_is_added_suspended_resumed_and_given_a_new_key(system: System) -> None:

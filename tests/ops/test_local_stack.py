@@ -58,7 +58,7 @@ def up(tmp_path: Path) -> Iterator[Start]:
         popen = subprocess.Popen(
             [
                 *(sys.executable, "-m", "ops.cli", "up", "--no-demo", "--port", "0"),
-                *("--data", str(root), *options),
+                *("--udp-port", "0", "--data", str(root), *options),
             ],
             cwd=ROOT,
             env=environment({}),
@@ -227,6 +227,34 @@ def test_a_port_in_use_is_named_before_anything_is_started(
     assert f"PORT={port + 1}" in said
     assert said.count("\n") == 1
     assert not (tmp_path / "place").exists()
+
+
+def test_a_udp_port_in_use_is_named_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+
+        code = cli.main(["up", "--port=0", f"--udp-port={port}", "--data", str(tmp_path / "place")])
+
+    assert code == 1
+    assert f"UDP port {port} is in use" in capsys.readouterr().err
+
+
+def test_the_udp_door_stands_beside_the_api_and_is_started_again(up: Start) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    running = up("--udp-port", str(port))
+    running.line()
+    assert f"127.0.0.1:{port}" in running.line()
+    killed = running.run().pids["udp"]
+
+    os.kill(killed, signal.SIGKILL)
+
+    wait_for(lambda: running.run().pids["udp"] != killed)
+    assert running.line().startswith("The udp process has ended (-9)")
+    _, rest = running.end(signal.SIGTERM)
+    assert "data kept in" in rest
 
 
 def test_a_broken_place_is_said_with_exit_code_2(
