@@ -24,9 +24,9 @@ STRANGE_S = 5.0  # how long an e-mail stays unknown
 TRUSTED_S = 60.0  # a suspension or a new key bites within a minute (architecture, decision 7)
 PERIOD_S = 1.0  # positions that came within it are sent together, as of its beginning
 
-OPERATORS_AT_ONCE = 8  # looked up together
-WAITING = 10_000  # datagrams of operators that are known, and as many of others
-STRANGERS = 500  # e-mails that wait to be looked up: some six seconds' look-ups
+OPERATORS_AT_ONCE = 16  # looked up together
+WAITING = 30_000  # datagrams of operators that are known, and as many of others: 30 MB each
+STRANGERS = 500  # e-mails that wait to be looked up: some three seconds' look-ups
 TAXIS = 150_000  # whose positions wait to be sent
 STRANGE = 4096  # e-mails that are remembered to be nobody's
 
