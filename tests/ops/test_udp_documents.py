@@ -1,0 +1,77 @@
+"""What docs/udp.md tells operators, and what the container is made of."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from ops.demo import fleet as demo
+from ops.udp.datagram import Drop, read
+from tests.ops.datagrams import NOW_S
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs/udp.md").read_text()
+DOCKERFILE = (ROOT / "infra/udp/Dockerfile").read_text()
+
+
+def test_the_example_is_signed_with_its_key_as_it_stands() -> None:
+    [key] = re.findall(r"for the key `([^`]+)`", PAGE)
+    [sent] = re.findall(r"^\{.*\}$", PAGE, re.MULTILINE)
+
+    found = read(sent.encode())
+
+    assert found.is_signed_with(key.encode())
+    assert (found.lat_e7, found.lng_e7, found.sent_s) == (488600000, 23500000, NOW_S)
+
+
+def test_the_pages_code_makes_a_datagram_that_fits() -> None:
+    [code] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)  # noqa: S102  # the page's own
+
+    made = read(names["datagram"]("key", "operator", "abcdefg", "48,86", "2.350"))
+
+    assert made.is_signed_with(b"key")
+
+
+def test_the_page_names_every_reason_and_the_demonstrations_operator() -> None:
+    assert [reason for reason in Drop if f"`{reason}`" not in PAGE] == []
+    assert f"`{demo.OPERATOR}`" in PAGE
+
+
+def test_the_container_has_what_the_door_needs(tmp_path: Path) -> None:
+    for copied in re.findall(r"^COPY (.+)$", DOCKERFILE, re.MULTILINE):
+        *sources, to = copied.split()
+        for source in sources:
+            there = tmp_path / to / (Path(source).name if to.endswith("/") else "")
+            there.parent.mkdir(parents=True, exist_ok=True)
+            if (ROOT / source).is_dir():
+                shutil.copytree(ROOT / source, there, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(ROOT / source, there)
+    [entry] = re.findall(r"^ENTRYPOINT (.+)$", DOCKERFILE, re.MULTILINE)
+
+    program, *arguments = json.loads(entry)
+    ran = subprocess.run(
+        [sys.executable, *arguments, "--help"],
+        cwd=tmp_path,
+        env={},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert program == "python"
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_the_containers_packages_are_pinned() -> None:
+    [named] = re.findall(
+        r"pip install --no-cache-dir -c constraints.txt (.+)$", DOCKERFILE, re.MULTILINE
+    )
+    pinned = {line.partition("==")[0] for line in (ROOT / "constraints.txt").read_text().split()}
+
+    assert set(named.split()) <= pinned
