@@ -32,6 +32,7 @@ class Drop(StrEnum):
     UNKNOWN_OPERATOR = "unknown_operator"  # no active account that may send
     BAD_HASH = "bad_hash"
     NOT_OWNER = "not_owner"  # no taxi of the operator's, or none at all
+    OUT_OF_ORDER = "out_of_order"  # by its own clock, older than one of the same taxi
     OVERFLOW = "overflow"  # more waited than may
     LOOK_UP_FAILED = "look_up_failed"  # the registry could not be asked
     STREAM_UNAVAILABLE = "stream_unavailable"  # for so long that the position grew old

@@ -107,7 +107,9 @@ class Door:
     ) -> None:
         """Operators are looked up again each `renew_s`, while they send.
 
-        `stale_s`: age by the sender's clock from which a datagram is refused, 0 for none. `late_s`: age
+        `stale_s`: age by the sender's clock from which a datagram is refused, 0 for none; for as long at
+        least, an older one of a taxi than was taken already is refused too, so that a datagram that
+        somebody has kept takes no taxi back to where it was. `late_s`: age
         from which a position is not worth sending. `taxis`: those whose positions may wait at most.
         """
         self._renew_s = renew_s
@@ -122,6 +124,10 @@ class Door:
         self._asked: dict[str, int] = {}  # being looked up, and how many waited when that began
         self._outbox: dict[str, Position] = {}
         self._period_s = now_s
+        # The newest time by its sender's clock of each taxi, in this `stale_s` and in the one before
+        self._stamps: dict[str, float] = {}
+        self._stamps_before: dict[str, float] = {}
+        self._stamps_since_s = now_s
         self._counts: Counter[str] = Counter()
         self._drops: Counter[Drop] = Counter()
         self._refused: Counter[tuple[str, Drop]] = Counter()  # of operators that there are
@@ -166,6 +172,9 @@ class Door:
     def _post(self, one: Waiting) -> None:
         """Puts a position where the next batch is taken from; the newest of a taxi stays."""
         taxi_id = one.sent.taxi_id
+        if self._stale_s and not self._is_in_order(taxi_id, one.sent.sent_s):
+            self._refuse(one, Drop.OUT_OF_ORDER, is_known=True)
+            return
         before = self._outbox.get(taxi_id)
         if before is not None:
             self._counts["superseded"] += 1
@@ -175,6 +184,14 @@ class Door:
             self._drops[Drop.OVERFLOW] += 1
             return
         self._outbox[taxi_id] = Position(one.sent.lng_e7, one.sent.lat_e7, one.period_s)
+
+    def _is_in_order(self, taxi_id: str, sent_s: float | None) -> bool:
+        """Whether a taxi has sent nothing newer yet. Two of the same time are: a fix may be sent twice."""
+        newest_s = self._stamps.get(taxi_id, self._stamps_before.get(taxi_id))
+        if sent_s is None or (newest_s is not None and sent_s < newest_s):
+            return False
+        self._stamps[taxi_id] = sent_s
+        return True
 
     def _refuse(self, one: Waiting, reason: Drop, *, is_known: bool) -> None:
         self._drops[reason] += 1
@@ -259,6 +276,8 @@ class Door:
             by_period.setdefault(period_s, []).append((taxi_id, lng_e7, lat_e7))
         self._outbox = {}
         self._period_s = now_s
+        if now_s - self._stamps_since_s >= self._stale_s:
+            self._stamps_before, self._stamps, self._stamps_since_s = self._stamps, {}, now_s
         return [
             Batch(datetime.fromtimestamp(period_s, UTC), by_period[period_s])
             for period_s in sorted(by_period)

@@ -248,13 +248,20 @@ def test_the_udp_door_stands_beside_the_api_and_is_started_again(up: Start) -> N
     running.line()
     assert f"127.0.0.1:{port}" in running.line()
     killed = running.run().pids["udp"]
+    log = running.place.logs / "udp.log"
+    wait_for(lambda: "datagrams to" in log.read_text())
 
     os.kill(killed, signal.SIGKILL)
 
     wait_for(lambda: running.run().pids["udp"] != killed)
     assert running.line().startswith("The udp process has ended (-9)")
+    wait_for(lambda: log.read_text().count("datagrams to") == 2)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendto(b"no JSON", ("127.0.0.1", port))
     _, rest = running.end(signal.SIGTERM)
     assert "data kept in" in rest
+    last = json.loads(log.read_text().splitlines()[-1])
+    assert (last["received"], last["dropped_not_json"]) == (1, 1)
 
 
 def test_a_broken_place_is_said_with_exit_code_2(

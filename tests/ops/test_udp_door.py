@@ -109,6 +109,41 @@ def test_any_clock_is_right_where_the_limit_is_off() -> None:
     assert counted(opened) == {"received": 2, "superseded": 1, "waiting": 1}
 
 
+def test_an_older_datagram_takes_no_taxi_back() -> None:
+    opened = a_door_that_knows()
+    opened.take(a_datagram(timestamp=NOW_S, lat=48.2), now_s=NOW_S)
+    opened.batches(now_s=NOW_S + 299)
+    opened.settle("operator", SENDER, now_s=NOW_S + 298)
+
+    opened.take(a_datagram(timestamp=NOW_S - 1, lat=48.1), now_s=NOW_S + 298)
+    opened.take(a_datagram(timestamp=NOW_S - 1, taxi="bcdefgh"), now_s=NOW_S + 298)
+
+    assert [taxi_id for _, taxi_id, _ in outgoing(opened)] == ["bcdefgh"]
+    assert counted(opened) == {"received": 3, "dropped_out_of_order": 1}
+
+
+def test_a_fix_that_is_sent_again_keeps_the_taxi_where_it_is() -> None:
+    opened = a_door_that_knows()
+    opened.take(a_datagram(), now_s=NOW_S)
+    opened.batches(now_s=NOW_S + 1)
+
+    opened.take(a_datagram(), now_s=NOW_S + 5)
+
+    assert len(outgoing(opened, now_s=NOW_S + 6)) == 1
+
+
+def test_a_clock_that_was_put_right_is_believed_after_a_while() -> None:
+    opened = a_door_that_knows()
+    opened.take(a_datagram(timestamp=NOW_S + 86_400), now_s=NOW_S)
+    for turn in (1, 300, 600):
+        opened.batches(now_s=NOW_S + turn)
+    opened.settle("operator", SENDER, now_s=NOW_S + 601)
+
+    opened.take(a_datagram(timestamp=NOW_S + 601), now_s=NOW_S + 601)
+
+    assert len(outgoing(opened, now_s=NOW_S + 602)) == 1
+
+
 # --- look-ups ------------------------------------------------------------------------------------
 
 
