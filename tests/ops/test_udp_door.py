@@ -110,15 +110,15 @@ def test_any_clock_is_right_where_the_limit_is_off() -> None:
 
 
 def test_an_older_datagram_takes_no_taxi_back() -> None:
-    opened = a_door_that_knows()
-    opened.take(a_datagram(timestamp=NOW_S, lat=48.2), now_s=NOW_S)
-    opened.batches(now_s=NOW_S + 299)
-    opened.settle("operator", SENDER, now_s=NOW_S + 298)
+    opened = a_door()
+    opened.settle("operator", SENDER, now_s=NOW_S + 290)
+    opened.take(a_datagram(timestamp=NOW_S + 290, lat=48.2), now_s=NOW_S + 290)
+    opened.batches(now_s=NOW_S + 300)
 
-    opened.take(a_datagram(timestamp=NOW_S - 1, lat=48.1), now_s=NOW_S + 298)
-    opened.take(a_datagram(timestamp=NOW_S - 1, taxi="bcdefgh"), now_s=NOW_S + 298)
+    opened.take(a_datagram(timestamp=NOW_S + 289, lat=48.1), now_s=NOW_S + 310)
+    opened.take(a_datagram(timestamp=NOW_S + 289, taxi="bcdefgh"), now_s=NOW_S + 310)
 
-    assert [taxi_id for _, taxi_id, _ in outgoing(opened)] == ["bcdefgh"]
+    assert [taxi_id for _, taxi_id, _ in outgoing(opened, now_s=NOW_S + 311)] == ["bcdefgh"]
     assert counted(opened) == {"received": 3, "dropped_out_of_order": 1}
 
 

@@ -279,6 +279,25 @@ def test_what_came_before_the_end_is_sent(capsys: pytest.CaptureFixture[str]) ->
     assert counted(capsys.readouterr().out) == {"received": 1, "accepted": 1}
 
 
+def test_what_waits_in_the_kernel_at_the_end_is_read(capsys: pytest.CaptureFixture[str]) -> None:
+    with listener.listen(LOOPBACK, 0) as where:
+        if listener.buffer_bytes(where) < 2_000_000:
+            pytest.skip("the kernel's buffer holds too few datagrams here (net.core.rmem_max)")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.connect(where.getsockname())
+            for _ in range(5 * udp_gateway.READS_AT_ONCE):
+                client.send(b"{")
+
+        async def main() -> None:
+            gateway = Gateway(where, udp_gateway.new_door(now_s=time.time()))
+            gateway.stop()
+            await gateway.run()
+
+        asyncio.run(main())
+
+    assert counted(capsys.readouterr().out)["received"] == 5 * udp_gateway.READS_AT_ONCE
+
+
 def test_a_buffer_that_overflows_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
     with listener.listen(LOOPBACK, 0) as where:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
