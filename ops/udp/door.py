@@ -26,6 +26,7 @@ PERIOD_S = 1.0  # positions that came within it are sent together, as of its beg
 
 OPERATORS_AT_ONCE = 16  # looked up together
 WAITING = 30_000  # datagrams of operators that are known, and as many of others: 30 MB each
+WAITING_EACH = 2500  # of one operator: judging them takes the loop some 10 ms
 STRANGERS = 500  # e-mails that wait to be looked up: some three seconds' look-ups
 TAXIS = 150_000  # whose positions wait to be sent
 STRANGE = 4096  # e-mails that are remembered to be nobody's
@@ -57,11 +58,15 @@ class _Room:
         """Lets it wait, where there is room."""
         name = one.sent.operator
         there = self.waiting.get(name)
-        if self.count >= WAITING or (there is None and len(self.waiting) >= self.operators):
+        if self.count >= WAITING:
             return False
         if there is None:
+            if len(self.waiting) >= self.operators:
+                return False
             self.waiting[name] = [one]
         else:
+            if len(there) >= WAITING_EACH:
+                return False
             there.append(one)
         self.count += 1
         return True
@@ -107,10 +112,10 @@ class Door:
     ) -> None:
         """Operators are looked up again each `renew_s`, while they send.
 
-        `stale_s`: age by the sender's clock from which a datagram is refused, 0 for none; for as long at
-        least, an older one of a taxi than was taken already is refused too, so that a datagram that
-        somebody has kept takes no taxi back to where it was. `late_s`: age
-        from which a position is not worth sending. `taxis`: those whose positions may wait at most.
+        `stale_s`: age by the sender's clock from which a datagram is refused, 0 for none. For as long at
+        least, one is refused too that is older than another of its taxi, so that a datagram that somebody
+        has kept takes no taxi back. `late_s`: age from which a position is not worth sending. `taxis`:
+        those whose positions may wait at most.
         """
         self._renew_s = renew_s
         self._stale_s = stale_s

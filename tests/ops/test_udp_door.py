@@ -309,15 +309,29 @@ def test_a_flood_of_strange_emails_keeps_no_known_operator_waiting() -> None:
 
 
 @pytest.mark.parametrize("knows", [a_door, a_door_that_knows])
-def test_what_waits_is_bounded_and_the_rest_is_counted(knows: Callable[[], Door]) -> None:
+def test_what_waits_of_one_operator_is_bounded_and_the_rest_is_counted(
+    knows: Callable[[], Door],
+) -> None:
     opened = knows()
     sent = a_datagram(taxi="zzzzzzz")
 
-    for _ in range(door.WAITING + 3):
+    for _ in range(door.WAITING_EACH + 3):
         opened.take(sent, now_s=NOW_S)
 
-    assert opened.waiting == door.WAITING
+    assert opened.waiting == door.WAITING_EACH
     assert opened.counts()["dropped_overflow"] == 3
+
+
+def test_what_waits_in_all_is_bounded_and_the_rest_is_counted() -> None:
+    opened = a_door()
+    operators = [a_datagram(operator=f"operator {number}") for number in range(100)]
+
+    for _ in range(door.WAITING // 100 + 1):
+        for sent in operators:
+            opened.take(sent, now_s=NOW_S)
+
+    assert opened.waiting == door.WAITING
+    assert opened.counts()["dropped_overflow"] == 100
 
 
 def test_strange_emails_are_remembered_up_to_a_number() -> None:
