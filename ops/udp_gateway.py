@@ -10,11 +10,13 @@ import asyncio
 import contextlib
 import gc
 import logging
+import logging.handlers
+import queue
 import signal
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
@@ -30,6 +32,7 @@ from ops.udp.senders import Sender, look_up, warm_up
 LOOK_S = 0.1  # between two rounds of look-ups: what waits is first known then
 COUNT_S = 60.0  # between two lines of counts
 READS_AT_ONCE = 200  # datagrams; then the loop's other work has its turn
+LAST_READING_S = 1.0  # when the door closes, however fast they go on coming
 LAST_TRIES_S = 10.0  # for the stream to take what is there when the door closes
 HEALTH_S = 5.0  # for a load balancer to say its question
 REFUSED_SHOWN = 20  # operators, in the log of refusals
@@ -170,7 +173,8 @@ class Gateway:
     # --- the end ---------------------------------------------------------------------------------
 
     async def _finish(self) -> None:
-        while not self._read():
+        reading_s = time.monotonic() + LAST_READING_S
+        while not self._read() and time.monotonic() < reading_s:
             pass
         deadline_s = time.monotonic() + LAST_TRIES_S
         while True:
@@ -219,11 +223,33 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+@contextlib.contextmanager
+def _logging() -> Iterator[None]:
+    """Writes the log in a thread of its own, for standard error may be a pipe that is full."""
+    waiting: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
+    written = logging.StreamHandler()
+    written.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    writer = logging.handlers.QueueListener(waiting, written)
+    handler = logging.handlers.QueueHandler(waiting)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    logging.getLogger("maraude").setLevel(logging.INFO)
+    writer.start()
+    try:
+        yield
+    finally:
+        writer.stop()
+        root.removeHandler(handler)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Serves until SIGTERM; the exit code."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("maraude").setLevel(logging.INFO)
     args = _arguments(argv)
+    with _logging():
+        return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
     try:
         warm_up()
         where = (

@@ -5,6 +5,7 @@ import contextlib
 import json
 import re
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -58,16 +59,18 @@ async def eventually(claim: Callable[[], bool]) -> None:
 class Opened:
     """A running gateway, and a socket to send to it."""
 
+    task: asyncio.Task[None]
+
     def __init__(self, where: socket.socket, **doings: Any) -> None:
         self.gateway = Gateway(where, udp_gateway.new_door(now_s=time.time()), **doings)
-        self._client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._client.connect(where.getsockname())
+        self.client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.client.connect(where.getsockname())
 
     def send(self, key: str, **changes: Any) -> None:
-        self._client.send(a_datagram(key, timestamp=time.time(), **changes))
+        self.client.send(a_datagram(key, timestamp=time.time(), **changes))
 
     def close(self) -> None:
-        self._client.close()
+        self.client.close()
 
 
 @asynccontextmanager
@@ -76,12 +79,12 @@ async def running(**doings: Any) -> AsyncIterator[Opened]:
         listener.listen(LOOPBACK, 0) as where,
         contextlib.closing(Opened(where, **doings)) as opened,
     ):
-        task = asyncio.create_task(opened.gateway.run())
+        opened.task = asyncio.create_task(opened.gateway.run())
         try:
             yield opened
         finally:
             opened.gateway.stop()
-            await task
+            await opened.task
 
 
 def counted(printed: str) -> dict[str, int]:
@@ -316,6 +319,35 @@ def test_a_buffer_that_overflows_is_counted(capsys: pytest.CaptureFixture[str]) 
     found = counted(capsys.readouterr().out)
     assert found["dropped_kernel"] > 0
     assert found["received"] + found["dropped_kernel"] == 200
+
+
+def test_a_flood_does_not_keep_the_door_from_closing() -> None:
+    async def main() -> float:
+        async with running() as opened:
+            sent = a_datagram(timestamp=time.time())
+            enough = threading.Event()
+
+            def flood() -> None:
+                while not enough.is_set():
+                    opened.client.send(sent)
+
+            flooders = [threading.Thread(target=flood) for _ in range(3)]
+            for flooder in flooders:
+                flooder.start()
+            await asyncio.sleep(0.3)
+            began_s = time.monotonic()
+            opened.gateway.stop()
+            stuck = threading.Timer(30, enough.set)
+            stuck.start()
+            await opened.task
+            stuck.cancel()
+            took_s = time.monotonic() - began_s
+            enough.set()
+            for flooder in flooders:
+                flooder.join()
+        return took_s
+
+    assert asyncio.run(main()) < udp_gateway.LAST_READING_S + udp_gateway.LAST_TRIES_S + 2
 
 
 def test_a_load_balancer_is_answered_while_the_door_is_open() -> None:
