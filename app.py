@@ -13,6 +13,7 @@ from chalicelib.openapi import routes as openapi
 from chalicelib.registry import routes as registry
 from chalicelib.search import routes as search
 from chalicelib.settings import table
+from chalicelib.stats import routes as stats
 from chalicelib.territory import routes as territory
 from chalicelib.web import Registry
 
@@ -25,6 +26,7 @@ app.serve(
     hails.routes,
     territory.routes,
     activity.routes,
+    stats.routes,
     openapi.routes_for(app.table),
 )
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from chalicelib import cache, config, vault
 from chalicelib.access import passwords, rules, store
-from chalicelib.access.rules import Account, Role
+from chalicelib.access.rules import Account, Line, Role
 from chalicelib.errors import Unidentified, Unknown, in_request
 from chalicelib.settings import settings
 
@@ -168,6 +168,22 @@ def hook_of(account_id: int) -> store.Hook | None:
     """Where an operator wants its hails, as the last write left it; None where it has not said."""
     record = store.by_id(account_id)
     return record.hook if record is not None and record.hail_endpoint_production else None
+
+
+def every_line() -> list[Line]:
+    """A line on each account, by id; of the 10,000 with the lowest ids (`store.LISTED`)."""
+    return store.lines()
+
+
+def managed_by(manager_id: int) -> list[Line]:
+    """A line on each account that one manages, by id."""
+    return store.managed_by(manager_id)
+
+
+def records(account_ids: Iterable[int]) -> list[store.Record]:
+    """All that is kept of those of the accounts that there are, by id."""
+    found = store.by_ids(frozenset(account_ids))
+    return sorted(found, key=lambda record: record.account.id)
 
 
 def names_of(account_ids: Iterable[int]) -> Mapping[int, str]:

@@ -305,6 +305,8 @@ def test_the_sweep_applies_what_no_message_has_brought(scene: Scene) -> None:
 def test_the_nights_jobs_blur_and_delete_what_is_old(scene: Scene) -> None:
     old = scene.hail(after=timedelta(days=-400))
 
+    scheduled("sweep_hails")
+    scheduled("count_hails")
     scheduled("blur_hails")
     blurred = scene.read(old)
     scheduled("delete_old_hails")

@@ -1,22 +1,25 @@
 """Plays the story of the document's examples, on a registry that has no accounts yet.
 
 An example's ids and times are its own, so an id of an example stands for the one that was really
-made, here and in every later request. `record` writes what comes beside the requests.
+made, here and in every later request. An exchange may name `jobs` that run before it. `record`
+writes what comes beside the requests.
 """
 
 import json
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from app import app
-from chalicelib import clock
+from chalicelib import cache, clock
 from chalicelib.access import service as access
 from chalicelib.access.rules import Role
 from chalicelib.geo import LngLat, to_e7
+from chalicelib.jobs import service as jobs
 from chalicelib.openapi import document
 from chalicelib.positions import codec
 from chalicelib.positions import service as positions
@@ -38,6 +41,14 @@ _IDS = {
 }
 
 
+CONURBATION = {
+    "conurbation_id": "paris",
+    "name": "Paris",
+    "declared_ads": 20,
+    "members": [loaded.PARIS, loaded.CHARENTON],
+}
+
+
 class Registry:
     """A registry with a territory and three accounts, none of whom has done anything."""
 
@@ -52,18 +63,26 @@ class Registry:
                 kind="Point",
             )
             loads.load_stations(loaded.a_file(Path(folder) / "stations", [station]), quiet=True)
+            conurbations = Path(folder) / "conurbations.json"
+            conurbations.write_text(json.dumps([CONURBATION]), "utf-8")
+            loads.load_conurbations(conurbations, quiet=True)
         self.callers: dict[str | None, Caller] = {None: Caller(app)}
-        for name, role in (
+        for name, *roles in (
             ("admin", Role.ADMIN),
-            ("operator", Role.OPERATEUR),
+            ("operator", Role.OPERATEUR, Role.GROUPEMENT),
             ("app", Role.MOTEUR),
         ):
-            _, key = access.add(f"{name}@example.org", roles=[role], name=name.title())
+            _, key = access.add(f"{name}@example.org", roles=roles, name=name.title())
             self.callers[name] = Caller(app, key=key)
+        access.set_fleet_size("operator@example.org", 20)
         access.set_password("app@example.org", "correct horse")
 
     def play(self, one: Mapping[str, Any]) -> Answer:
         """One exchange, and what the ingest function makes of it."""
+        for job in one.get("jobs", ()):
+            # A second on: what was made a moment ago is there already
+            jobs.run(job, now=clock.now() + timedelta(seconds=1))
+            cache.forget_all()
         verb, _, path = one["operation"].partition(" ")
         for name, value in one.get("path", {}).items():
             path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
@@ -134,6 +153,8 @@ def _is_same(told: Any, came: Any, stands_for: dict[str, Any], *, name: str) -> 
         return bool(stands_for.setdefault(repr(told), came) == came)
     if isinstance(told, str) and _TIME.fullmatch(told):
         return _TIME.fullmatch(came) is not None
+    if isinstance(told, str) and _DAY.fullmatch(told):
+        return _DAY.fullmatch(came) is not None
     if isinstance(told, str) and not name:  # a whole file
         return _DAY.sub("", told) == _DAY.sub("", came)
     return bool(name == "last_update" or told == came)
