@@ -7,11 +7,13 @@ all of them open, so a key is rotated by putting a new one in front and sealing 
 import hashlib
 import hmac
 from functools import cache
-
-from cryptography.fernet import Fernet, MultiFernet
+from typing import TYPE_CHECKING
 
 from chalicelib import aws
 from chalicelib.settings import BadSetting, settings
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
 
 
 @cache
@@ -30,7 +32,10 @@ def _keys() -> tuple[str, ...]:
 
 
 @cache
-def _fernet() -> MultiFernet:
+def _fernet() -> "MultiFernet":
+    # Few requests open anything, and none should wait for this at a cold start.
+    from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415
+
     try:
         return MultiFernet([Fernet(key) for key in _keys()])
     except ValueError as error:

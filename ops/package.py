@@ -9,18 +9,18 @@ cannot keep what Python compiles there, so a function would compile all of it at
 """
 
 import argparse
-import contextlib
+import gzip
 import hashlib
 import json
 import os
-import py_compile
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from ops.errors import CannotGoOn
 
@@ -89,49 +89,78 @@ def travels(name: str) -> bool:
     if path.parts[0] == "docutils" or path.parts[0].startswith("docutils-"):
         return False  # of Chalice's own command
     if path.parts[:2] == ("botocore", "data") and len(path.parts) > 3:
-        return path.parts[2] in SERVICES
+        return path.parts[2] in SERVICES and path.name != "examples-1.json"
     if path.parts[:2] == ("boto3", "data") or path.parts[:2] == ("boto3", "examples"):
         return False  # resources and their texts; only clients are used
     return "tests" not in path.parts[1:-1]
 
 
+def _told_less(name: str, content: bytes) -> bytes:
+    """botocore's descriptions without what only people read, and without other services' addresses.
+
+    They are parsed at each cold start, at the first client.
+    """
+    path = PurePosixPath(name)
+    if path.parts[:2] != ("botocore", "data"):
+        return content
+    if path.name == "endpoints.json":
+        told = json.loads(content)
+        for partition in told["partitions"]:
+            services = partition["services"]
+            partition["services"] = {one: services[one] for one in services if one in SERVICES}
+        return json.dumps(told, separators=(",", ":")).encode()
+    if path.name == "service-2.json.gz":
+        told = _without_documentation(json.loads(gzip.decompress(content)))
+        return gzip.compress(json.dumps(told, separators=(",", ":")).encode(), 9, mtime=0)
+    return content
+
+
+def _without_documentation(told: Any) -> Any:  # noqa: ANN401  # JSON
+    if isinstance(told, list):
+        return [_without_documentation(one) for one in told]
+    if isinstance(told, dict):
+        # A member of a structure may have that name; its description is no text.
+        return {
+            name: _without_documentation(one)
+            for name, one in told.items()
+            if name != "documentation" or not isinstance(one, str)
+        }
+    return told
+
+
 def slimmed(packed: Path, made: Path) -> dict[str, str]:
     """Writes the zip anew, compiled; answers the SHA-256 of each file in it, by name."""
     digests = {}
-    with zipfile.ZipFile(packed) as before, zipfile.ZipFile(made, "w") as after:
-        for name in sorted(filter(travels, before.namelist())):
-            for file, content in _compiled(name, before.read(name)):
-                entry = zipfile.ZipInfo(file, DATE)
+    with tempfile.TemporaryDirectory() as folder:
+        with zipfile.ZipFile(packed) as before:
+            for name in filter(travels, before.namelist()):
+                file = Path(folder, name)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(_told_less(name, before.read(name)))
+        _compile(Path(folder))
+        with zipfile.ZipFile(made, "w") as after:
+            for file in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
+                name, content = file.relative_to(folder).as_posix(), file.read_bytes()
+                entry = zipfile.ZipInfo(name, DATE)
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 entry.external_attr = 0o644 << 16
                 after.writestr(entry, content)
-                digests[file] = hashlib.sha256(content).hexdigest()
+                digests[name] = hashlib.sha256(content).hexdigest()
     return digests
 
 
-def _compiled(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
-    """The file, and for a module what Python makes of it, never compared with it again (PEP 552)."""
-    yield name, content
-    path = PurePosixPath(name)
-    if path.suffix != ".py":
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder, "module.py")
-        source.write_bytes(content)
-        with contextlib.suppress(py_compile.PyCompileError):  # a template in a package's data
-            compiled = Path(folder, "module.pyc")
-            py_compile.compile(
-                str(source),
-                cfile=str(compiled),
-                dfile=f"/var/task/{name}",
-                doraise=True,
-                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-            )
-            tag = sys.implementation.cache_tag
-            yield (
-                str(path.parent / "__pycache__" / f"{path.stem}.{tag}.pyc"),
-                compiled.read_bytes(),
-            )
+def _compile(folder: Path) -> None:
+    """Compiles every module, never to be compared with its source again (PEP 552).
+
+    In a process of its own, for what comes out depends on what else it has in memory, and on how it
+    hashes. A template among a package's data that is no module stays as it is.
+    """
+    how = ["--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", "/var/task"]
+    subprocess.run(
+        [sys.executable, "-S", "-m", "compileall", "-qq", "-j", "1", *how, str(folder)],
+        env={"PYTHONHASHSEED": "0"},
+        check=False,
+    )
 
 
 # --- all of it ------------------------------------------------------------------------------------
