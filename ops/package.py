@@ -4,7 +4,8 @@
 
 From a clean export of a commit Chalice makes a zip and a template, merged with
 `infra/resources.yaml`; this module then takes out of the zip what never runs, compiles the rest, and
-writes it anew in one order and with one date, so that the same commit gives the same bytes. Lambda
+writes it anew in one order and with one date, so that the same commit and the same Python give the
+same bytes. Lambda
 cannot keep what Python compiles there, so a function would compile all of it at each cold start.
 """
 
@@ -13,6 +14,7 @@ import gzip
 import hashlib
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -152,12 +154,14 @@ def slimmed(packed: Path, made: Path) -> dict[str, str]:
 def _compile(folder: Path) -> None:
     """Compiles every module, never to be compared with its source again (PEP 552).
 
-    In a process of its own, for what comes out depends on what else it has in memory, and on how it
-    hashes. A template among a package's data that is no module stays as it is.
+    In a process of its own, of the Python that no virtual environment has touched: what comes out
+    depends on the texts that it has in memory besides, and on how it hashes. A template among a
+    package's data that is no module stays as it is.
     """
+    python = str(Path(sys.executable).resolve())
     how = ["--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", "/var/task"]
     subprocess.run(
-        [sys.executable, "-S", "-m", "compileall", "-qq", "-j", "1", *how, str(folder)],
+        [python, "-S", "-m", "compileall", "-qq", "-j", "1", *how, str(folder)],
         env={"PYTHONHASHSEED": "0"},
         check=False,
     )
@@ -181,7 +185,7 @@ def build(stage: str, source: Path, out: Path, *, commit: str, told: Callable[[s
     manifest = {
         "commit": commit,
         "stage": stage,
-        "python": _RUNTIME,
+        "python": platform.python_version(),  # another one compiles a little differently
         "deployment.zip": _digest(out / "deployment.zip"),
         "sam.yaml": _digest(out / "sam.yaml"),
         "files": digests,

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import platform
 import shutil
 import subprocess
 import sys
@@ -122,6 +123,7 @@ def test_the_manifest_names_each_file_s_digest(package: Path) -> None:
     for name in ("deployment.zip", "sam.yaml"):
         assert manifest[name] == hashlib.sha256((package / name).read_bytes()).hexdigest()
     assert (manifest["stage"], manifest["commit"]) == ("dev", "0" * 40)
+    assert manifest["python"] == platform.python_version()
 
 
 def test_the_same_files_make_the_same_bytes(package: Path, tmp_path: Path) -> None:
