@@ -8,7 +8,7 @@ from chalicelib import aws
 
 # PynamoDB makes a botocore session for each model, and each of them reads DynamoDB's description
 # anew. It has no other place to say this; a test holds it to it.
-base.get_session = aws.session  # type: ignore[attr-defined,assignment]  # for itself alone, it says
+base.get_session = aws.session  # type: ignore[attr-defined,assignment]  # a name of its own
 
 # The place is read when a model is defined, which needs nothing set; `settings.py` checks it.
 

@@ -5,8 +5,8 @@
 From a clean export of a commit Chalice makes a zip and a template, merged with
 `infra/resources.yaml`; this module then takes out of the zip what never runs, compiles the rest, and
 writes it anew in one order and with one date, so that the same commit and the same Python give the
-same bytes. Lambda
-cannot keep what Python compiles there, so a function would compile all of it at each cold start.
+same bytes. Lambda cannot keep what Python compiles there, so a function would compile all of it at
+each cold start.
 """
 
 import argparse
