@@ -37,12 +37,12 @@ def _list(_: argparse.Namespace) -> None:
 
     schedules = _schedules()
     for name in sorted(service.JOBS):
-        what = (service.JOBS[name].__doc__ or "").partition("\n")[0]
-        print(f"{name:20} {schedules.get(name, 'by hand'):20} {what}")
+        when, what = schedules.get(name, ("by hand", ""))
+        print(f"{name:20} {when:20} {what}")
 
 
-def _schedules() -> Mapping[str, str]:
-    """When each job runs, by its name: the application's schedule of the same name says it."""
+def _schedules() -> Mapping[str, tuple[str, str]]:
+    """When each job runs and what it does: the application's schedule of the same name says it."""
     from chalice.app import ScheduledEventConfig
 
     from app import app
@@ -51,8 +51,9 @@ def _schedules() -> Mapping[str, str]:
     for source in app.event_sources:
         if isinstance(source, ScheduledEventConfig):
             schedule = source.schedule_expression
-            text = schedule if isinstance(schedule, str) else schedule.to_string()
-            found[source.name.replace("_", "-")] = text
+            when = schedule if isinstance(schedule, str) else schedule.to_string()
+            what = getattr(app.handler_map[source.name], "func").__doc__ or ""  # noqa: B009  # Chalice's, without a type
+            found[source.name.replace("_", "-")] = when, what
     return found
 
 

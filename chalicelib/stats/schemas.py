@@ -276,14 +276,10 @@ PUBLIC_FIGURES = record(
         "apps": WHOLE,
         "taxis_connected": {
             "type": "array",
+            "description": "A month's first day, and the percentage of each conurbation by then",
             "minItems": 13,
             "maxItems": 13,
-            "items": {
-                "type": "array",
-                "prefixItems": [DATE, _PERCENT],
-                "minItems": 2,
-                "maxItems": 2,
-            },
+            "items": {**list_of({"anyOf": [DATE, _PERCENT]}), "minItems": 2, "maxItems": 2},
         },
         "hails_growth": _PERCENT,
     },
