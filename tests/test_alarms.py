@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ops.cli import COMMANDS, main
 from ops.local.provision import RESOURCES, resources
 from tests import watched
 from tests.alarms import STAGE, Samples, alarms, fires, sources, watching
@@ -159,6 +160,16 @@ def test_an_alarm_tells_somebody_why_and_where_to_read_on(name: str) -> None:
     assert len(why) > 30
     assert anchor in anchors
     assert alarm["AlarmActions"] == [{"Ref": "AlarmsTopic"}]
+
+
+def test_every_command_of_the_runbook_is_one_that_there_is() -> None:
+    commands = re.findall(r"`maraude ([a-z -]+?)(?: [A-Z]| --|`)", RUNBOOK.read_text("utf-8"))
+
+    assert {command.split()[0] for command in commands} <= COMMANDS.keys()
+    for command in set(commands):
+        with pytest.raises(SystemExit) as ended:
+            main([*command.split(), "--help"])
+        assert ended.value.code == 0
 
 
 def test_an_alarm_evaluates_no_more_than_cloudwatch_takes() -> None:
