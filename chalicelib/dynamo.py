@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from chalicelib import aws
+from chalicelib import aws, metrics
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -89,7 +89,9 @@ def fetch(*wants: Want) -> list[list[Item]]:
             found[table][_frozen(item, key_names[table])] = item
         if left:
             tries += 1
-            if tries >= _TRIES:
+            is_busy = tries >= _TRIES
+            metrics.emit({}, counts={"keys_left": len(left), "store_busy": 1 if is_busy else 0})
+            if is_busy:
                 raise StoreBusy(f"{len(left)} items were left unprocessed {tries} times")
             time.sleep(random.uniform(0.5, 1) * 0.025 * 2**tries)  # noqa: S311  # jitter, no secret
             waiting = left + waiting

@@ -23,7 +23,7 @@ from urllib.parse import unquote
 from chalice import Chalice, Response
 from marshmallow import Schema, ValidationError, fields
 
-from chalicelib import clock, errors
+from chalicelib import clock, errors, logs, metrics
 from chalicelib.access import service as access
 from chalicelib.access.rules import Account, Role
 from chalicelib.activity import service as activity
@@ -115,6 +115,14 @@ class Nothing(Schema):
 View = Callable[..., "Reply"]
 
 
+@dataclass(slots=True)
+class Noted:
+    """What the log says of a request: its route as the API document has it, and its account's id."""
+
+    route: str
+    account_id: int | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Route:
     """One verb of one path: who may ask, what is read, and what may come back.
@@ -154,6 +162,7 @@ class Request:
     now: datetime
     id: str
     source: str  # the address that it came from
+    noted: Noted
     route: Route | None = None  # that serves it
     account: Account | None = None
     entry: Pending | None = (
@@ -406,22 +415,63 @@ class Registry(Chalice):
         self.route(path, methods=list(VERBS), content_types=["*/*"])(view)
 
     def __call__(self, event: Mapping[str, Any], context: object) -> Any:  # noqa: ANN401
-        """Answers one API Gateway proxy event. Never raises: a fault of ours is a logged JSON 500."""
+        """Answers one API Gateway proxy event. Never raises: a fault of ours is a logged JSON 500.
+
+        Prints one line of metrics, which is also the log's line on the request.
+        """
+        with metrics.one_line():
+            return self._metered(event, context)
+
+    def _metered(self, event: Mapping[str, Any], context: object) -> Any:  # noqa: ANN401
         started = time.perf_counter()
         request_id = _request_id(event)
+        about = event["requestContext"]
+        method = about["httpMethod"]
+        noted = Noted(self._label(method, about.get("resourcePath") or ""))
+        answer = self._envelope(event, context, request_id, noted)
+        status = answer["statusCode"]
+        metrics.emit(
+            {"route": noted.route},
+            counts={
+                "requests": 1,
+                "requests_refused": 1 if 400 <= status < 500 else 0,
+                "requests_failed": 1 if status >= 500 else 0,
+            },
+            milliseconds={"latency_ms": 1000 * (time.perf_counter() - started)},
+            in_total=True,
+            about={
+                "request_id": request_id,
+                "lambda_id": getattr(context, "aws_request_id", None),
+                "method": method,
+                "status": status,
+                "account": noted.account_id,
+            },
+        )
+        return answer
+
+    def _label(self, method: str, path: str) -> str:
+        """A route's name in metrics: few, whatever is asked for."""
+        if method == "OPTIONS":
+            return method
+        return f"{method} {path}" if method in self.table.get(path, ()) else "none"
+
+    def _envelope(
+        self, event: Mapping[str, Any], context: object, request_id: str, noted: Noted
+    ) -> dict[str, Any]:
+        """The answer in the contract's envelope, whatever became of the request."""
         method = event["requestContext"]["httpMethod"]
         path = event.get("path") or event["requestContext"]["path"]
         try:
-            _request.set(_read(event, method, path, request_id))
-            answer = super().__call__(event, context)
+            _request.set(_read(event, method, path, request_id, noted))
+            answer: dict[str, Any] = super().__call__(event, context)
             if answer["statusCode"] == 500 and '"errors"' not in answer["body"]:
                 # A fault in a view is answered in `_answer`; this one is in Chalice or in between.
-                raise RuntimeError(f"Chalice could not serve {method} {path}: {answer['body']}")
+                raise RuntimeError("Chalice could not serve the request")
         except errors.Refusal as refusal:
             sent = refused(refusal)
             answer = Response(sent.body, dict(sent.headers), sent.status).to_dict()
-        except Exception:
-            log.exception("request %s: %s %s failed", request_id, method, path)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is answered and logged
+            logs.fault(log, error, "request_failed", request_id=request_id, route=noted.route)
             sent = _fault(request_id)
             answer = Response(sent.body, dict(sent.headers), sent.status).to_dict()
         answer["headers"] = {
@@ -431,18 +481,6 @@ class Registry(Chalice):
         }
         if method == "HEAD":
             answer["body"] = ""
-        log.info(
-            "%s",
-            json.dumps(
-                {
-                    "request_id": request_id,
-                    "method": method,
-                    "route": event["requestContext"].get("resourcePath"),
-                    "status": answer["statusCode"],
-                    "ms": round(1000 * (time.perf_counter() - started), 1),
-                }
-            ),
-        )
         return answer
 
     def _answer(self, path: str, parameters: Mapping[str, str], request: Request) -> Reply:
@@ -450,6 +488,7 @@ class Registry(Chalice):
         try:
             if path == EVERY_PATH:
                 path, parameters = self._found(request.path)
+                request.noted.route = self._label(request.method, path)
             verbs = self.table[path]
             if request.method == "OPTIONS":
                 return Reply(200, "", {"Content-Type": HTML})
@@ -464,8 +503,10 @@ class Registry(Chalice):
             return _served(route, request, parameters)
         except errors.Refusal as refusal:
             return refused(refusal)
-        except Exception:
-            log.exception("request %s: %s %s failed", request.id, request.method, request.path)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is answered and logged
+            logs.fault(
+                log, error, "request_failed", request_id=request.id, route=request.noted.route
+            )
             return _fault(request.id)
 
     def _found(self, path: str) -> tuple[str, Mapping[str, str]]:
@@ -502,6 +543,7 @@ def _served(route: Route, request: Request, parameters: Mapping[str, str]) -> Re
     caller = access.recognize(
         key=request.headers.get("x-api-key"), logas=request.headers.get("x-logas")
     )
+    request.noted.account_id = caller.account.id
     entry = _journal_entry(request, caller)
     try:
         if route.roles and not caller.account.has(*route.roles):
@@ -558,7 +600,9 @@ def _cors(event: Mapping[str, Any]) -> dict[str, str]:
     return headers
 
 
-def _read(event: Mapping[str, Any], method: str, path: str, request_id: str) -> Request:
+def _read(
+    event: Mapping[str, Any], method: str, path: str, request_id: str, noted: Noted
+) -> Request:
     """The request of an event. Raises BodyUnreadable, Invalid, BodyTooLarge: the body gate."""
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     return Request(
@@ -570,6 +614,7 @@ def _read(event: Mapping[str, Any], method: str, path: str, request_id: str) -> 
         now=clock.now(),
         id=request_id,
         source=event["requestContext"].get("identity", {}).get("sourceIp") or "",
+        noted=noted,
     )
 
 

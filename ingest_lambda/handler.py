@@ -6,15 +6,14 @@ own holds a shard, by answering with the first record to send again.
 
 import base64
 import binascii
-import json
 import logging
-from collections.abc import Sequence
-from dataclasses import asdict
+import time
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import clock
+from chalicelib import clock, logs, metrics
 from chalicelib.dynamo import StoreBusy
 from chalicelib.positions import codec
 from chalicelib.positions import service as positions
@@ -26,8 +25,9 @@ from ingest_lambda.records import Answer, Event, put_aside, sequence_number
 
 _OUR_TROUBLE = (BotoCoreError, ClientError, StoreBusy, CellContended)
 
+INGEST = {"function": "ingest"}  # the dimension of its metrics
+
 _log = logging.getLogger("maraude.ingest")
-_log.setLevel(logging.INFO)
 
 
 def handle(event: Event, context: object) -> Answer:  # noqa: ARG001  # Lambda passes it
@@ -37,24 +37,28 @@ def handle(event: Event, context: object) -> Answer:  # noqa: ARG001  # Lambda p
         return {"batchItemFailures": []}
     stored = _store_changes if records[0]["eventSource"] == "aws:dynamodb" else _store_positions
     failures: list[tuple[Event, str]] = []
+    began_s = time.monotonic()
     try:
-        counts = stored(records, failures, clock.now())
-        for record, reason in failures:
-            put_aside(record, reason, queue="ingest-failures")
+        with metrics.one_line():
+            stored(records, failures, clock.now())
+            for record, reason in failures:
+                put_aside(record, reason, queue="ingest-failures")
+            _count({"records": len(records), "unreadable": len(failures)}, began_s)
     except _OUR_TROUBLE as error:
-        _log.exception(
-            json.dumps(
-                {"event": "window_failed", "records": len(records), "error": type(error).__name__}
-            )
-        )
+        logs.fault(_log, error, "window_failed", records=len(records))
+        _count({"failed_windows": 1}, began_s)
         return {"batchItemFailures": [{"itemIdentifier": sequence_number(records[0])}]}
-    _log.info(json.dumps({"records": len(records), "unreadable": len(failures), **counts}))
     return {"batchItemFailures": []}
+
+
+def _count(counts: Mapping[str, int], began_s: float) -> None:
+    window_ms = 1000 * (time.monotonic() - began_s)
+    metrics.emit(INGEST, counts=counts, milliseconds={"window_ms": window_ms})
 
 
 def _store_positions(
     records: Sequence[Event], failures: list[tuple[Event, str]], now: datetime
-) -> dict[str, object]:
+) -> None:
     reports = []
     for record in records:
         try:
@@ -63,12 +67,25 @@ def _store_positions(
         except (binascii.Error, Unreadable) as error:
             failures.append((record, str(error)))
     stored = positions.store_window(reports, availability_of=registry.availability_of, now=now)
-    return {"event": "window_stored", **asdict(stored)}
+    metrics.emit(
+        INGEST,
+        counts={
+            "positions": stored.positions,
+            "newest": stored.newest,
+            "late": stored.late,
+            "unknown": stored.unknown,
+            "superseded": stored.superseded,
+            "cells_written": stored.cells_written,
+            "retries": stored.retries,
+        },
+        milliseconds={"lag_ms": stored.lag_ms},
+        size_bytes={"largest_cell_bytes": stored.largest_cell},
+    )
 
 
 def _store_changes(
     records: Sequence[Event], failures: list[tuple[Event, str]], now: datetime
-) -> dict[str, object]:
+) -> None:
     changes: dict[str, Availability] = {}
     for record in records:
         try:
@@ -81,7 +98,7 @@ def _store_changes(
             if known is None or known.changed_at <= availability.changed_at:
                 changes[taxi_id] = availability
     shown = positions.show_availability(changes, now=now)
-    return {"event": "changes_shown", "taxis": len(changes), "shown": shown}
+    metrics.emit(INGEST, counts={"changes": len(changes), "changes_shown": shown})
 
 
 def _changed_taxis(change: Event) -> dict[str, Availability]:

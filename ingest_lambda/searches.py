@@ -6,7 +6,6 @@ own holds a shard, by answering with the first record to send again.
 
 import base64
 import binascii
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,7 +13,7 @@ from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import metrics
+from chalicelib import logs, metrics
 from chalicelib.registry.writes import Moved
 from chalicelib.stats.searches import codec
 from chalicelib.stats.searches import service as searches
@@ -44,11 +43,8 @@ def handle(event: Event, context: object) -> Answer:  # noqa: ARG001  # Lambda p
         for record, reason in failures:
             put_aside(record, reason, queue="search-failures")
     except _OUR_TROUBLE as error:
-        _log.exception(
-            json.dumps(
-                {"event": "batch_failed", "records": len(records), "error": type(error).__name__}
-            )
-        )
+        logs.fault(_log, error, "batch_failed", records=len(records))
+        metrics.emit({"function": "count-searches"}, counts={"failed_windows": 1})
         return {"batchItemFailures": [{"itemIdentifier": sequence_number(records[0])}]}
     metrics.emit(
         {"function": "count-searches"},

@@ -22,6 +22,7 @@ COMMANDS = {
     "replay": "ops.replay",
     "hail": "ops.hails",
     "job": "ops.jobs",
+    "doctor": "ops.doctor",
     "demo-hail": "ops.demo.customer",
 }
 

@@ -35,13 +35,13 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 def _list(_: argparse.Namespace) -> None:
     from chalicelib.jobs import service
 
-    schedules = _schedules()
+    known = schedules()
     for name in sorted(service.JOBS):
-        when, what = schedules.get(name, ("by hand", ""))
+        when, what = known.get(name, ("by hand", ""))
         print(f"{name:20} {when:20} {what}")
 
 
-def _schedules() -> Mapping[str, tuple[str, str]]:
+def schedules() -> Mapping[str, tuple[str, str]]:
     """When each job runs and what it does: the application's schedule of the same name says it."""
     from chalice.app import ScheduledEventConfig
 

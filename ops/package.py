@@ -3,10 +3,10 @@
     python -m ops.package --stage prod [--commit HEAD] [--out build/prod]
 
 From a clean export of a commit Chalice makes a zip and a template, merged with
-`infra/resources.yaml`; this module then takes out of the zip what never runs, compiles the rest, and
-writes it anew in one order and with one date, so that the same commit and the same Python give the
-same bytes. Lambda cannot keep what Python compiles there, so a function would compile all of it at
-each cold start.
+`infra/resources.yaml` and `infra/watching.yaml`; this module then takes out of the zip what never
+runs, compiles the rest, and writes it anew in one order and with one date, so that the same commit
+and the same Python give the same bytes. Lambda cannot keep what Python compiles there, so a function
+would compile all of it at each cold start.
 """
 
 import argparse
@@ -55,6 +55,20 @@ def _git(*arguments: str) -> bytes:
     return made.stdout
 
 
+def merged(source: Path) -> Path:
+    """What Chalice merges into its template, in one file of the export: it takes no more than one."""
+    from chalice.package import TemplateDeepMerger, YAMLTemplateSerializer
+
+    yaml = YAMLTemplateSerializer()
+    found: dict[str, Any] = {}
+    for name in ("resources.yaml", "watching.yaml"):
+        text = (source / "infra" / name).read_text(encoding="utf-8")
+        found = TemplateDeepMerger().merge(yaml.load_template(text, name), found)
+    made = source / "infra" / "merged.yaml"
+    made.write_text(yaml.serialize_template(found), encoding="utf-8")
+    return made
+
+
 def chalice(source: Path, stage: str, out: Path) -> None:
     """Has Chalice package an export: `deployment.zip` and `sam.yaml` in `out`. Raises CannotGoOn."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("MARAUDE_")}
@@ -62,7 +76,7 @@ def chalice(source: Path, stage: str, out: Path) -> None:
         [
             str(Path(sys.executable).with_name("chalice")),
             *("package", f"--stage={stage}", "--template-format=yaml"),
-            *("--merge-template=infra/resources.yaml", str(out)),
+            *(f"--merge-template={merged(source)}", str(out)),
         ],
         cwd=source,
         env={

@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-from chalicelib import metrics
+from chalicelib import logs, metrics
 from chalicelib.errors import Unavailable
 from chalicelib.positions import service as positions
 from chalicelib.settings import BadSetting, settings
@@ -133,8 +133,8 @@ class Gateway:
         loop = asyncio.get_running_loop()
         try:
             sender = await loop.run_in_executor(self._lookers, self._look_up, question)
-        except Exception:  # one operator's trouble, whatever it is, closes the door to no other
-            log.exception("an operator could not be looked up: %.100r", question.operator)
+        except Exception as error:  # noqa: BLE001  # one operator's trouble closes the door to no other
+            logs.fault(log, error, "operator_not_looked_up", operator=question.operator[:100])
             self._door.fail(question.operator, now_s=time.time())
         else:
             self._door.settle(question.operator, sender, now_s=time.time())

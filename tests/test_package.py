@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -226,9 +227,31 @@ def test_the_template_holds_the_api_the_ingest_function_and_the_tables(package: 
 
     assert kinds.count("AWS::Serverless::Api") == 1
     assert kinds.count("AWS::DynamoDB::Table") >= 12
+    assert kinds.count("AWS::CloudWatch::Alarm") >= 25
+    assert kinds.count("AWS::CloudWatch::Dashboard") == kinds.count("AWS::SNS::Topic") == 1
     assert resources["IngestFunction"]["Properties"]["CodeUri"] == "./deployment.zip"
     assert resources["CountSearchesFunction"]["Properties"]["CodeUri"] == "./deployment.zip"
     assert resources["APIHandler"]["Properties"]["CodeUri"] == "./deployment.zip"
+
+
+def test_every_alarm_watches_what_the_template_has(package: Path) -> None:
+    template = yaml.load((package / "sam.yaml").read_text("utf-8"), Loader=Loader)  # noqa: S506  # a safe loader
+    resources = template["Resources"]
+    alarms = {
+        name: json.dumps(resource)
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
+    }
+
+    strangers = {
+        (name, named)
+        for name, text in alarms.items()
+        for named in re.findall(r'"(?:Ref|Fn::GetAtt)": \[?"(\w+)"', text)
+        if named not in {*resources, "Stage"}
+    }
+
+    assert alarms
+    assert strangers == set()
 
 
 def test_the_function_that_reads_whole_tables_has_a_quarter_of_an_hour(package: Path) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
+from chalicelib import logs
 from chalicelib.activity import store
 from chalicelib.activity.rules import Activity, Asked, Entry
 
@@ -16,8 +17,8 @@ def record(activity: Activity) -> None:
     """Writes an entry. What it tells of has happened, and does not fail because this does."""
     try:
         store.put(activity)
-    except (BotoCoreError, ClientError, PynamoDBException):
-        log.exception("%s of %s is not in the journal", activity.action, activity.resource_id)
+    except (BotoCoreError, ClientError, PynamoDBException) as error:
+        logs.fault(log, error, "not_in_the_journal", action=activity.action)
 
 
 def list_entries(

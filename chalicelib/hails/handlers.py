@@ -6,11 +6,12 @@ harm. What cannot be read fails, and is a dead letter after a few times.
 
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chalicelib import aws, clock
+from chalicelib import aws, clock, logs, metrics
 from chalicelib.hails import lanes, queue, service, webhook
 from chalicelib.hails.rules import Status
 from chalicelib.hails.webhook import Limits
@@ -35,8 +36,10 @@ def each(event: Mapping[str, Any], handle: Callable[[Message], None]) -> Failure
     for record in event["Records"]:
         try:
             handle(_read(record["body"]))
-        except Exception:  # one message's trouble is not the others'
-            log.exception("message %s of %s failed", record["messageId"], record["eventSourceARN"])
+        except Exception as error:  # noqa: BLE001  # one message's trouble is not the others'
+            queue_name = record["eventSourceARN"].rpartition(":")[2]
+            message_id = record["messageId"]
+            logs.fault(log, error, "message_failed", queue=queue_name, message=message_id)
             failed.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failed}
 
@@ -87,14 +90,13 @@ def call_operator(message: Message) -> None:
         answer=outcome.reply or outcome.failure,
         initial_status=Status.RECEIVED,
     )
-    about = {
-        "called": hail_id,
-        "operator": dispatch.operator_id,
-        "code": outcome.code,
-        "failure": outcome.failure,
-        "ms": (now - began) // timedelta(milliseconds=1),
-    }
-    log.info("%s", json.dumps(about))
+    metrics.emit(
+        {"operator": str(dispatch.operator_id)},
+        counts={"webhook_calls": 1, "webhook_failures": 0 if outcome.failure is None else 1},
+        milliseconds={"webhook_ms": (now - began) / timedelta(milliseconds=1)},
+        in_total=True,
+        about={"hail": hail_id, "code": outcome.code, "failure": outcome.failure},
+    )
 
 
 def _later(hail_id: str) -> None:
@@ -122,4 +124,10 @@ def apply_deadline(message: Message) -> None:
 
 def sweep() -> None:
     """Applies the deadlines that no message has brought."""
-    service.sweep(now=clock.now())
+    began_s = time.monotonic()
+    swept = service.sweep(now=clock.now())
+    metrics.emit(
+        {"job": "sweep-hails"},
+        counts={"runs": 1, "swept": swept.expired, "failed": swept.failed},
+        milliseconds={"job_ms": 1000 * (time.monotonic() - began_s)},
+    )

@@ -13,7 +13,7 @@ from functools import cache
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import aws
+from chalicelib import aws, logs
 from chalicelib.hails.rules import Status
 from chalicelib.registry.rules import milliseconds
 from chalicelib.settings import table
@@ -35,8 +35,8 @@ def _put(queue: str, message: dict[str, object], *, delay_s: int = 0) -> bool:
         aws.sqs().send_message(
             QueueUrl=_url(queue), MessageBody=json.dumps(message), DelaySeconds=delay_s
         )
-    except (BotoCoreError, ClientError):
-        log.exception("queue %s did not take %s", queue, message)
+    except (BotoCoreError, ClientError) as error:
+        logs.fault(log, error, "not_queued", queue=queue, hail=message["hail_id"])
         return False
     return True
 

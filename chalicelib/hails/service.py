@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib import logs, metrics
 from chalicelib.access import service as access
 from chalicelib.access.rules import Account, Role
 from chalicelib.activity.rules import Action, Activity, Pending, Resource
@@ -199,6 +200,7 @@ def _create(
     )
     if entry is not None:
         entry.kept = True
+    metrics.emit({"outcome": hail.status}, counts={"hails": 1}, about={"hail": hail.hail_id})
     _show(taken, now=now, sighting=sighting)
     queue.put_dispatch(hail.hail_id)
     _queue_deadline(hail, now=now)
@@ -387,9 +389,10 @@ def _write(
         _show(moved.after, now=now)
     if stored.status is not before.status:
         _queue_deadline(stored, now=now)
-        log.info(
-            "%s",
-            json.dumps({"hail": stored.hail_id, "from": before.status, "to": stored.status}),
+        metrics.emit(
+            {"outcome": stored.status},
+            counts={"hails": 1},
+            about={"hail": stored.hail_id, "was": before.status},
         )
     return stored
 
@@ -420,8 +423,8 @@ def _show(description: Description, *, now: datetime, sighting: Sighting | None 
     """Shows the taxi's status; the hail is written by then, so no trouble here is the caller's."""
     try:
         registry.show(description, now=now, sighting=sighting)
-    except (StoreBusy, ClientError, BotoCoreError):
-        log.exception("the stream will show what %s does", description.description_id)
+    except (StoreBusy, ClientError, BotoCoreError) as error:
+        logs.fault(log, error, "shown_by_the_stream", taxis=sorted(description.taxis))
 
 
 def _queue_deadline(hail: Hail, *, now: datetime) -> None:
@@ -498,7 +501,9 @@ def expire(hail_id: str, *, now: datetime, way: str) -> Hail | None:
 
     hail = _step(hail_id, late, task=TASK_DEADLINE, now=now)
     if applied:
-        log.info("%s", json.dumps({"expired": hail_id, "status": applied[0], "way": way}))
+        metrics.emit(
+            {"way": way}, counts={"deadlines": 1}, about={"expired": hail_id, "late": applied[0]}
+        )
     return hail
 
 
@@ -532,8 +537,8 @@ def sweep(*, now: datetime) -> Swept:
     for hail_id in lists.late(now):
         try:
             expire(hail_id, now=now, way="sweep")
-        except (Unavailable, StoreBusy, ClientError, BotoCoreError):
-            log.exception("hail %s is left for the next sweep", hail_id)
+        except (Unavailable, StoreBusy, ClientError, BotoCoreError) as error:
+            logs.fault(log, error, "left_for_the_next_sweep", hail=hail_id)
             swept = replace(swept, failed=swept.failed + 1)
         else:
             swept = replace(swept, expired=swept.expired + 1)

@@ -82,6 +82,7 @@ def run(
     if not dry_run:
         if pages > 1 or earlier:
             store.finish(name)
+        store.note_run(name, now=now)
         metrics.emit(
             {"job": name},
             counts={**done, "runs": 1, "pages": pages},
@@ -93,3 +94,8 @@ def run(
 def _broken_off(name: str, *, now: datetime) -> Progress | None:
     earlier = store.progress(name)
     return earlier if earlier is not None and now - earlier.began <= RESUMED else None
+
+
+def last_runs() -> Mapping[str, datetime]:
+    """As of when each job last came to its end, by name; dry runs do not count."""
+    return store.last_runs()

@@ -1,9 +1,11 @@
-"""How far a job has come: one sheet a job that is under way (`stats/sheets.py`).
+"""How far a job has come, and when it last came to its end (`stats/sheets.py`).
 
 | question                       | series | entry        | cost              | asked by |
 | ------------------------------ | ------ | ------------ | ----------------- | -------- |
 | where a broken-off job goes on | jobs   | a job's name | 1 unit, strong    | jobs     |
 | it has come further            | jobs   | a job's name | 1 write unit      | jobs     |
+| it has come to its end         | runs   | a job's name | 1 write unit      | jobs     |
+| when each last did             | runs   | all          | 1 unit            | the desk |
 """
 
 from collections.abc import Mapping
@@ -12,7 +14,7 @@ from typing import NamedTuple
 
 from chalicelib.stats import sheets
 
-_SERIES = "jobs"
+_SERIES, _RUNS = "jobs", "runs"
 
 
 class Progress(NamedTuple):
@@ -40,3 +42,15 @@ def keep(name: str, progress: Progress) -> None:
 def finish(name: str) -> None:
     """The job is done: the next run begins from the beginning."""
     sheets.remove(_SERIES, name)
+
+
+def note_run(name: str, *, now: datetime) -> None:
+    """The job has come to its end, in a run as of `now`."""
+    sheets.put(_RUNS, name, now.timestamp())
+
+
+def last_runs() -> Mapping[str, datetime]:
+    """As of when each job last came to its end, by name."""
+    return {
+        sheet.entry: datetime.fromtimestamp(sheet.content, UTC) for sheet in sheets.every(_RUNS)
+    }

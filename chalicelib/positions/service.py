@@ -68,6 +68,7 @@ class WindowReport:
     positions: int = 0
     newest: int = 0  # of one taxi each
     unknown: int = 0  # taxis that the registry does not have
+    late: int = 0  # positions too old for a search by the time they came
     superseded: int = 0  # positions that were not newer than what was stored
     cells_written: int = 0
     retries: int = 0  # times that some cells had to be read and written again
@@ -119,6 +120,7 @@ def store_window(
     counted = WindowReport(
         positions=sum(len(report.taxis) for report in reports),
         newest=len(waiting),
+        late=sum(len(report.taxis) for report in reports if report.seen < _oldest_fresh(now)),
         lag_ms=(now - codec.moment(min(seen))) // timedelta(milliseconds=1),
     )
     # Measured on the stream's time where it is behind: a backlog then costs what it would have cost

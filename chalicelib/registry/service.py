@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from chalicelib import cache, dynamo
+from chalicelib import cache, dynamo, logs, metrics
 from chalicelib.access.rules import Account
 from chalicelib.errors import Fault, Malformed, Unavailable, Unknown, in_body, in_request, in_url
 from chalicelib.positions import service as positions
 from chalicelib.positions.rules import Availability, CellContended, LastPosition
 from chalicelib.positions.service import Sighting
+from chalicelib.positions.stream import StreamUnavailable
 from chalicelib.registry import departements, fleet, rules, store
 from chalicelib.registry.departements import Departement
 from chalicelib.registry.fleet import Fleet
@@ -269,7 +270,7 @@ def show(description: Description, *, now: datetime, sighting: Sighting | None =
             dict.fromkeys(description.taxis, shown), now=now, sighting=sighting
         )
     except CellContended as error:
-        log.warning("taxis of %s are shown later: %s", description.vehicle.licence_plate, error)
+        logs.fault(log, error, "shown_later", taxis=sorted(description.taxis))
 
 
 def _availability(description: Description) -> Availability:
@@ -327,7 +328,11 @@ def taxi_ids_of(viewer: Account, *, expecting: Collection[str] = ()) -> frozense
 def report_positions(
     viewer: Account, reported: Sequence[tuple[str, int, int]], *, now: datetime
 ) -> None:
-    """Takes in positions (taxi id, lng_e7, lat_e7), all or none. Raises TaxisUnknown."""
+    """Takes in positions (taxi id, lng_e7, lat_e7), all or none.
+
+    Raises TaxisUnknown, and StreamUnavailable: these positions are counted as dropped, for it is the
+    operator who may send them again.
+    """
     if not reported:
         return
     known = taxi_ids_of(viewer, expecting=[taxi_id for taxi_id, _, _ in reported])
@@ -337,8 +342,14 @@ def report_positions(
         if taxi_id not in known
     ]
     if unknown:
+        metrics.emit({}, counts={"positions_rejected": len(reported)})
         raise TaxisUnknown(*unknown)
-    positions.accept(reported, now=now)
+    try:
+        positions.accept(reported, now=now)
+    except StreamUnavailable:
+        metrics.emit({}, counts={"positions_dropped": len(reported)})
+        raise
+    metrics.emit({}, counts={"positions_accepted": len(reported)})
 
 
 # --- what the other domains ask ------------------------------------------------------------------

@@ -1,10 +1,11 @@
 """The free taxis near a customer: positions, territory and registry put together."""
 
 import os
+from collections.abc import Sized
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib import dynamo, vault
+from chalicelib import dynamo, metrics, vault
 from chalicelib.access.rules import Account, Role
 from chalicelib.errors import Unknown, in_url
 from chalicelib.geo import Circle, LngLat
@@ -54,6 +55,7 @@ def search(point: LngLat, *, viewer: Account, now: datetime) -> Answer | None:
     Raises CruisingForbidden.
     """
     if territory.excluded(point):
+        _count("excluded")
         raise CruisingForbidden(in_url("No cruising allowed in this area"))
     circle = Circle(point, settings().radius_max_m)
     cells = positions.wants(circle, now=now)
@@ -64,6 +66,7 @@ def search(point: LngLat, *, viewer: Account, now: datetime) -> Answer | None:
         items, tiles = dynamo.fetch(cells, tile)
     place = territory.place(point, tiles)
     if not place.towns:
+        _count("no_town")
         return None
     near = positions.near(circle, items, now=now)
     details = registry.details([taxi.taxi_id for taxi in near])
@@ -85,7 +88,23 @@ def search(point: LngLat, *, viewer: Account, now: datetime) -> Answer | None:
         nearest_m=found[0].position.distance_m if found else None,
         now=now,
     )
+    _count(_why_empty(near, found, seen))
     return Answer(place, len(near), found, seen)
+
+
+def _why_empty(near: Sized, found: Sized, seen: Sized) -> str | None:
+    """What left a search without an answer, None where it has one."""
+    if not near:
+        return "none_near"  # free and fresh, within the largest radius
+    if not found:
+        return "none_allowed"  # whose licence is for here, and that the viewer may see
+    return None if seen else "none_reaching"  # whose own radius is large enough
+
+
+def _count(why_empty: str | None) -> None:
+    metrics.emit({}, counts={"searches": 1})
+    if why_empty is not None:
+        metrics.emit({"reason": why_empty}, counts={"searches_empty": 1}, in_total=True)
 
 
 def temporary_ids_of(

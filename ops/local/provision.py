@@ -48,7 +48,8 @@ def resources() -> dict[str, dict[str, Any]]:
     return {name: resource for name, resource in found.items() if "Type" in resource}
 
 
-def _named(value: object, stage: str) -> str:
+def named(value: object, stage: str) -> str:
+    """A name in the template, in a stage."""
     text = value["Sub"] if isinstance(value, dict) else str(value)
     return re.sub(r"\$\{Stage\}", stage, text)
 
@@ -81,7 +82,7 @@ def provision(stage: str, *, endpoint: str | None, region: str, shards: int = 2)
     for resource in resources().values():
         properties = resource["Properties"]
         if resource["Type"] == "AWS::DynamoDB::Table":
-            name = _named(properties["TableName"], stage)
+            name = named(properties["TableName"], stage)
             if name in tables:
                 continue
             stream = properties.get("StreamSpecification")
@@ -102,12 +103,12 @@ def provision(stage: str, *, endpoint: str | None, region: str, shards: int = 2)
                 )
             made.append(name)
         elif resource["Type"] == "AWS::Kinesis::Stream":
-            name = _named(properties["Name"], stage)
+            name = named(properties["Name"], stage)
             if name not in streams:
                 kinesis.create_stream(StreamName=name, ShardCount=shards)
                 made.append(name)
         elif resource["Type"] == "AWS::SQS::Queue":
-            name = _named(properties["QueueName"], stage)
+            name = named(properties["QueueName"], stage)
             url = sqs.create_queue(QueueName=name)["QueueUrl"]
             # Apart, so that a queue of an older version gets them too.
             sqs.set_queue_attributes(QueueUrl=url, Attributes=_attributes(sqs, properties, stage))
@@ -125,7 +126,7 @@ def _attributes(sqs: "SQSClient", properties: dict[str, Any], stage: str) -> dic
     if "RedrivePolicy" in properties:
         policy = properties["RedrivePolicy"]
         logical = policy["deadLetterTargetArn"]["GetAtt"].partition(".")[0]
-        dead = _named(resources()[logical]["Properties"]["QueueName"], stage)
+        dead = named(resources()[logical]["Properties"]["QueueName"], stage)
         url = sqs.get_queue_url(QueueName=dead)["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
         found["RedrivePolicy"] = json.dumps({**policy, "deadLetterTargetArn": arn["QueueArn"]})

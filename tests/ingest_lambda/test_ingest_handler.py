@@ -1,10 +1,10 @@
 """The ingest function, from the event that Lambda passes to the cells."""
 
 import json
-import logging
 import subprocess
 import sys
 from base64 import b64decode, b64encode
+from datetime import timedelta
 from typing import Any
 
 import boto3
@@ -134,7 +134,7 @@ def test_trouble_of_our_own_asks_for_the_first_record_again(
     answer = handled(a_record(7, a_position(1)), a_record(8, a_position(2)))
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": "7"}]}
-    [line] = [json.loads(one.message) for one in caplog.records if one.exc_info]
+    [line] = [json.loads(one.message) for one in caplog.records if one.levelname == "ERROR"]
     assert line["event"] == "window_failed"
 
 
@@ -150,28 +150,44 @@ def test_trouble_with_the_failure_queue_is_trouble_of_our_own() -> None:
 
 
 @pytest.mark.usefixtures("registry")
-def test_a_window_is_one_line_of_counts(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO):
-        handled(a_record(1, a_position(1)), a_record(2, a_position(5000)), a_record(3, b"?"))
+def test_a_window_is_one_line_of_metrics(capsys: pytest.CaptureFixture[str]) -> None:
+    handled(a_record(1, a_position(1)), a_record(2, a_position(5000)), a_record(3, b"?"))
 
-    [line] = [
-        json.loads(one.message)
-        for one in caplog.records
-        if one.msg[:1] == "{" and one.levelname == "INFO"
-    ]
+    [line] = map(json.loads, capsys.readouterr().out.splitlines())
+    emitted = {
+        metric["Name"]: metric["Unit"]
+        for directive in line.pop("_aws")["CloudWatchMetrics"]
+        for metric in directive["Metrics"]
+    }
     assert 0 <= line.pop("lag_ms") < 10_000
+    assert 0 <= line.pop("window_ms") < 10_000
     assert line == {
-        "event": "window_stored",
+        "stage": "test",
+        "function": "ingest",
         "records": 3,
         "unreadable": 1,
         "positions": 2,
         "newest": 2,
+        "late": 0,
         "unknown": 1,
         "superseded": 0,
         "cells_written": 1,
         "retries": 0,
-        "largest_cell": 24,
+        "largest_cell_bytes": 24,
     }
+    assert (emitted["lag_ms"], emitted["largest_cell_bytes"]) == ("Milliseconds", "Bytes")
+
+
+@pytest.mark.usefixtures("registry")
+def test_positions_too_old_for_a_search_are_counted_as_late(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lng_e7, lat_e7 = e7(PARIS)
+    old = codec.tick(clock.now() - timedelta(seconds=121))
+
+    handled(a_record(1, codec.pack_report(old, [(1, lat_e7, lng_e7)])))
+
+    assert json.loads(capsys.readouterr().out)["late"] == 1
 
 
 @pytest.mark.usefixtures("registry")

@@ -104,7 +104,7 @@ def test_trouble_of_our_own_asks_for_the_first_record_again(
     answer = handled(a_record(9, codec.pack([a_search()])), a_record(10, b"?"))
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": "9"}]}
-    [line] = [json.loads(one.message) for one in caplog.records if one.exc_info]
+    [line] = [json.loads(one.message) for one in caplog.records if one.levelname == "ERROR"]
     assert line["event"] == "batch_failed"
 
 

@@ -516,4 +516,4 @@ def test_a_change_that_busy_cells_cannot_take_yet_is_answered_and_logged(
         changed = at_work(operator.put(f"/taxis/{taxi_id}", {"status": "free"}))
 
     assert changed["status"] == "free"
-    assert "shown later" in caplog.text
+    assert "shown_later" in caplog.text

@@ -38,7 +38,7 @@ def unpack(packed: bytes) -> list[Search]:
         raise Unreadable(f"no format {number}")
     for search in searches:
         if not _is_sound(search):
-            raise Unreadable(f"no search: {search}")
+            raise Unreadable("no search, by its values")
     return searches
 
 

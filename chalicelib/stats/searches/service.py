@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 
-from chalicelib import cache, clock, geo
+from chalicelib import cache, clock, geo, logs
 from chalicelib.geo import LngLat
 from chalicelib.jobs.rules import Page
 from chalicelib.stats.calendar import months_before
@@ -111,9 +111,9 @@ def count(shard: str, reports: Iterable[Report]) -> Counted:
         total = sum(len(record.searches) for record in of_place)
         try:
             fresh = store.count(place, shard, of_place)
-        except SheetTooLarge:
+        except SheetTooLarge as error:
             # Held back, they would hold all that comes after them, and not fit later either.
-            _log.exception("the sheet of %s for %s is full", place, shard)
+            logs.fault(_log, error, "sheet_full", departement=str(place), shard=shard)
             lost += total
         else:
             new += fresh
