@@ -9,17 +9,15 @@ cannot keep what Python compiles there, so a function would compile all of it at
 """
 
 import argparse
-import contextlib
 import hashlib
 import json
 import os
-import py_compile
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 from ops.errors import CannotGoOn
@@ -98,40 +96,41 @@ def travels(name: str) -> bool:
 def slimmed(packed: Path, made: Path) -> dict[str, str]:
     """Writes the zip anew, compiled; answers the SHA-256 of each file in it, by name."""
     digests = {}
-    with zipfile.ZipFile(packed) as before, zipfile.ZipFile(made, "w") as after:
-        for name in sorted(filter(travels, before.namelist())):
-            for file, content in _compiled(name, before.read(name)):
-                entry = zipfile.ZipInfo(file, DATE)
+    with tempfile.TemporaryDirectory() as folder:
+        with zipfile.ZipFile(packed) as before:
+            before.extractall(folder, sorted(filter(travels, before.namelist())))
+        _compile(folder)
+        files = {
+            str(PurePosixPath(path.relative_to(folder))): path
+            for path in Path(folder).rglob("*")
+            if path.is_file()
+        }
+        with zipfile.ZipFile(made, "w") as after:
+            for name, path in sorted(files.items()):
+                entry = zipfile.ZipInfo(name, DATE)
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 entry.external_attr = 0o644 << 16
+                content = path.read_bytes()
                 after.writestr(entry, content)
-                digests[file] = hashlib.sha256(content).hexdigest()
+                digests[name] = hashlib.sha256(content).hexdigest()
     return digests
 
 
-def _compiled(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
-    """The file, and for a module what Python makes of it, never compared with it again (PEP 552)."""
-    yield name, content
-    path = PurePosixPath(name)
-    if path.suffix != ".py":
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder, "module.py")
-        source.write_bytes(content)
-        with contextlib.suppress(py_compile.PyCompileError):  # a template in a package's data
-            compiled = Path(folder, "module.pyc")
-            py_compile.compile(
-                str(source),
-                cfile=str(compiled),
-                dfile=f"/var/task/{name}",
-                doraise=True,
-                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-            )
-            tag = sys.implementation.cache_tag
-            yield (
-                str(path.parent / "__pycache__" / f"{path.stem}.{tag}.pyc"),
-                compiled.read_bytes(),
-            )
+def _compile(folder: str) -> None:
+    """Puts beside each module what Python makes of it, never compared with it again (PEP 552).
+
+    In a process of its own: which constants are written once and referred to depends on what else
+    the process has loaded (https://github.com/python/cpython/issues/78274), and so would the bytes.
+    """
+    # It fails where a module is none, a template in a package's data; the others are compiled.
+    subprocess.run(
+        [
+            *(sys.executable, "-S", "-m", "compileall", "-qq"),
+            *("--invalidation-mode", "unchecked-hash", "-s", folder, "-p", "/var/task", folder),
+        ],
+        env={"PYTHONHASHSEED": "0"},
+        check=False,
+    )
 
 
 # --- all of it ------------------------------------------------------------------------------------
