@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -19,33 +18,6 @@ from ops.local.provision import Loader
 
 ROOT = Path(__file__).resolve().parents[1]
 UNPACKED_LIMIT_MB = 250  # AWS Lambda's, for the unpacked package
-
-
-def exported(folder: Path) -> None:
-    """The files git knows, as they are now: what a clean export of the next commit would hold."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z"],  # noqa: S607  # git is where the developer has it
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    )
-    for name in listed.stdout.decode().split("\0"):
-        source = ROOT / name
-        if not name or not source.exists():
-            continue
-        there = folder / name
-        there.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source, there, follow_symlinks=False)
-
-
-@pytest.fixture(scope="session", name="package")
-def made_package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder with `deployment.zip`, `sam.yaml` and `manifest.json`."""
-    folder = tmp_path_factory.mktemp("package")
-    exported(folder / "source")
-    packaging.build("dev", folder / "source", folder / "out", commit="0" * 40, told=lambda _: None)
-    yield folder / "out"
-    shutil.rmtree(folder)
 
 
 def names(package: Path) -> set[str]:
@@ -227,9 +199,10 @@ def test_the_function_that_reads_whole_tables_has_a_quarter_of_an_hour(package: 
 def test_what_the_gateway_answers_by_itself_is_in_the_contract_s_envelope(package: Path) -> None:
     template = yaml.load((package / "sam.yaml").read_text("utf-8"), Loader=Loader)  # noqa: S506  # a safe loader
     answers = {
-        resource["Properties"]["ResponseType"]: resource["Properties"]["ResponseTemplates"]
-        for resource in template["Resources"].values()
-        if resource["Type"] == "AWS::ApiGateway::GatewayResponse"
+        kind: answer["ResponseTemplates"]
+        for kind, answer in template["Resources"]["RestAPI"]["Properties"][
+            "GatewayResponses"
+        ].items()
     }
 
     assert {"MISSING_AUTHENTICATION_TOKEN", "DEFAULT_4XX", "DEFAULT_5XX"} <= answers.keys()
