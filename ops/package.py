@@ -3,16 +3,16 @@
     python -m ops.package --stage prod [--commit HEAD] [--out build/prod]
 
 From a clean export of a commit Chalice makes a zip and a template, merged with
-`infra/resources.yaml`; this module then takes out of the zip what never runs, compiles the rest, and
-writes it anew in one order and with one date, so that the same commit gives the same bytes. Lambda
-cannot keep what Python compiles there, so a function would compile all of it at each cold start.
+`infra/resources.yaml`; this module then gives each function a role of its own (`permissions.py`),
+takes out of the zip what never runs, compiles the rest, and writes it anew in one order and with one
+date, so that the same commit gives the same bytes. Lambda cannot keep what Python compiles there, so
+a function would compile all of it at each cold start.
 """
 
 import argparse
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +20,9 @@ import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
+import yaml
+
+from ops import permissions
 from ops.errors import CannotGoOn
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -133,6 +136,26 @@ def _compile(folder: str) -> None:
     )
 
 
+# --- the template ---------------------------------------------------------------------------------
+
+
+class _Whole(yaml.SafeDumper):
+    """Writes again what stands there twice: CloudFormation reads no aliases."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002  # of none
+        """Whether to write it out."""
+        return True
+
+
+def finished(template: str, stage: str) -> str:
+    """Chalice's template, with a role for each function, and for its stage only. Raises CannotGoOn."""
+    found = yaml.safe_load(template)
+    permissions.give_roles(found["Resources"])
+    # The functions' environment names the stage: under another name there would be no tables.
+    found["Parameters"]["Stage"] = {"Type": "String", "Default": stage, "AllowedValues": [stage]}
+    return yaml.dump(found, Dumper=_Whole, allow_unicode=True)
+
+
 # --- all of it ------------------------------------------------------------------------------------
 
 
@@ -147,7 +170,9 @@ def build(stage: str, source: Path, out: Path, *, commit: str, told: Callable[[s
         out.mkdir(parents=True, exist_ok=True)
         told("taking out what never runs, compiling the rest")
         digests = slimmed(raw / "deployment.zip", out / "deployment.zip")
-        shutil.copyfile(raw / "sam.yaml", out / "sam.yaml")
+        (out / "sam.yaml").write_text(
+            finished((raw / "sam.yaml").read_text("utf-8"), stage), encoding="utf-8"
+        )
     manifest = {
         "commit": commit,
         "stage": stage,

@@ -209,21 +209,3 @@ def test_what_the_gateway_answers_by_itself_is_in_the_contract_s_envelope(packag
     for bodies in answers.values():
         body = bodies["application/json"].replace("$context.error.messageString", '"x"')
         assert list(json.loads(body)) == ["errors"]
-
-
-def test_the_functions_may_use_the_stage_s_own_tables_stream_and_queues_only(
-    package: Path,
-) -> None:
-    template = yaml.load((package / "sam.yaml").read_text("utf-8"), Loader=Loader)  # noqa: S506  # a safe loader
-    roles = [
-        resource["Properties"]["Policies"]
-        for resource in template["Resources"].values()
-        if resource["Type"] == "AWS::IAM::Role"
-    ]
-
-    assert roles
-    for [policy] in roles:
-        allowed = {one["Sid"]: one for one in policy["PolicyDocument"]["Statement"]}
-        assert {"dynamodb:BatchGetItem", "dynamodb:PutItem"} <= set(allowed["Tables"]["Action"])
-        for sid in ("Tables", "Positions", "Searches", "Queues", "Keys"):
-            assert "maraude-dev-" in allowed[sid]["Resource"]
