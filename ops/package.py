@@ -139,7 +139,7 @@ def _compile(folder: str) -> None:
 # --- the template ---------------------------------------------------------------------------------
 
 
-class _Whole(yaml.SafeDumper):
+class _Whole(yaml.CSafeDumper):
     """Writes again what stands there twice: CloudFormation reads no aliases."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002  # of none
@@ -149,7 +149,7 @@ class _Whole(yaml.SafeDumper):
 
 def finished(template: str, stage: str) -> str:
     """Chalice's template, with a role for each function, and for its stage only. Raises CannotGoOn."""
-    found = yaml.safe_load(template)
+    found = yaml.load(template, Loader=yaml.CSafeLoader)
     permissions.give_roles(found["Resources"])
     # The functions' environment names the stage: under another name there would be no tables.
     found["Parameters"]["Stage"] = {"Type": "String", "Default": stage, "AllowedValues": [stage]}

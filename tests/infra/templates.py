@@ -22,7 +22,8 @@ class NoManagedPolicies:
 
 def packaged(package: Path) -> Template:
     """What `make package` writes."""
-    found: Template = yaml.safe_load((package / "sam.yaml").read_text("utf-8"))
+    text = (package / "sam.yaml").read_text("utf-8")
+    found: Template = yaml.load(text, Loader=yaml.CSafeLoader)
     return found
 
 

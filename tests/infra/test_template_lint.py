@@ -7,10 +7,10 @@ import pytest
 from cfnlint.api import ManualArgs, lint
 from samtranslator.model.exceptions import InvalidDocumentException
 
+from chalicelib.settings import Settings
 from tests.infra.templates import Template, packaged, translated
 
-# The region that `.chalice` and the settings name, and one where services come late.
-REGIONS = ["eu-west-3", "eu-south-2"]
+REGIONS = [Settings().region]
 
 # A rule that is not heeded stands here with its reason. There is none.
 NOT_HEEDED: dict[str, str] = {}
@@ -25,12 +25,12 @@ def faults(template: Template) -> list[str]:
     return [f"{one.rule.id} {'/'.join(map(str, one.path or ()))}: {one.message}" for one in found]
 
 
-def test_nothing_is_wrong_with_the_packaged_template(package: Path) -> None:
-    assert faults(packaged(package)) == []
+def test_nothing_is_wrong_with_the_packaged_template(template: Template) -> None:
+    assert faults(template) == []
 
 
-def test_nothing_is_wrong_with_what_sam_makes_of_it(package: Path) -> None:
-    made = translated(packaged(package))
+def test_nothing_is_wrong_with_what_sam_makes_of_it(template: Template) -> None:
+    made = translated(template)
 
     kinds = [resource["Type"] for resource in made["Resources"].values()]
     assert [kind for kind in kinds if kind.startswith("AWS::Serverless::")] == []
