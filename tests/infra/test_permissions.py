@@ -103,6 +103,9 @@ def heard_api(witness: Witness, folder: Path) -> None:  # noqa: ARG001  # as the
     as_admin = Heard(app, key=access.add("an-admin", roles=(Role.ADMIN,), name="")[1])
     assert as_operateur.put(f"/taxis/{fleet.taxi_id}", {"status": "occupied"}).status == 200
     fleet.free()
+    # Another colour is copied to the taxis of the vehicle.
+    painted = factories.a_vehicle(licence_plate="AA-001-BB", color="red")
+    assert as_operateur.post("/vehicles", painted).status == 200
     # Its first deadline passed a minute ago, and whoever reads it finds it so.
     late = fleet.hail(after=-timedelta(minutes=2))
     assert as_moteur.get(f"/hails/{late.hail_id}").data[0]["status"] == "failure"
