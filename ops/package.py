@@ -3,10 +3,10 @@
     python -m ops.package --stage prod [--commit HEAD] [--out build/prod]
 
 From a clean export of a commit Chalice makes a zip and a template, merged with
-`infra/resources.yaml` and `infra/watching.yaml`; this module then takes out of the zip what never
-runs, compiles the rest, and writes it anew in one order and with one date, so that the same commit
-and the same Python give the same bytes. Lambda cannot keep what Python compiles there, so a function
-would compile all of it at each cold start.
+`infra/resources.yaml` and `infra/watching.yaml`; this module then gives each function a role of its
+own (`permissions.py`), takes out of the zip what never runs, compiles the rest, and writes it anew in
+one order and with one date, so that the same commit and the same Python give the same bytes. Lambda
+cannot keep what Python compiles there, so a function would compile all of it at each cold start.
 """
 
 import argparse
@@ -15,7 +15,6 @@ import hashlib
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import yaml
+
+from ops import permissions
 from ops.errors import CannotGoOn
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -59,13 +61,13 @@ def merged(source: Path) -> Path:
     """What Chalice merges into its template, in one file of the export: it takes no more than one."""
     from chalice.package import TemplateDeepMerger, YAMLTemplateSerializer
 
-    yaml = YAMLTemplateSerializer()
+    serializer = YAMLTemplateSerializer()
     found: dict[str, Any] = {}
     for name in ("resources.yaml", "watching.yaml"):
         text = (source / "infra" / name).read_text(encoding="utf-8")
-        found = TemplateDeepMerger().merge(yaml.load_template(text, name), found)
+        found = TemplateDeepMerger().merge(serializer.load_template(text, name), found)
     made = source / "infra" / "merged.yaml"
-    made.write_text(yaml.serialize_template(found), encoding="utf-8")
+    made.write_text(serializer.serialize_template(found), encoding="utf-8")
     return made
 
 
@@ -168,9 +170,10 @@ def slimmed(packed: Path, made: Path) -> dict[str, str]:
 def _compile(folder: Path) -> None:
     """Compiles every module, never to be compared with its source again (PEP 552).
 
-    In a process of its own, of the Python that no virtual environment has touched: what comes out
-    depends on the texts that it has in memory besides, and on how it hashes. A template among a
-    package's data that is no module stays as it is.
+    In a process of its own, of the Python that no virtual environment has touched: which constants are
+    written once and referred to depends on what else the process has loaded, and so would the bytes
+    (https://github.com/python/cpython/issues/78274). A template among a package's data that is no
+    module stays as it is.
     """
     python = str(Path(sys.executable).resolve())
     how = ["--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", "/var/task"]
@@ -179,6 +182,26 @@ def _compile(folder: Path) -> None:
         env={"PYTHONHASHSEED": "0"},
         check=False,
     )
+
+
+# --- the template ---------------------------------------------------------------------------------
+
+
+class _Whole(yaml.CSafeDumper):
+    """Writes again what stands there twice: CloudFormation reads no aliases."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002  # of none
+        """Whether to write it out."""
+        return True
+
+
+def finished(template: str, stage: str) -> str:
+    """Chalice's template, with a role for each function, and for its stage only. Raises CannotGoOn."""
+    found = yaml.load(template, Loader=yaml.CSafeLoader)
+    permissions.give_roles(found["Resources"])
+    # The functions' environment names the stage: under another name there would be no tables.
+    found["Parameters"]["Stage"] = {"Type": "String", "Default": stage, "AllowedValues": [stage]}
+    return yaml.dump(found, Dumper=_Whole, allow_unicode=True)
 
 
 # --- all of it ------------------------------------------------------------------------------------
@@ -195,7 +218,9 @@ def build(stage: str, source: Path, out: Path, *, commit: str, told: Callable[[s
         out.mkdir(parents=True, exist_ok=True)
         told("taking out what never runs, compiling the rest")
         digests = slimmed(raw / "deployment.zip", out / "deployment.zip")
-        shutil.copyfile(raw / "sam.yaml", out / "sam.yaml")
+        (out / "sam.yaml").write_text(
+            finished((raw / "sam.yaml").read_text("utf-8"), stage), encoding="utf-8"
+        )
     manifest = {
         "commit": commit,
         "stage": stage,

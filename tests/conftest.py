@@ -1,7 +1,10 @@
-"""What every test may use: an empty registry on an in-process AWS."""
+"""What every test may use: an empty registry on an in-process AWS, and the package of this code."""
 
 import os
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +24,10 @@ from moto import mock_aws  # it must see the environment above
 
 from chalicelib import cache, config
 from chalicelib.stats.searches import stream
+from ops import package as packaging
 from ops.local.provision import provision
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
@@ -33,3 +39,30 @@ def store() -> Iterator[None]:
         provision("test", endpoint=None, region="eu-west-3")
         yield
         stream.notes.forget()
+
+
+def exported(folder: Path) -> None:
+    """The files git knows, as they are now: what a clean export of the next commit would hold."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"],  # noqa: S607  # git is where the developer has it
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    for name in listed.stdout.decode().split("\0"):
+        source = ROOT / name
+        if not name or not source.exists():
+            continue
+        there = folder / name
+        there.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source, there, follow_symlinks=False)
+
+
+@pytest.fixture(scope="session", name="package")
+def made_package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder with `deployment.zip`, `sam.yaml` and `manifest.json`."""
+    folder = tmp_path_factory.mktemp("package")
+    exported(folder / "source")
+    packaging.build("dev", folder / "source", folder / "out", commit="0" * 40, told=lambda _: None)
+    yield folder / "out"
+    shutil.rmtree(folder)

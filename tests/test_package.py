@@ -5,49 +5,19 @@ import hashlib
 import json
 import platform
 import re
-import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from ops import cold_start
 from ops import package as packaging
-from ops.local.provision import Loader
+from tests.infra.templates import packaged
 
 ROOT = Path(__file__).resolve().parents[1]
 UNPACKED_LIMIT_MB = 250  # AWS Lambda's, for the unpacked package
-
-
-def exported(folder: Path) -> None:
-    """The files git knows, as they are now: what a clean export of the next commit would hold."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z"],  # noqa: S607  # git is where the developer has it
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    )
-    for name in listed.stdout.decode().split("\0"):
-        source = ROOT / name
-        if not name or not source.exists():
-            continue
-        there = folder / name
-        there.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source, there, follow_symlinks=False)
-
-
-@pytest.fixture(scope="session", name="package")
-def made_package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder with `deployment.zip`, `sam.yaml` and `manifest.json`."""
-    folder = tmp_path_factory.mktemp("package")
-    exported(folder / "source")
-    packaging.build("dev", folder / "source", folder / "out", commit="0" * 40, told=lambda _: None)
-    yield folder / "out"
-    shutil.rmtree(folder)
 
 
 def names(package: Path) -> set[str]:
@@ -220,7 +190,7 @@ def test_what_botocore_tells_people_stays_behind(package: Path) -> None:
 
 
 def test_the_template_holds_the_api_the_ingest_function_and_the_tables(package: Path) -> None:
-    template = yaml.load((package / "sam.yaml").read_text("utf-8"), Loader=Loader)  # noqa: S506  # a safe loader
+    template = packaged(package)
     resources = template["Resources"]
 
     kinds = [resource["Type"] for resource in resources.values()]
@@ -235,8 +205,7 @@ def test_the_template_holds_the_api_the_ingest_function_and_the_tables(package: 
 
 
 def test_every_alarm_watches_what_the_template_has(package: Path) -> None:
-    template = yaml.load((package / "sam.yaml").read_text("utf-8"), Loader=Loader)  # noqa: S506  # a safe loader
-    resources = template["Resources"]
+    resources = packaged(package)["Resources"]
     alarms = {
         name: json.dumps(resource)
         for name, resource in resources.items()
@@ -255,7 +224,7 @@ def test_every_alarm_watches_what_the_template_has(package: Path) -> None:
 
 
 def test_the_function_that_reads_whole_tables_has_a_quarter_of_an_hour(package: Path) -> None:
-    template = yaml.load((package / "sam.yaml").read_text("utf-8"), Loader=Loader)  # noqa: S506  # a safe loader
+    template = packaged(package)
 
     counting = template["Resources"]["CountFleets"]["Properties"]
 
@@ -263,32 +232,15 @@ def test_the_function_that_reads_whole_tables_has_a_quarter_of_an_hour(package: 
 
 
 def test_what_the_gateway_answers_by_itself_is_in_the_contract_s_envelope(package: Path) -> None:
-    template = yaml.load((package / "sam.yaml").read_text("utf-8"), Loader=Loader)  # noqa: S506  # a safe loader
+    template = packaged(package)
     answers = {
-        resource["Properties"]["ResponseType"]: resource["Properties"]["ResponseTemplates"]
-        for resource in template["Resources"].values()
-        if resource["Type"] == "AWS::ApiGateway::GatewayResponse"
+        kind: answer["ResponseTemplates"]
+        for kind, answer in template["Resources"]["RestAPI"]["Properties"][
+            "GatewayResponses"
+        ].items()
     }
 
     assert {"MISSING_AUTHENTICATION_TOKEN", "DEFAULT_4XX", "DEFAULT_5XX"} <= answers.keys()
     for bodies in answers.values():
         body = bodies["application/json"].replace("$context.error.messageString", '"x"')
         assert list(json.loads(body)) == ["errors"]
-
-
-def test_the_functions_may_use_the_stage_s_own_tables_stream_and_queues_only(
-    package: Path,
-) -> None:
-    template = yaml.load((package / "sam.yaml").read_text("utf-8"), Loader=Loader)  # noqa: S506  # a safe loader
-    roles = [
-        resource["Properties"]["Policies"]
-        for resource in template["Resources"].values()
-        if resource["Type"] == "AWS::IAM::Role"
-    ]
-
-    assert roles
-    for [policy] in roles:
-        allowed = {one["Sid"]: one for one in policy["PolicyDocument"]["Statement"]}
-        assert {"dynamodb:BatchGetItem", "dynamodb:PutItem"} <= set(allowed["Tables"]["Action"])
-        for sid in ("Tables", "Positions", "Searches", "Queues", "Keys"):
-            assert "maraude-dev-" in allowed[sid]["Resource"]

@@ -12,7 +12,9 @@ from chalicelib.settings import Settings
 from ops.local.provision import RESOURCES, Loader, resources
 
 DECLARED: dict[str, Any] = yaml.load(RESOURCES.read_text("utf-8"), Loader=Loader)["Resources"]  # noqa: S506  # a safe loader
-OURS = {name: added for name, added in DECLARED.items() if "Type" not in added}
+OURS = {
+    name: added for name, added in DECLARED.items() if "Type" not in added and name != "RestAPI"
+}
 QUEUES = {"CallOperators": "HailDispatchQueue", "ApplyDeadlines": "HailDeadlinesQueue"}
 
 

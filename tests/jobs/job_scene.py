@@ -19,8 +19,8 @@ DAY = timedelta(days=1)
 class Fleet(Scene):
     """What was registered when the scene began is old at `later`, 366 days after."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, with_towns: bool = True) -> None:
+        super().__init__(with_towns=with_towns)
         self.later = self.now + YEAR + DAY
 
     def registered(self, number: str, *, at: datetime | None = None) -> str:

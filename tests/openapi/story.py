@@ -52,7 +52,7 @@ CONURBATION = {
 class Registry:
     """A registry with a territory and three accounts, none of whom has done anything."""
 
-    def __init__(self) -> None:
+    def __init__(self, caller: type[Caller] = Caller) -> None:
         with tempfile.TemporaryDirectory() as folder:
             loaded.load_towns(Path(folder), loaded.PARIS, loaded.CHARENTON)
             loaded.load_zone(Path(folder), loaded.PARIS, loaded.CHARENTON)
@@ -66,14 +66,14 @@ class Registry:
             conurbations = Path(folder) / "conurbations.json"
             conurbations.write_text(json.dumps([CONURBATION]), "utf-8")
             loads.load_conurbations(conurbations, quiet=True)
-        self.callers: dict[str | None, Caller] = {None: Caller(app)}
+        self.callers: dict[str | None, Caller] = {None: caller(app)}
         for name, *roles in (
             ("admin", Role.ADMIN),
             ("operator", Role.OPERATEUR, Role.GROUPEMENT),
             ("app", Role.MOTEUR),
         ):
             _, key = access.add(f"{name}@example.org", roles=roles, name=name.title())
-            self.callers[name] = Caller(app, key=key)
+            self.callers[name] = caller(app, key=key)
         access.set_fleet_size("operator@example.org", 20)
         access.set_password("app@example.org", "correct horse")
 
@@ -105,9 +105,14 @@ def _take_in(taxi_id: str, lon: float, lat: float) -> None:
     positions.store_window([report], availability_of=registry.availability_of, now=clock.now())
 
 
-def played() -> Iterator[tuple[Mapping[str, Any], Answer, dict[str, Any]]]:
-    """Each exchange as it stands, what came, and the ids that its ids stand for by then."""
-    here = Registry()
+def played(
+    caller: type[Caller] = Caller,
+) -> Iterator[tuple[Mapping[str, Any], Answer, dict[str, Any]]]:
+    """Each exchange as it stands, what came, and the ids that its ids stand for by then.
+
+    `caller` is what makes the requests.
+    """
+    here = Registry(caller)
     stands_for: dict[str, Any] = {}
     for one in json.loads(EXAMPLES.read_text("utf-8")):
         answer = here.play(_real(one, stands_for))

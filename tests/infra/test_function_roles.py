@@ -1,0 +1,124 @@
+"""What the packaged template lets each function do, and where what it says is kept."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops import permissions
+from ops.errors import CannotGoOn
+from tests.infra.templates import Template, of_kind
+
+# IAM knows these for all streams only; they tell names.
+LISTS = {"kinesis:ListStreams", "dynamodb:ListStreams"}
+
+
+def statements(template: Template, function: str) -> list[dict[str, Any]]:
+    """What a function may do."""
+    role = template["Resources"][function]["Properties"]["Role"]["Fn::GetAtt"][0]
+    [policy] = template["Resources"][role]["Properties"]["Policies"]
+    found: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
+    return found
+
+
+def functions(template: Template) -> list[str]:
+    return [name for name, _ in of_kind(template, "AWS::Serverless::Function")]
+
+
+def test_each_function_has_a_role_of_its_own_and_no_role_is_left_over(template: Template) -> None:
+    roles = [
+        template["Resources"][name]["Properties"]["Role"]["Fn::GetAtt"][0]
+        for name in functions(template)
+    ]
+
+    assert len(set(roles)) == len(roles) == len(permissions.granted())
+    others = {name for name, _ in of_kind(template, "AWS::IAM::Role")} - set(roles)
+    assert others == {"GatewayLogRole"}  # of API Gateway itself
+
+
+def test_a_function_is_let_at_resources_of_this_template_and_the_stage_s_secret_only(
+    template: Template,
+) -> None:
+    for function in functions(template):
+        for one in statements(template, function):
+            assert not any("*" in action for action in one["Action"]), (function, one)
+            if one["Resource"] == "*":
+                assert set(one["Action"]) <= LISTS, (function, one)
+            elif "Fn::GetAtt" in one["Resource"]:
+                assert one["Resource"]["Fn::GetAtt"][0] in template["Resources"]
+            elif one["Sid"] == "Secret":
+                assert ":secret:maraude-${Stage}-keys-" in one["Resource"]["Fn::Sub"]
+            else:  # Chalice's way to name the queue of an event
+                assert (
+                    one["Resource"]["Fn::Sub"].removeprefix("${").removesuffix(".Arn}")
+                    in (template["Resources"])
+                )
+
+
+def test_what_the_table_grants_is_in_the_role(template: Template) -> None:
+    by_sid = {one["Sid"]: one for one in statements(template, "CallOperators")}
+
+    assert by_sid["OperatorCallsTable"] == {
+        "Sid": "OperatorCallsTable",
+        "Effect": "Allow",
+        "Action": ["dynamodb:UpdateItem"],
+        "Resource": {"Fn::GetAtt": ["OperatorCallsTable", "Arn"]},
+    }
+    assert by_sid["HailDispatchQueue"]["Action"] == ["sqs:GetQueueUrl", "sqs:SendMessage"]
+    assert by_sid["ReadCallOperatorsSqsEventSource"]["Action"] == [
+        *("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
+    ]
+
+
+def test_a_function_that_a_stream_feeds_may_read_it_and_put_failures_aside(
+    template: Template,
+) -> None:
+    by_sid = {one["Sid"]: one for one in statements(template, "IngestFunction")}
+
+    assert by_sid["ReadPositions"]["Resource"] == {"Fn::GetAtt": ["PositionsStream", "Arn"]}
+    assert by_sid["ReadAvailability"]["Resource"] == {
+        "Fn::GetAtt": ["DescriptionsTable", "StreamArn"]
+    }
+    assert "kinesis:GetRecords" in by_sid["ReadPositions"]["Action"]
+    assert by_sid["FailPositions"]["Action"] == ["sqs:SendMessage"]
+
+
+def test_each_function_writes_a_log_of_its_own_which_is_not_kept_for_ever(
+    template: Template,
+) -> None:
+    for function in functions(template):
+        log = template["Resources"][function]["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
+        group = template["Resources"][log]["Properties"]
+
+        assert group["RetentionInDays"] == {"Fn::If": ["Prod", 90, 30]}
+        assert group["LogGroupName"]["Fn::Sub"].startswith("/aws/lambda/maraude-${Stage}-")
+        [written] = [one for one in statements(template, function) if one["Sid"] == "Log"]
+        assert written["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+        assert written["Resource"] == {"Fn::GetAtt": [log, "Arn"]}
+    names = [
+        one["Properties"]["LogGroupName"] for _, one in of_kind(template, "AWS::Logs::LogGroup")
+    ]
+    assert len({str(name) for name in names}) == len(names)
+
+
+def test_a_package_is_deployed_as_the_stage_it_was_made_for(template: Template) -> None:
+    assert template["Parameters"]["Stage"] == {
+        "Type": "String",
+        "Default": "dev",
+        "AllowedValues": ["dev"],
+    }
+
+
+def test_the_template_has_no_aliases_which_cloudformation_does_not_read(package: Path) -> None:
+    text = (package / "sam.yaml").read_text("utf-8")
+
+    assert "&id0" not in text
+    assert "*id0" not in text
+    assert len(text) < 1_000_000  # CloudFormation's limit
+
+
+def test_a_function_without_permissions_stops_the_packaging(template: Template) -> None:
+    resources = {**template["Resources"], "Stranger": template["Resources"]["SweepHails"]}
+
+    with pytest.raises(CannotGoOn, match="do not agree on: Stranger"):
+        permissions.give_roles(resources)

@@ -1,0 +1,279 @@
+"""Each function may do what it does, and nothing else: its calls are heard, and compared."""
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from app import app
+from chalicelib import aws, clock, vault
+from chalicelib.access import service as access
+from chalicelib.access.rules import Role
+from chalicelib.geo import LngLat, to_e7
+from chalicelib.hails import lanes
+from chalicelib.hails.rules import Status
+from chalicelib.jobs import service as jobs
+from chalicelib.jobs import store as places
+from chalicelib.jobs.store import Progress
+from chalicelib.positions import codec
+from chalicelib.registry.rules import milliseconds
+from chalicelib.settings import settings
+from chalicelib.stats.searches import codec as searches_codec
+from ingest_lambda import handler, searches
+from ops import permissions
+from tests import factories
+from tests.calls import Answer, Caller
+from tests.hails import servers
+from tests.hails.hail_factories import TAXI
+from tests.infra.witness import Witness
+from tests.jobs.job_scene import DAY, Fleet, items
+from tests.openapi import story
+from tests.stats.searching import some_searches
+from tests.territory import loaded
+
+SECRET = "maraude-test-keys"
+TICK = {
+    **dict.fromkeys(("version", "account", "region", "source", "detail-type", "id", "time"), ""),
+    "detail": {},
+    "resources": [],
+}
+
+
+@pytest.fixture
+def witness(
+    store: None,  # noqa: ARG001  # it needs the tables
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Witness]:
+    """A witness in a registry whose keys are in Secrets Manager, as they are on AWS."""
+    boto3.client("secretsmanager").create_secret(Name=SECRET, SecretString=settings().secret_keys)
+    monkeypatch.delenv("MARAUDE_SECRET_KEYS")
+    monkeypatch.setenv("MARAUDE_SECRET_ID", SECRET)
+    monkeypatch.setenv("MARAUDE_ALLOW_PRIVATE_HOOKS", "true")
+    settings.cache_clear()
+    yield Witness(monkeypatch)
+    monkeypatch.undo()
+    for known in (settings, vault._keys, vault._fernet):
+        known.cache_clear()
+
+
+def function_of(name: str) -> str:
+    """A function of `app.py`, by its name in the template."""
+    return "".join(word.title() for word in name.split("_"))
+
+
+def feed(witness: Witness, name: str, **message: Any) -> None:
+    """Hands a message to a function of the application as SQS does."""
+    record = {
+        "messageId": "m",
+        "receiptHandle": "r",
+        "body": json.dumps(message),
+        "attributes": {},
+        "messageAttributes": {},
+        "eventSourceARN": f"arn:aws:sqs:eu-west-3:0:{name}",
+    }
+    with witness.process(function_of(name)):
+        answer = app.handler_map[name]({"Records": [record]}, None)
+    assert answer == {"batchItemFailures": []}
+
+
+# --- what is heard ---------------------------------------------------------------------------------
+
+
+def heard_api(witness: Witness, folder: Path) -> None:  # noqa: ARG001  # as the others
+    """All that the examples of the API document ask, and what comes more rarely."""
+
+    class Heard(Caller):
+        def send(self, *asked: Any, **named: Any) -> Answer:
+            with witness.process("APIHandler"):
+                return super().send(*asked, **named)
+
+    for one, answer, stands_for in story.played(Heard):
+        assert answer.status == one["status"], answer.text
+        if "answer" in one:  # later requests name its ids
+            list(story.differences(one["answer"], story.body(answer), stands_for))
+
+    fleet = Fleet(with_towns=False)
+    as_moteur = Heard(app, key=access.add("moteur", roles=(Role.MOTEUR,), name="")[1])
+    as_operateur = Heard(app, key=access.add("operateur", roles=(Role.OPERATEUR,), name="")[1])
+    as_admin = Heard(app, key=access.add("an-admin", roles=(Role.ADMIN,), name="")[1])
+    assert as_operateur.put(f"/taxis/{fleet.taxi_id}", {"status": "occupied"}).status == 200
+    fleet.free()
+    # Another colour is copied to the taxis of the vehicle.
+    painted = factories.a_vehicle(licence_plate="AA-001-BB", color="red")
+    assert as_operateur.post("/vehicles", painted).status == 200
+    # Its first deadline passed a minute ago, and whoever reads it finds it so.
+    late = fleet.hail(after=-timedelta(minutes=2))
+    assert as_moteur.get(f"/hails/{late.hail_id}").data[0]["status"] == "failure"
+    whole = fleet.hail(Status.ACCEPTED_BY_CUSTOMER)
+    for status in ("customer_on_board", "finished"):
+        assert as_operateur.put(f"/hails/{whole.hail_id}", {"status": status}).status == 200
+    for caller, change in (
+        (as_moteur, {"incident_customer_reason": "mud_river"}),
+        (as_operateur, {"reporting_customer": True, "reporting_customer_reason": "late"}),
+    ):
+        assert caller.put(f"/hails/{whole.hail_id}", change).status == 200
+    assert as_admin.get("/stats/hails").status == 200
+
+
+def heard_queues(witness: Witness, folder: Path) -> None:
+    """A hail that its operator takes, one that it refuses, one that has to wait, and deadlines."""
+    loaded.load_towns(folder, loaded.PARIS, loaded.CHARENTON)
+    fleet = Fleet(with_towns=False)
+    reply = servers.http("200 OK", b'{"data":[{"taxi_phone_number":"0601020304"}]}')
+    refusal = servers.http("500 Oops")
+    with servers.serving(servers.answers(reply), servers.answers(refusal)) as operator:
+        access.add("operateur", hook=(operator.url, "", ""))
+        for _ in ("taken", "refused"):
+            hail = fleet.hail(taxi_id=fleet.taxi())
+            feed(witness, "call_operators", hail_id=hail.hail_id)
+    for _ in range(settings().hook_calls_at_once):
+        assert lanes.take(fleet.operateur.id, now=clock.now())
+    feed(witness, "call_operators", hail_id=fleet.hail(taxi_id=fleet.taxi()).hail_id)
+    past = -timedelta(minutes=2)
+    for due in (clock.now() + timedelta(minutes=1), clock.now() + past):
+        hail = fleet.hail(taxi_id=fleet.taxi(), after=past)
+        about = {"hail_id": hail.hail_id, "status": "received", "due_ms": milliseconds(due)}
+        feed(witness, "apply_deadlines", **about)
+    with witness.process("SweepHails"):
+        app.handler_map["sweep_hails"](TICK, None)
+
+
+def heard_jobs(witness: Witness, folder: Path) -> None:
+    """Every job, on a registry in which it finds something to do, and after it was broken off."""
+    loaded.load_towns(folder, loaded.PARIS, loaded.CHARENTON)
+    fleet = Fleet(with_towns=False)
+    fleet.hail(Status.FINISHED)
+    fleet.registered("9")  # never seen
+    for _ in ("silent", "with no taxi to it"):
+        gone = fleet.taxi()
+    aws.dynamodb().delete_item(TableName="maraude-test-taxis", Key={"taxi_id": {"S": gone}})
+    searches.handle({"Records": [a_record(searches_codec.pack(some_searches(3)))]}, None)
+    for name, days, resumed in (
+        ("count-active", 0, None),
+        ("count-active-hour", 0.05, None),
+        ("count-active-day", 1, None),
+        ("count-fleets", 0, None),
+        ("count-fleets", 0.05, None),
+        ("count-hails", 2, "2020-01-01"),
+        ("fold-searches", 3, None),
+        ("retire-cells", 1, "0"),
+        ("retire-cells", 2, None),
+        ("blur-positions", 63, "aaaaaaa"),
+        ("blur-hails", 63, "2020-01-01/~"),
+        ("delete-old-hails", 368, "2020-01-01/~"),
+        ("delete-old-taxis", 732, "taxis/"),
+        ("delete-orphans", 1100, "descriptions/"),
+    ):
+        now = clock.now() + days * DAY
+        if (name, days) == ("retire-cells", 1):
+            fleet.report(fleet.taxi(), at=now)  # of its cell, all but this is old
+        if name == "delete-orphans":
+            unused_parts(fleet)
+        with witness.process(function_of(name.replace("-", "_"))):
+            outcome = jobs.run(name, now=now)
+            if resumed is not None:  # as a run of several pages does, and one that was broken off
+                places.keep(name, Progress(now, resumed, {}))
+                jobs.run(name, now=now)
+        assert any(outcome.done.values()), name
+
+
+def unused_parts(fleet: Fleet) -> None:
+    """A driver, an ADS and a vehicle, old enough to go; and some that do not say how old they are."""
+    for number in ("10", "11"):
+        factories.register_parts(
+            fleet.as_operateur,
+            driver={"professional_licence": number},
+            ads={"numero": number},
+            vehicle={"licence_plate": f"ZZ-{number}-ZZ"},
+        )
+    for table, key in (
+        ("drivers", "driver_id"),
+        ("ads", "ads_id"),
+        ("descriptions", "description_id"),
+    ):
+        for item in items(table)[::2]:
+            aws.dynamodb().update_item(
+                TableName=f"maraude-test-{table}",
+                Key={key: item[key]},
+                UpdateExpression="REMOVE added_at",
+            )
+
+
+def heard_streams(witness: Witness, folder: Path) -> None:  # noqa: ARG001  # as the others
+    """Positions, changes of status, searches, and what is none of them."""
+    fleet = Fleet()
+    number = codec.number_of(fleet.registered("9"))
+    assert number is not None
+    for ago_s, place in ((30, TAXI), (20, LngLat(-0.58, 44.84)), (10, TAXI)):
+        lng_e7, lat_e7 = to_e7(place)
+        at = codec.tick(clock.now() - timedelta(seconds=ago_s))
+        packed = codec.pack_report(at, [(number, lat_e7, lng_e7)])
+        with witness.process("IngestFunction"):
+            handler.handle({"Records": [a_record(packed), a_record(b"?")]}, None)
+    for item in items("descriptions"):
+        change = {
+            "eventSource": "aws:dynamodb",
+            "eventID": "1",
+            "dynamodb": {"SequenceNumber": "1", "NewImage": item},
+        }
+        with witness.process("IngestFunction"):
+            handler.handle({"Records": [change]}, None)
+    for packed in (searches_codec.pack(some_searches(3)), b"?"):
+        with witness.process("CountSearchesFunction"):
+            searches.handle({"Records": [a_record(packed)]}, None)
+
+
+def a_record(packed: bytes) -> dict[str, Any]:
+    return {
+        "eventSource": "aws:kinesis",
+        "eventID": "shardId-000000000003:1",
+        "kinesis": {
+            "sequenceNumber": "1",
+            "partitionKey": "1f",
+            "data": base64.b64encode(packed).decode(),
+            "approximateArrivalTimestamp": clock.now().timestamp(),
+        },
+    }
+
+
+HEARD: dict[Callable[[Witness, Path], None], set[str]] = {
+    heard_api: {"APIHandler"},
+    heard_queues: {"CallOperators", "ApplyDeadlines", "SweepHails"},
+    heard_jobs: {function_of(name.replace("-", "_")) for name in jobs.JOBS},
+    heard_streams: {"IngestFunction", "CountSearchesFunction"},
+}
+
+
+@pytest.mark.parametrize(("heard", "functions"), HEARD.items())
+def test_a_function_may_make_the_calls_that_it_makes_and_no_others(
+    witness: Witness,
+    tmp_path: Path,
+    heard: Callable[[Witness, Path], None],
+    functions: set[str],
+) -> None:
+    allowed = permissions.granted()
+
+    heard(witness, tmp_path)
+
+    assert witness.needed.keys() == functions
+    for function in functions:
+        needed = witness.needed[function]
+        missing = {name: needed[name] - allowed[function].get(name, set()) for name in needed}
+        assert {name: one for name, one in missing.items() if one} == {}, f"{function} may not"
+        idle = {
+            name: actions - needed.get(name, set()) for name, actions in allowed[function].items()
+        }
+        assert {name: one for name, one in idle.items() if one} == {}, f"{function} need not"
+
+
+def test_every_function_is_heard() -> None:
+    assert permissions.granted().keys() == set().union(*HEARD.values())
+
+
+def test_no_request_can_scan_a_table() -> None:
+    assert "Scan" not in set().union(*permissions.granted()["APIHandler"].values())
