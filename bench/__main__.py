@@ -12,10 +12,11 @@ def main() -> None:
     asked.add_argument("--quick", action="store_true", help="small fleets, less than a minute")
     asked.add_argument("--page", type=Path, help="where to put the tables; without it only printed")
     given = asked.parse_args()
-    results = run.measured(quick=given.quick)
-    print(report.made(results))
-    if given.page:
-        report.written(results, given.page)
+    for results in run.measured(quick=given.quick):
+        if given.page:
+            report.written(results, given.page)
+        if not results.waiting:
+            print(report.made(results))
 
 
 if __name__ == "__main__":

@@ -23,6 +23,15 @@ class MarkersMissing(Exception):
     """The page does not say where the tables go."""
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One scenario; the searches and the other layouts' write units where they were asked for."""
+
+    cost: positions.Cost
+    found: list[searches.Cost] = field(default_factory=list)
+    others: dict[str, float] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Results:
     """Everything that a run has measured."""
@@ -30,11 +39,25 @@ class Results:
     began_at: datetime
     took_s: float = 0.0
     quick: bool = False
+    taxis: int = 0  # of the usual fleets; others are there for the scaling
+    waiting: int = 0  # scenarios that are not in it yet
     stored: list[positions.Cost] = field(default_factory=list)
     found: dict[str, list[searches.Cost]] = field(default_factory=dict)  # by fleet
     others: dict[str, dict[str, float]] = field(default_factory=dict)  # write units, by fleet
-    scaling: list[tuple[positions.Cost, list[searches.Cost]]] = field(default_factory=list)
+    scaling: list[Measured] = field(default_factory=list)
     timed: cpu.Cost | None = None
+
+    def add(self, done: Measured) -> None:
+        """Takes in a scenario."""
+        scenario = done.cost.scenario
+        if done.found and scenario.fleet == "A":
+            self.scaling = sorted([*self.scaling, done], key=lambda one: one.cost.scenario.taxis)
+        if scenario.taxis != self.taxis:
+            return
+        self.stored.append(done.cost)
+        if done.found:
+            self.found[scenario.fleet] = done.found
+            self.others[scenario.fleet] = done.others
 
     def cost(self, fleet: str, window_s: int, period_s: int) -> positions.Cost | None:
         """What a fleet's positions cost, if that was measured."""
@@ -85,10 +108,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _head(results: Results) -> str:
+    left = f", **broken off with {results.waiting} scenarios to go**" if results.waiting else ""
     size = "`make bench-quick`: small fleets" if results.quick else "`make bench`"
     return (
         f"{results.began_at:%Y-%m-%d}, commit `{_commit()}`, {_machine()}; {size}, "
-        f"{results.took_s:.0f} s. Simulated: no figure comes from real AWS."
+        f"{results.took_s:.0f} s{left}. Simulated: no figure comes from real AWS."
     )
 
 
@@ -279,6 +303,7 @@ def _others(results: Results) -> str:
 
 
 def _scaling(results: Results) -> str:
+    scaled = [(one.cost, one.found) for one in results.scaling]
     rows = [
         [
             f"{cost.scenario.taxis:,}",
@@ -289,7 +314,7 @@ def _scaling(results: Results) -> str:
             *(f"{one.warm_units:.2f}" for one in found),
             f"{cost.ingest_s / cost.positions * 1e6:.0f}",
         ]
-        for cost, found in results.scaling
+        for cost, found in scaled
     ]
     text = table(
         [
@@ -298,9 +323,11 @@ def _scaling(results: Results) -> str:
         ],
         rows,
     )
-    sizes = [cost.scenario.taxis for cost, _ in results.scaling]
-    writes = fitted(sizes, [cost.write_units for cost, _ in results.scaling])
-    dense = fitted(sizes, [found[0].warm_units for _, found in results.scaling])
+    if len(scaled) < 2:
+        return text
+    sizes = [cost.scenario.taxis for cost, _ in scaled]
+    writes = fitted(sizes, [cost.write_units for cost, _ in scaled])
+    dense = fitted(sizes, [found[0].warm_units for _, found in scaled])
     return text + (
         f"\n\nFitted: write units per 1,000 positions grow as N^{writes:.2f}, read units of a dense "
         f"search as N^{dense:.2f} (N taxis; 0 would be flat, 1 proportional)."

@@ -7,14 +7,16 @@ import pytest
 
 from bench import report
 from bench.positions import Cost, Scenario
-from bench.report import BEGIN, END, MarkersMissing, Results
+from bench.report import BEGIN, END, MarkersMissing, Measured, Results
 
 
 def some_results() -> Results:
     cost = Cost(Scenario("A", 1000, 5, 10), positions=2000, posts=40, records=60, record_bytes=4000)
     cost.writes = {"maraude-test-cells": 150, "maraude-test-last-positions": 30}
     cost.cells_written = 100
-    return Results(datetime(2026, 3, 2, tzinfo=UTC), stored=[cost])
+    results = Results(datetime(2026, 3, 2, tzinfo=UTC), taxis=1000)
+    results.add(Measured(cost))
+    return results
 
 
 def test_a_rerun_replaces_the_tables_and_nothing_else(tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def test_a_refused_write_costs_what_is_there(scene: Scene) -> None:
 
 def test_a_malformed_call_costs_nothing(scene: Scene) -> None:
     with scene.meter.counting() as bill, pytest.raises(ClientError):
-        scene.client.get_item(TableName="things", Key={"other": {"S": "a"}})
+        scene.client.update_item(TableName="things", Key=a_key("a"), UpdateExpression="SET")
 
     assert bill.read_units == bill.write_units == 0
 
