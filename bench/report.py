@@ -109,7 +109,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def _head(results: Results) -> str:
     left = f", **broken off with {results.waiting} scenarios to go**" if results.waiting else ""
-    size = "`make bench-quick`: small fleets" if results.quick else "`make bench`"
+    size = (
+        "`make bench-quick`: small fleets, under targets for large ones"
+        if results.quick
+        else "`make bench`"
+    )
     return (
         f"{results.began_at:%Y-%m-%d}, commit `{_commit()}`, {_machine()}; {size}, "
         f"{results.took_s:.0f} s{left}. Simulated: no figure comes from real AWS."
