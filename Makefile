@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 
 export AWS_DEFAULT_REGION ?= eu-west-3
 
-.PHONY: run setup test check format package clean
+.PHONY: run setup test check format package bench bench-quick clean
 
 run: $(STAMP)
 	@exec $(BIN)/maraude up --port "$(PORT)" --data "$(DATA)" --demo
@@ -25,6 +25,13 @@ test check: $(STAMP)
 
 package: $(STAMP)
 	@$(BIN)/python -m ops.package --stage "$(STAGE)"
+
+# What positions and searches cost (docs/performance.md): ten minutes at most, or one.
+bench: $(STAMP)
+	@$(BIN)/python -m bench --page docs/performance.md
+
+bench-quick: $(STAMP)
+	@$(BIN)/python -m bench --quick
 
 format: $(STAMP)
 	@$(BIN)/ruff format -q .

@@ -1,0 +1,23 @@
+"""`python -m bench`: counts and times everything, prints the tables and keeps them in the docs."""
+
+import argparse
+from pathlib import Path
+
+from bench import report, run
+
+
+def main() -> None:
+    """Runs the command."""
+    asked = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    asked.add_argument("--quick", action="store_true", help="small fleets, less than a minute")
+    asked.add_argument("--page", type=Path, help="where to put the tables; without it only printed")
+    given = asked.parse_args()
+    for results in run.measured(quick=given.quick):
+        if given.page:
+            report.written(results, given.page)
+        if not results.waiting:
+            print(report.made(results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,385 @@
+"""The tables of a run, and their place in `docs/performance.md`."""
+
+import math
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from bench import cpu, positions, searches
+from bench.positions import SHARDS
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "performance.md"
+BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
+
+ONE, LIBRARY = "one item per taxi, geohash-6", "dynamodb-geo's keys"
+
+
+class MarkersMissing(Exception):
+    """The page does not say where the tables go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One scenario; the searches and the other layouts' write units where they were asked for."""
+
+    cost: positions.Cost
+    found: list[searches.Cost] = field(default_factory=list)
+    others: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Results:
+    """Everything that a run has measured."""
+
+    began_at: datetime
+    took_s: float = 0.0
+    quick: bool = False
+    taxis: int = 0  # of the usual fleets; others are there for the scaling
+    waiting: int = 0  # scenarios that are not in it yet
+    stored: list[positions.Cost] = field(default_factory=list)
+    found: dict[str, list[searches.Cost]] = field(default_factory=dict)  # by fleet
+    others: dict[str, dict[str, float]] = field(default_factory=dict)  # write units, by fleet
+    scaling: list[Measured] = field(default_factory=list)
+    timed: cpu.Cost | None = None
+
+    def add(self, done: Measured) -> None:
+        """Takes in a scenario."""
+        scenario = done.cost.scenario
+        if done.found and scenario.fleet == "A":
+            self.scaling = sorted([*self.scaling, done], key=lambda one: one.cost.scenario.taxis)
+        if scenario.taxis != self.taxis:
+            return
+        self.stored.append(done.cost)
+        if done.found:
+            self.found[scenario.fleet] = done.found
+            self.others[scenario.fleet] = done.others
+
+    def cost(self, fleet: str, window_s: int, period_s: int) -> positions.Cost | None:
+        """What a fleet's positions cost, if that was measured."""
+        for one in self.stored:
+            if (one.scenario.fleet, one.scenario.window_s, one.scenario.period_s) == (
+                fleet,
+                window_s,
+                period_s,
+            ):
+                return one
+        return None
+
+
+def written(results: Results, page: Path) -> None:
+    """Puts the tables in place of the last ones. Raises MarkersMissing."""
+    text = page.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise MarkersMissing(f"{page.name} lacks {BEGIN} or {END}")
+    page.write_text(f"{before}{begin}\n{made(results)}\n{end}{after}", encoding="utf-8")
+
+
+def made(results: Results) -> str:
+    """The tables, as Markdown."""
+    parts = [
+        _head(results),
+        "### Targets",
+        _targets(results),
+        "### Positions",
+        _positions(results.stored),
+        "### Searches of 500 m",
+        _searches(results),
+        "### Beside two usual layouts",
+        _others(results),
+    ]
+    if results.scaling:
+        parts += ["### Scaling (fleet A, W 5 s, reports each 10 s)", _scaling(results)]
+    if results.timed:
+        parts += ["### Processor", _cpu(results.timed)]
+    return "\n\n".join(parts)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table of Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def _head(results: Results) -> str:
+    left = f", **broken off with {results.waiting} scenarios to go**" if results.waiting else ""
+    size = (
+        "`make bench-quick`: small fleets, under targets for large ones"
+        if results.quick
+        else "`make bench`"
+    )
+    return (
+        f"{results.began_at:%Y-%m-%d}, commit `{_commit()}`, {_machine()}; {size}, "
+        f"{results.took_s:.0f} s{left}. Simulated: no figure comes from real AWS."
+    )
+
+
+def _commit() -> str:
+    def git(*asked: str) -> str:
+        answer = subprocess.run(  # noqa: S603  # our own words
+            ["git", *asked],  # noqa: S607  # git is where the developer has it
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return answer.stdout.strip()
+
+    changed = git("status", "--porcelain", "--", "chalicelib", "ingest_lambda", "bench")
+    return (git("rev-parse", "--short", "HEAD") or "unknown") + (" and changes" if changed else "")
+
+
+def _machine() -> str:
+    model = platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                model = line.partition(":")[2].strip()
+                break
+    return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def _targets(results: Results) -> str:
+    return table(
+        ["", "what", "measured", "must", ""], [*_of_positions(results), *_of_searches(results)]
+    )
+
+
+def _at_most(name: str, what: str, value: float, must: float, form: str = ".2f") -> list[str]:
+    verdict = "met" if value <= must else "**missed**"
+    return [name, what, format(value, form), f"≤ {must:{form}}", verdict]
+
+
+def _at_least(name: str, what: str, value: float, must: float, form: str = ".2f") -> list[str]:
+    verdict = "met" if value >= must else "**missed**"
+    return [name, what, format(value, form), f"≥ {must:{form}}", verdict]
+
+
+def _of_positions(results: Results) -> Iterator[list[str]]:
+    for name, period_s, must in (("T1", 10, 85.0), ("T2", 5, 45.0)):
+        for fleet in "AB":
+            if cost := results.cost(fleet, 5, period_s):
+                what = f"write units per 1,000 positions, {fleet}, each {period_s} s"
+                yield _at_most(name, what, cost.write_units, must, ".1f")
+    if cost := results.cost("A", 5, 10):
+        yield _at_most("T5", "Kinesis records of a POST", cost.records / cost.posts, 2)
+    if timed := results.timed:
+        yield _at_least("T6", "positions/s of the API, one core", timed.api, 450_000, ",.0f")
+        yield _at_least("T7", "positions/s of ingest, one core", timed.ingest, 300_000, ",.0f")
+
+
+def _of_searches(results: Results) -> Iterator[list[str]]:
+    for one, must in zip(results.found.get("A", ()), (5.0, 2.9), strict=False):
+        what = f"{one.place} search"
+        yield _at_most("T3", f"read units, {what}, status exact", one.warm_units, must)
+        yield _at_most("T4", f"round trips, {what}, warm", one.warm_calls, 1)
+        yield _at_most("T4", f"round trips, {what}, cold", one.cold_calls, 3)
+        if one.place == "dense":
+            yield _at_most("T8", f"ms from cells to list, {what}", one.cpu_ms, 0.2, ".3f")
+        yield _at_least("T10", f"recall, {what}", one.recall, 0.96, ".3f")
+
+
+def _positions(costs: Iterable[positions.Cost]) -> str:
+    def of(cost: positions.Cost, name: str) -> float:
+        units = sum(units for table, units in cost.writes.items() if table.endswith(f"-{name}"))
+        return cost.per_thousand(units)
+
+    rows = []
+    for cost in sorted(
+        costs, key=lambda one: (one.scenario.fleet, one.scenario.period_s, one.scenario.window_s)
+    ):
+        scenario = cost.scenario
+        rows.append(
+            [
+                scenario.fleet,
+                f"{scenario.taxis:,}",
+                f"{scenario.period_s} s",
+                f"{scenario.window_s} s",
+                f"**{cost.write_units:.1f}**",
+                f"{of(cost, 'cells'):.1f}",
+                f"{of(cost, 'last-positions'):.1f}",
+                f"{cost.read_units:.1f}",
+                f"{cost.records / cost.posts:.2f}",
+                f"{cost.record_bytes / cost.posts:,.0f}",
+                f"{cost.largest_cell:,}",
+                f"{cost.superseded / cost.positions:.3%}",
+                f"{cost.double:.2%}",
+                f"{cost.hottest_write:.1f}",
+                f"{cost.hottest_burst}",
+                f"{cost.shared_cells / cost.cells_written:.2%}",
+                f"{cost.retries}",
+            ]
+        )
+    text = table(
+        [
+            *("fleet", "taxis", "reports", "W", "write units / 1,000", "cells", "pointers"),
+            *("read units / 1,000", "records / POST", "bytes / POST", "largest cell, bytes"),
+            *("superseded", "in two cells", "hottest key, units/s", "at once"),
+            *("cells of two shards", "retries"),
+        ],
+        rows,
+    )
+    change = next(iter(costs), None)
+    if change:
+        text += (
+            f"\n\nA POST writes nothing to DynamoDB and reads, once each 30 s a process, the fleet "
+            f"pages of its operator. A change of status costs {change.change_writes:.1f} write and "
+            f"{change.change_reads:.1f} read units ({change.scenario}); positions cause none. "
+            f"{SHARDS} shards; windows of different shards are stored one after another, so the "
+            "column before the last says where they could have met. The hottest key stands against "
+            "DynamoDB's limits of a partition, 1,000 write and 3,000 read units a second."
+        )
+    return text
+
+
+def _searches(results: Results) -> str:
+    rows = [
+        [
+            fleet,
+            one.place,
+            f"**{one.warm_units:.2f}**",
+            f"{one.warm_keys:.2f}",
+            f"{one.warm_calls:.2f}",
+            f"{one.worst_units:.0f}",
+            f"{one.unseen_units:.2f}",
+            f"{one.cold_units:.1f}",
+            f"{one.cold_calls:.2f}",
+            f"{one.near:.1f}",
+            f"{one.recall:.3f}",
+        ]
+        for fleet, costs in sorted(results.found.items())
+        for one in costs
+    ]
+    return table(
+        [
+            *("fleet", "where", "read units", "keys", "round trips", "worst", "details unseen"),
+            *("cold: units", "cold: round trips", "free taxis", "recall"),
+        ],
+        rows,
+    ) + "".join(
+        f"\n\nFleet {fleet}, {one.place}: {one.cpu_ms:.3f} ms from the cells that were read "
+        f"({one.entries:.0f} entries) to the sorted list, beside {one.dict_pass_ms:.3f} ms for a plain "
+        "pass over as many dictionaries in the same process."
+        for fleet, costs in sorted(results.found.items())
+        for one in costs
+    )
+
+
+def _others(results: Results) -> str:
+    rows: list[list[object]] = []
+    for fleet, others in sorted(results.others.items()):
+        ours = results.cost(fleet, 5, 10)
+        found = results.found.get(fleet, [])
+        if ours is None or len(found) < 2:  # dense and national
+            continue
+        rows.append(
+            [
+                fleet,
+                "**this index**",
+                f"{ours.write_units:.0f}",
+                "1",
+                *(f"{one.warm_units:.2f}" for one in found),
+                *(f"{one.warm_calls:.1f}" for one in found),
+            ]
+        )
+        rows += [
+            [
+                fleet,
+                name,
+                f"{units:,.0f}",
+                f"{units / ours.write_units:.1f}",
+                *(f"{one.others[name][0]:.2f}" for one in found),
+                *(f"{one.others[name][1]:.1f}" for one in found),
+            ]
+            for name, units in others.items()
+        ]
+    return table(
+        [
+            *("fleet", "layout", "write units / 1,000", "times ours"),
+            *("read units, dense", "national", "calls, dense", "national"),
+        ],
+        rows,
+    ) + (
+        "\n\nThe other two read eventually, at half the price, and do not show a change of status at "
+        "once; ours reads strongly and does. Their searches do not look up the town or the taxi."
+    )
+
+
+def _scaling(results: Results) -> str:
+    scaled = [(one.cost, one.found) for one in results.scaling]
+    rows = [
+        [
+            f"{cost.scenario.taxis:,}",
+            f"{cost.cells:,}",
+            f"{cost.write_units:.1f}",
+            f"{cost.largest_cell:,}",
+            f"{cost.hottest_burst}",
+            *(f"{one.warm_units:.2f}" for one in found),
+            f"{cost.ingest_s / cost.positions * 1e6:.0f}",
+        ]
+        for cost, found in scaled
+    ]
+    text = table(
+        [
+            *("taxis", "cells", "write units / 1,000", "largest cell, bytes"),
+            *("hottest key at once", "read units, dense", "national", "µs / position, emulated"),
+        ],
+        rows,
+    )
+    if len(scaled) < 2:
+        return text
+    sizes = [cost.scenario.taxis for cost, _ in scaled]
+    writes = fitted(sizes, [cost.write_units for cost, _ in scaled])
+    dense = fitted(sizes, [found[0].warm_units for _, found in scaled])
+    return text + (
+        f"\n\nFitted: write units per 1,000 positions grow as N^{writes:.2f}, read units of a dense "
+        f"search as N^{dense:.2f} (N taxis; 0 would be flat, 1 proportional)."
+    )
+
+
+def fitted(sizes: Sequence[float], values: Sequence[float]) -> float:
+    """The exponent of the power of `sizes` that comes nearest to `values` (least squares of logs)."""
+    xs, ys = [math.log(size) for size in sizes], [math.log(value) for value in values]
+    mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
+    return sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True)) / sum(
+        (x - mean_x) ** 2 for x in xs
+    )
+
+
+def _cpu(cost: cpu.Cost) -> str:
+    def row(what: str, rate: float, opcodes: str = "") -> list[str]:
+        return [what, f"{rate:,.0f}", f"{rate / cost.json_loads:.2f}", opcodes]
+
+    rows = [
+        row("`json.loads` of the bodies alone", cost.json_loads),
+        row("a plain pass over parsed dictionaries", cost.dict_pass),
+        row("API: body to packed records", cost.api, f"{cost.api_opcodes:.0f}"),
+        row("ingest: event to packed cells", cost.ingest, f"{cost.ingest_opcodes:.0f}"),
+    ]
+    stages = [
+        [way, stage, f"{took_us:.2f}"]
+        for way, of in (("API", cost.api_stages), ("ingest", cost.ingest_stages))
+        for stage, took_us in of.items()
+    ]
+    sdk_ms = cost.ingest_calls * cost.sdk_put_us / 1000
+    own_ms = cost.ingest_positions / cost.ingest * 1000
+    return "\n\n".join(
+        [
+            table(["one core", "positions/s", "of `json.loads`", "opcodes / position"], rows),
+            "Where the time of a position goes:",
+            table(["way", "stage", "µs / position"], stages),
+            (
+                f"Without the AWS SDK, which is measured by itself: {cost.sdk_records_us:.0f} µs for the "
+                f"PutRecords of a POST, {cost.sdk_put_us:.0f} µs for a PutItem, before any network. The "
+                f"window that was timed ({cost.ingest_positions:,} positions) makes "
+                f"{cost.ingest_calls:,} calls: {sdk_ms:,.0f} ms of SDK beside {own_ms:,.0f} ms of our own."
+            ),
+        ]
+    )

@@ -1,0 +1,158 @@
+"""A registry as it is in the middle of a day: its taxis, their fleet pages, cells and pointers."""
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from bench import fleets
+from bench.cloud import Cloud, Drawn
+from bench.fleets import SHIFT_S, Fleet
+from chalicelib import geo
+from chalicelib.access.rules import Account, Role
+from chalicelib.positions import codec, leaf_map, store
+from chalicelib.positions.codec import Entry
+from chalicelib.positions.leaf_map import LeafMap
+from chalicelib.positions.window import Cell
+from chalicelib.registry import fleet as pages
+from chalicelib.registry import rows
+from chalicelib.registry.rules import Description, Taxi, TaxiStatus, Vehicle
+from chalicelib.settings import settings, table
+
+VIEWERS = [
+    Account(operator + 1, f"operator-{operator}@example.org", frozenset({Role.OPERATEUR}))
+    for operator in range(fleets.OPERATORS)
+]
+
+
+class Scene:
+    """A fleet in the middle of its day, and the cloud that knows it."""
+
+    def __init__(self, fleet: Fleet, *, period_s: int) -> None:
+        self.fleet = fleet
+        self.period_s = period_s
+        self.cloud = Cloud()
+        self.second = 0
+        self.ids = [codec.id_of(fleets.number(taxi)) for taxi in range(len(fleet.lng))]
+        self._numbers = {taxi_id: taxi for taxi, taxi_id in enumerate(self.ids)}
+        self._know_taxis()
+        self._know_places()
+
+    def _know_taxis(self) -> None:
+        """Pages of ids as they are kept, taxis and descriptions as they are asked for."""
+        by_operator: dict[int, list[str]] = {}
+        for taxi, taxi_id in enumerate(self.ids):
+            operator = self.fleet.operator(taxi // fleets.POST)
+            by_operator.setdefault(operator, []).append(taxi_id)
+        for operator, ids in by_operator.items():
+            for start in range(0, len(ids), pages.PAGE):
+                key = {
+                    "owner": {"S": VIEWERS[operator].owner},
+                    "entry": {"S": f"page#{start // pages.PAGE:06}"},
+                }
+                page = {"ids": {"SS": ids[start : start + pages.PAGE]}}
+                self.cloud.put(table("fleets"), key, {**key, **page})  # type: ignore[dict-item]
+        self.cloud.dynamodb.tables[table("taxis")] = Drawn(self._taxi)
+        self.cloud.dynamodb.tables[table("descriptions")] = Drawn(self._description)
+
+    def _made_of(self, taxi: int) -> tuple[Taxi, Description]:
+        owner = VIEWERS[self.fleet.operator(taxi // fleets.POST)]
+        added_at = self.cloud.now - timedelta(days=30)
+        described = Description(
+            owner=owner.owner,
+            vehicle=Vehicle(
+                vehicle_id=taxi,
+                licence_plate=f"AA-{taxi:06}-AA",
+                model="508 SW",
+                constructor="Peugeot",
+                engine="diesel",
+                color="noir",
+                nb_seats=4,
+                bank_check_accepted=True,
+            ),
+            details_version=1,
+            status=TaxiStatus.FREE if self.fleet.free[taxi] else TaxiStatus.OCCUPIED,
+            radius_m=None,
+            availability_changed_at=added_at,
+            status_changed_at=added_at,
+            taxis=frozenset({self.ids[taxi]}),
+            open_hail=None,
+        )
+        made = Taxi(
+            taxi_id=self.ids[taxi],
+            owner=owner.owner,
+            operator=owner.email,
+            vehicle_id=taxi,
+            ads_id=f"{owner.owner}#75056#{taxi}",
+            driver_id=f"{owner.owner}#75#{taxi:08}",
+            insee="75056",
+            added_at=added_at,
+        )
+        return made, described
+
+    def _taxi(self, taxi_id: str) -> dict[str, Any] | None:
+        if taxi_id not in self._numbers:
+            return None
+        return rows.taxi_row(*self._made_of(self._numbers[taxi_id])).to_dynamodb_dict()
+
+    def _description(self, key: str) -> dict[str, Any] | None:
+        _, described = self._made_of(int(key.rpartition("#")[2]))
+        row = rows.DescriptionRow(
+            described.description_id,
+            owner=described.owner,
+            details_version=described.details_version,
+            taxis=set(described.taxis),
+            status=described.status,
+            availability_changed_at=described.availability_changed_at,
+            status_changed_at=described.status_changed_at,
+            **asdict(described.vehicle),
+        )
+        return row.to_dynamodb_dict()
+
+    def _know_places(self) -> None:
+        """The grid that suits the fleet, every taxi in its cell, and a pointer to each.
+
+        Of those that went home, the last two minutes' are still in their cells.
+        """
+        fleet, now = self.fleet, self.cloud.now
+        lngs, lats = (column.tolist() for column in fleet.e7())
+        finest = [geo.finest_cell(lng, lat) for lng, lat in zip(lngs, lats, strict=True)]
+        tree = leaf_map.fitted(finest[taxi] for taxi in np.flatnonzero(fleet.on))
+        store.replace_leaf_maps([LeafMap(1, 0, tree)])
+        freshness_s = settings().freshness_s
+        away = np.flatnonzero(~fleet.on)
+        gone = away[: round(fleet.size * freshness_s / SHIFT_S)]
+        age_s = {int(taxi): fleet.rng.uniform(0, freshness_s) for taxi in gone}
+        changed = codec.tick(now - timedelta(hours=1))
+        cells: dict[int, list[Entry]] = {}
+        for taxi in [*map(int, np.flatnonzero(fleet.on)), *age_s]:
+            group = taxi // fleets.POST % self.period_s
+            seen = codec.tick(now - timedelta(seconds=age_s.get(taxi, self.period_s - group)))
+            status = TaxiStatus.FREE if fleet.free[taxi] else TaxiStatus.OCCUPIED
+            head = codec.head(fleets.number(taxi), status, 0)
+            cells.setdefault(tree.leaf(finest[taxi]), []).append(
+                (head, lats[taxi], lngs[taxi], seen, changed)
+            )
+        for cell, entries in cells.items():
+            packed = codec.pack_entries(entries)
+            store.write_cell(cell, 0, packed, map_version=1, now_tick=codec.tick(now))
+        for taxi, taxi_id in enumerate(self.ids):
+            pointer = a_pointer(taxi_id, (lngs[taxi], lats[taxi]), since=now - timedelta(hours=1))
+            self.cloud.put(table("last-positions"), {"taxi_id": {"S": taxi_id}}, pointer)
+
+    def cells(self) -> dict[int, Cell]:
+        """Every cell there is."""
+        return {name: cell for _, some in store.every_cell() for name, cell in some.items()}
+
+
+def a_pointer(taxi_id: str, at_e7: tuple[int, int], *, since: datetime) -> dict[str, Any]:
+    """The item of a taxi that has been on the road for longer."""
+    square = {"S": leaf_map.square_name(leaf_map.square_of(*at_e7))}
+    return {
+        "taxi_id": {"S": taxi_id},
+        "before": square,
+        "square": square,
+        "since": {"N": str(codec.tick(since))},
+        "ttl": {"N": str(int(since.timestamp()) + store.LAST_POSITION_KEPT_S)},
+    }
