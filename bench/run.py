@@ -1,11 +1,13 @@
 """The whole run: every scenario in a process of its own, since one process has one cloud."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import UTC, datetime
 from multiprocessing import get_context
+from pathlib import Path
 
 from bench import cpu, positions, searches
 from bench.layouts import GeoLibrary, OnePerTaxi
@@ -40,6 +42,11 @@ def _timed(scenario: Scenario) -> cpu.Cost:
     return cpu.run(positions.run(scenario)[1])
 
 
+def _unheard() -> None:
+    """Drops what a scenario's process prints: the registry's metrics, which are not the benchmark's."""
+    sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # as long as the process
+
+
 def measured(*, quick: bool) -> Iterator[Results]:
     """All of it, two scenarios at a time, the timing alone and before them.
 
@@ -64,7 +71,10 @@ def measured(*, quick: bool) -> Iterator[Results]:
         if (window_s, period_s) != (5, 10)
     ]
     with ProcessPoolExecutor(
-        PROCESSES, mp_context=get_context("spawn"), max_tasks_per_child=1
+        PROCESSES,
+        mp_context=get_context("spawn"),
+        initializer=_unheard,
+        max_tasks_per_child=1,
     ) as pool:
         results.timed = pool.submit(_timed, usual[0]).result()
         told("timed")

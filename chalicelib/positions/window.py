@@ -183,11 +183,15 @@ def _is_in(copy: Entry, stored: Entry | None) -> bool:
 
 
 def _is_pointed_at(at: Position, copies: Iterable[Entry], newcomer: Newcomer | None) -> bool:
-    """Whether the pointer of a taxi is where it should be; where it was not read, its copies tell."""
+    """Whether the pointer of a taxi is where it should be; where it was not read, its newest copy tells.
+
+    It was moved before that copy was written. An older one, `LEAVING`, is where it was before.
+    """
     square = leaf_map.square_of(at[2], at[1])
     if newcomer is not None:
         return newcomer.square == square
-    return all(leaf_map.square_of(copy[2], copy[1]) == square for copy in copies)
+    newest = max(copies, key=position)
+    return leaf_map.square_of(newest[2], newest[1]) == square
 
 
 def _whereabouts(cells: Mapping[int, Cell]) -> tuple[dict[int, int], dict[int, list[int]]]:
