@@ -279,7 +279,7 @@ def test_a_real_drive_shows_exactly_the_free_taxis_that_brute_force_expects(
 
 def lags_ms(log: Path) -> list[float]:
     """From the receipt of a window's oldest position to its being stored, of each window."""
-    lines = re.findall(r'\{.*"window_stored".*\}', log.read_text("utf-8"))
+    lines = re.findall(r'\{.*"lag_ms".*\}', log.read_text("utf-8"))
     return [json.loads(line)["lag_ms"] for line in lines]
 
 

@@ -67,6 +67,7 @@ def test_the_secret_that_is_printed_is_the_one_that_hails_are_signed_with(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     scene = Scene()
+    capsys.readouterr()
 
     run("account", "webhook-secret", "operateur")
 

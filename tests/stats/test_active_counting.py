@@ -49,8 +49,9 @@ def an_hour(began: datetime, *numbers: int, insee: str = PARIS, free: bool = Tru
 
 
 def everything_stored() -> list[str]:
+    """All but when the jobs ran last."""
     items = aws.dynamodb().scan(TableName=table("statistics"))["Items"]
-    return sorted(map(repr, items))
+    return sorted(repr(item) for item in items if item["series"]["S"] != "runs")
 
 
 # --- the minute -----------------------------------------------------------------------------------
