@@ -21,7 +21,8 @@ test check: $(STAMP)
 	@$(BIN)/ruff check -q .
 	@$(BIN)/mypy
 	@PYTHONPATH=. $(BIN)/lint-imports --no-cache --no-logo
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not local_stack"
+	@$(BIN)/python -m pytest -q -m local_stack
 
 package: $(STAMP)
 	@$(BIN)/python -m ops.package --stage "$(STAGE)"

@@ -168,6 +168,7 @@ def test_all_handlers_answer_from_the_zip_alone(package: Path, tmp_path: Path) -
     assert ran.returncode == 0, ran.stderr
 
 
+@pytest.mark.local_stack
 def test_a_cold_start_costs_a_few_times_what_a_bare_chalice_app_costs(package: Path) -> None:
     """Bounds against a step back, wide enough for a busy machine: uncompiled and unpruned, the API costs
     24 times. `docs/performance.md` has figures of a quiet one, and goals (10 and 6 times)."""

@@ -263,7 +263,7 @@ class Chaos:
             return
         phone = {"data": [{"taxi_phone_number": PHONE}]} if self.chance(0.5) else {}
         connected.sendall(servers.http("200 OK", json.dumps(phone).encode()))
-        self.drivers.submit(self.drive, self.operators["honest"], hail)
+        self._show("honest", hail)
 
     def lying(self, connected: socket.socket) -> None:
         """Answers anything at all."""
@@ -289,7 +289,7 @@ class Chaos:
             servers.resets(connected)
             return
         connected.sendall(replies[kind])
-        self.drivers.submit(self.drive, self.operators["lying"], hail)
+        self._show("lying", hail)
 
     def slow(self, connected: socket.socket) -> None:
         """Answers late, drop by drop, or never."""
@@ -308,7 +308,12 @@ class Chaos:
             for byte in servers.http("200 OK", b"{}", "X-Pad: " + "x" * self.dice.randint(1, 60)):
                 connected.sendall(bytes([byte]))
                 self.over.wait(0.03)
-        self.drivers.submit(self.drive, self.operators["slow"], hail)
+        self._show("slow", hail)
+
+    def _show(self, operator: str, hail: dict[str, Any]) -> None:
+        """To a driver of the operator."""
+        with suppress(RuntimeError):  # a call that is made again at the end: they have gone home
+            self.drivers.submit(self.drive, self.operators[operator], hail)
 
     def _read(self, connected: socket.socket) -> dict[str, Any] | None:
         """The hail of a request."""

@@ -201,7 +201,7 @@ def test_a_sender_that_died_is_replaced_with_the_next_note(
     notes = Notes(send)
     notes.add(a_search(moteur=1))
     assert died.wait(5)
-    wait_for(lambda: not any(thread.name == "searches" for thread in threading.enumerate()))
+    wait_for(lambda: notes._thread is not None and not notes._thread.is_alive())
     notes.add(a_search(moteur=2))
     notes.end()
 
