@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 
 export AWS_DEFAULT_REGION ?= eu-west-3
 
-.PHONY: run setup test check format package bench bench-quick clean
+.PHONY: run setup test check format package bench bench-quick abuse clean
 
 run: $(STAMP)
 	@exec $(BIN)/maraude up --port "$(PORT)" --data "$(DATA)" --demo
@@ -33,6 +33,11 @@ bench: $(STAMP)
 
 bench-quick: $(STAMP)
 	@$(BIN)/python -m bench --quick
+
+# A hundred thousand bad inputs, other ones each time: a quarter of an hour (docs/abuse.md).
+abuse: $(STAMP)
+	@MARAUDE_ABUSE_INPUTS=100000 MARAUDE_ABUSE_SEED="$${MARAUDE_ABUSE_SEED:-$$(date +%s)}" \
+		$(BIN)/python -m pytest -q --show-capture=no tests/abuse
 
 format: $(STAMP)
 	@$(BIN)/ruff format -q .

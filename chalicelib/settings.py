@@ -68,10 +68,12 @@ class Settings:
     search_note_s: int = 10
 
     body_limit_bytes: int = 1_048_576
+    requests_a_second: int = 500  # with one key, over 10 s; what comes beside is answered 429
 
     def __post_init__(self) -> None:
         for name in (
             *("freshness_s", "radius_min_m", "positions_a_post", "body_limit_bytes"),
+            "requests_a_second",
             *("hook_connect_s", "hook_within_s", "hook_calls_at_once"),
             *("taxi_kept_days", "part_kept_days"),
             *(field.name for field in fields(self) if field.name.startswith("wait_")),

@@ -541,7 +541,9 @@ def _served(route: Route, request: Request, parameters: Mapping[str, str]) -> Re
     if route.roles is None:
         return route.view(replace(request, route=route), **parameters)
     caller = access.recognize(
-        key=request.headers.get("x-api-key"), logas=request.headers.get("x-logas")
+        key=request.headers.get("x-api-key"),
+        logas=request.headers.get("x-logas"),
+        now=request.now,
     )
     request.noted.account_id = caller.account.id
     entry = _journal_entry(request, caller)

@@ -29,7 +29,7 @@ class Documented:
         """Fails where the document does not tell of this answer."""
         if method == "OPTIONS":
             return
-        path = unquote(path.partition("?")[0])
+        path = path.partition("?")[0]
         verbs = self._table.get(_pattern(path, self._table), {})
         route = verbs.get(method)
         if route is None or route.answers is None:
@@ -48,7 +48,7 @@ class Documented:
 
 def _pattern(path: str, table: Mapping[str, Any]) -> str:
     """The path of the route that serves this path, the most literal one; empty for none."""
-    steps = path.rstrip("/").split("/")
+    steps = [unquote(step) for step in path.rstrip("/").split("/")]
     fitting = [
         known
         for known in table

@@ -55,6 +55,10 @@ CASES: dict[str, tuple[Series, Series]] = {
         [[of_hundred(0), of_hundred(1), of_hundred(0), of_hundred(2), of_hundred(1)]],
         [[of_hundred(50), of_hundred(0), of_hundred(0), NONE, of_hundred(100)]],
     ),
+    "KeyThrottledAlarm": (
+        [[(1,) * 100, NONE, (1,) * 400, (1,) * 100, NONE]],
+        [[(1,) * 99, (1,) * 4000, NONE, (1,) * 100, (1,) * 99]],
+    ),
     "SearchSlowAlarm": (
         [times(5, *[30.0] * 98, 700.0, 800.0)],
         [[*times(4, 700.0), [30.0] * 199 + [700.0]]],

@@ -57,6 +57,8 @@ INGEST = {"function": "ingest"}
         ("requests_refused", {"route": "POST /geotaxi"}),
         ("requests_failed", {"route": "GET /taxis"}),
         ("latency_ms", {"route": "GET /taxis"}),
+        ("requests_throttled", {}),
+        ("request_counts_lost", {}),
         ("keys_left", {}),
         ("store_busy", {}),
         ("runs", {"job": "count-active"}),

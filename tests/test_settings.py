@@ -37,6 +37,7 @@ def test_each_kind_of_value_is_read() -> None:
         ("MARAUDE_SEARCH_NOTE_S", "0"),
         ("MARAUDE_SEARCH_NOTE_S", "301"),
         ("MARAUDE_UDP_STALE_S", "-1"),
+        ("MARAUDE_REQUESTS_A_SECOND", "0"),
     ],
 )
 def test_a_value_that_cannot_be_run_with_is_refused_by_name(variable: str, value: str) -> None:

@@ -301,5 +301,15 @@ def _fail(key: str) -> None:
     def busy(**asked: Any) -> dict[str, Any]:
         return {"Responses": {}, "UnprocessedKeys": asked["RequestItems"]}
 
+    flood = {"Attributes": {"requests": {"N": "1000000"}}}
+    gone = ClientError({"Error": {"Code": "Gone", "Message": PHONE}}, "UpdateItem")
+    statuses = []
+    for outcome in ({"side_effect": gone}, {"return_value": flood}):
+        caches.forget_all()
+        with mock.patch.object(aws.dynamodb(), "update_item", **outcome):
+            statuses += [caller.get("/hails").status for _ in range(25)]
+    assert statuses == [200] * 49 + [429]
+    caches.forget_all()
+
     with mock.patch.object(aws.dynamodb(), "batch_get_item", busy):
         assert caller.get("/taxis", lon=2.35, lat=48.86).status == 500

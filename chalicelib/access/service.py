@@ -3,11 +3,13 @@
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from chalicelib import cache, config, vault
 from chalicelib.access import passwords, rules, store
 from chalicelib.access.rules import Account, Line, Role
+from chalicelib.access.throttle import throttle
 from chalicelib.errors import Unidentified, Unknown, in_request
 from chalicelib.settings import settings
 
@@ -47,14 +49,17 @@ class Caller(NamedTuple):
     account: Account
 
 
-def recognize(*, key: str | None, logas: str | None) -> Caller:
-    """Who makes a request, and as whom (letaxi-api 2). Raises KeyMissing, KeyUnknown.
+def recognize(*, key: str | None, logas: str | None, now: datetime) -> Caller:
+    """Who makes a request, and as whom (letaxi-api 2).
 
-    A suspension or a new key bites within `account_cache_s`.
+    A suspension or a new key bites within `account_cache_s`. Each request of a known key counts, even
+    one that is refused here. Raises KeyMissing, KeyUnknown, TooManyRequests.
     """
     if key is None:
         raise KeyMissing(in_request("Header X-Api-Key required."))
     owner = _of_key(key)
+    if owner is not None:
+        throttle.take(owner.id, now=now)
     if logas is None:
         if owner is None:
             raise KeyUnknown(in_request("Header X-Api-Key not valid."))
@@ -68,11 +73,6 @@ def recognize(*, key: str | None, logas: str | None) -> Caller:
     ):
         raise KeyUnknown(in_request("Header X-Api-Key and/or X-Logas not valid."))
     return Caller(owner, other)
-
-
-def identify(*, key: str | None, logas: str | None) -> Account:
-    """The account that a request is made as. Raises KeyMissing, KeyUnknown."""
-    return recognize(key=key, logas=logas).account
 
 
 def _of_key(key: str) -> Account | None:

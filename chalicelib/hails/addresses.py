@@ -57,7 +57,8 @@ def read(url: str) -> Endpoint:
     try:
         parts = urlsplit(url.strip())
         host = (parts.hostname or "").encode("idna").decode()
-        port = parts.port or _PORTS[parts.scheme]
+        usual_port = _PORTS[parts.scheme]
+        port = parts.port or usual_port
         resource = quote(parts.path or "/", safe=_SAFE)
         if parts.query:
             resource += "?" + quote(parts.query, safe=_SAFE)

@@ -20,6 +20,7 @@ from marshmallow import RAISE
 
 from chalicelib.access import service as access
 from chalicelib.access.rules import Role
+from chalicelib.access.throttle import TooManyRequests
 from chalicelib.errors import Refusal
 from chalicelib.shapes import ERRORS, TEXT, WHOLE, Sent, Shape
 from chalicelib.web import (
@@ -272,7 +273,7 @@ def _refused_by(verb: str, route: Route) -> list[type[Refusal]]:
     if verb in WITH_BODY:
         found += [BodyUnreadable, BodyTooLarge]
     if route.roles is not None:
-        found += [access.KeyMissing, access.KeyUnknown]
+        found += [access.KeyMissing, access.KeyUnknown, TooManyRequests]
     if route.roles:
         found.append(RoleMissing)
     if route.body is not None or route.query is not None:

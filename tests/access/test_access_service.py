@@ -5,7 +5,7 @@ import time
 import boto3
 import pytest
 
-from chalicelib import cache
+from chalicelib import cache, clock
 from chalicelib.access import service, store
 from chalicelib.access.rules import Account, Role, may_act_as
 from chalicelib.settings import table
@@ -14,15 +14,20 @@ ADMIN, OPERATOR, APP = [Role.ADMIN], [Role.OPERATEUR], [Role.MOTEUR]
 pytestmark = pytest.mark.usefixtures("store")
 
 
+def identify(key: str, *, logas: str | None = None) -> Account:
+    """The account that a request is made as."""
+    return service.recognize(key=key, logas=logas, now=clock.now()).account
+
+
 def test_a_new_account_is_known_at_once_even_after_its_key_was_refused() -> None:
     account, key = service.add("op", roles=OPERATOR)
     service.set_active("op", active=False)
     with pytest.raises(service.KeyUnknown):
-        service.identify(key=key, logas=None)
+        identify(key)
 
     service.set_active("op", active=True)
 
-    assert service.identify(key=key, logas=None) == account
+    assert identify(key) == account
 
 
 def test_adding_an_account_again_keeps_its_id_and_key_and_adds_roles() -> None:
@@ -48,9 +53,9 @@ def test_a_suspended_account_opens_nothing_and_nobody_acts_as_it() -> None:
     service.set_active("op", active=False)
 
     with pytest.raises(service.KeyUnknown):
-        service.identify(key=key, logas=None)
+        identify(key)
     with pytest.raises(service.KeyUnknown):
-        service.identify(key=boss, logas="op")
+        identify(boss, logas="op")
 
 
 def test_after_a_rotation_only_the_new_key_opens() -> None:
@@ -58,23 +63,23 @@ def test_after_a_rotation_only_the_new_key_opens() -> None:
 
     _, new = service.rotate_key("op")
 
-    assert service.identify(key=new, logas=None) == account
+    assert identify(new) == account
     with pytest.raises(service.KeyUnknown):
-        service.identify(key=old, logas=None)
+        identify(old)
 
 
 def test_a_process_that_knew_the_key_forgets_it_within_a_minute(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _, key = service.add("op", roles=OPERATOR)
-    service.identify(key=key, logas=None)
+    identify(key)
     service.set_active("op", active=False)
     later = time.monotonic() + 60
 
     monkeypatch.setattr(cache, "now_s", lambda: later)
 
     with pytest.raises(service.KeyUnknown):
-        service.identify(key=key, logas=None)
+        identify(key)
 
 
 def test_no_item_of_the_table_shows_a_key() -> None:
@@ -91,7 +96,7 @@ def test_logas_is_exact_about_letters() -> None:
     _, boss = service.add("boss", roles=ADMIN)
 
     with pytest.raises(service.KeyUnknown):
-        service.identify(key=boss, logas="OP")
+        identify(boss, logas="OP")
 
 
 def test_a_change_made_meanwhile_is_not_overwritten() -> None:

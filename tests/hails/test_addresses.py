@@ -154,3 +154,9 @@ def test_a_resolver_that_never_answers_is_given_up() -> None:
             resolved("https://taxis.example/", hangs, timeout_s=0.05)
     finally:
         never.set()
+
+
+@pytest.mark.parametrize("url", ["ftp://taxis.example:21/", "gopher://taxis.example:70/x"])
+def test_another_scheme_is_refused_with_its_port_too(url: str) -> None:
+    with pytest.raises(EndpointRefused, match=addresses.INVALID):
+        addresses.read(url)

@@ -9,7 +9,7 @@ from ops.local.provision import resources
 from tests.infra.templates import Template, of_kind, translated
 
 # Tables that may be lost: what is in them is made again by itself.
-LOOSE = {"CellsTable", "LoginAttemptsTable", "OperatorCallsTable"}
+LOOSE = {"CellsTable", "LoginAttemptsTable", "OperatorCallsTable", "RequestCountsTable"}
 
 PROD_ONLY = {"Fn::If": ["Prod", True, False]}
 

@@ -13,6 +13,7 @@ import pytest
 from app import app
 from chalicelib import aws, clock, vault
 from chalicelib.access import service as access
+from chalicelib.access.pace import Limit
 from chalicelib.access.rules import Role
 from chalicelib.geo import LngLat, to_e7
 from chalicelib.hails import lanes
@@ -118,6 +119,12 @@ def heard_api(witness: Witness, folder: Path) -> None:  # noqa: ARG001  # as the
     ):
         assert caller.put(f"/hails/{whole.hail_id}", change).status == 200
     assert as_admin.get("/stats/hails").status == 200
+    # A process that is called with one key again and again tells how often.
+    _, key = access.add("busy")
+    busy = Caller(app, key=key)
+    with witness.process("APIHandler"):
+        for _ in range(Limit(settings().requests_a_second).report):
+            assert busy.get("/users").status == 200
 
 
 def heard_queues(witness: Witness, folder: Path) -> None:

@@ -108,11 +108,18 @@ def test_keys_roles_and_refusals_are_told() -> None:
     assert post_hail["x-roles"] == ["admin", "moteur"]
     assert post_hail["tags"] == ["client"]
     assert set(post_hail["responses"]) == {
-        *("201", "400", "401", "403", "404", "409", "413", "500", "503"),
+        *("201", "400", "401", "403", "404", "409", "413", "429", "500", "503"),
     }
     assert "banned" in post_hail["responses"]["403"]["description"]
     assert {"X-Logas", "Idempotency-Key"} == {one["name"] for one in post_hail["parameters"]}
     assert PATHS["/stations/all"]["get"]["security"] == []
+
+
+def test_whoever_calls_with_a_key_is_told_that_it_may_be_used_too_often() -> None:
+    for verbs in PATHS.values():
+        for operation in verbs.values():
+            told = operation["responses"].get("429", {"description": ""})
+            assert ("key is used too often" in told["description"]) is bool(operation["security"])
 
 
 def test_an_answer_that_no_document_names_fails_a_test() -> None:
