@@ -54,6 +54,9 @@ def a_world() -> World:
             "moteur": scene.caller("other moteur", Role.MOTEUR)[1],
             "both": scene.caller("both", Role.OPERATEUR, Role.MOTEUR)[1],
             "admin": scene.caller("admin", Role.ADMIN)[1],
+            "stranger as owner": Caller(
+                app, key=factories.an_account("stranger", Role.OPERATEUR)[1], logas="operateur"
+            ),
         },
     )
 
@@ -158,9 +161,11 @@ def test_everybody_is_answered_as_the_contract_says(operation: str) -> None:
     world = a_world()
 
     answers = {name: ask(operation, world.callers[name], world) for name in CALLERS}
+    stranger = ask(operation, world.callers["stranger as owner"], world)
 
     found = {name: answer.status for name, answer in answers.items()}
     assert found == dict(zip(CALLERS, ANSWERS[operation], strict=True))
+    assert stranger.status == found["anonymous"]  # a name opens nothing that a key does not
     if found["anonymous"] == 401:
         assert answers["anonymous"].errors == {"": ["Header X-Api-Key required."]}
     if found["nobody"] == 403 and "{user_id}" not in operation:

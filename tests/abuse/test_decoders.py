@@ -104,6 +104,9 @@ def test_a_decoder_reads_or_refuses_whatever_the_bytes(
 
     decode(good)
     attack()
+    for deep in (b"[" * 3001, b'{"deep":' + b"[" * 3000, b'{"deep":' * 500):
+        with pytest.raises(refusal):
+            decode(deep)
     assert all(outcomes.values()), outcomes
 
 
