@@ -191,10 +191,11 @@ def _positions(costs: Iterable[positions.Cost]) -> str:
         units = sum(units for table, units in cost.writes.items() if table.endswith(f"-{name}"))
         return cost.per_thousand(units)
 
-    rows = []
-    for cost in sorted(
+    costs = sorted(
         costs, key=lambda one: (one.scenario.fleet, one.scenario.period_s, one.scenario.window_s)
-    ):
+    )
+    rows = []
+    for cost in costs:
         scenario = cost.scenario
         rows.append(
             [
@@ -226,8 +227,8 @@ def _positions(costs: Iterable[positions.Cost]) -> str:
         ],
         rows,
     )
-    change = next(iter(costs), None)
-    if change:
+    if costs:
+        change = costs[-1]
         text += (
             f"\n\nA POST writes nothing to DynamoDB and reads, once each 30 s a process, the fleet "
             f"pages of its operator. A change of status costs {change.change_writes:.1f} write and "
