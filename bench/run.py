@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 
-from bench import cpu, positions, searches
+from bench import cpu, hails, positions, searches
 from bench.layouts import GeoLibrary, OnePerTaxi
 from bench.positions import Scenario
 from bench.report import LIBRARY, ONE, Measured, Results
@@ -78,6 +78,7 @@ def measured(*, quick: bool) -> Iterator[Results]:
     ) as pool:
         results.timed = pool.submit(_timed, usual[0]).result()
         told("timed")
+        results.hail = pool.submit(hails.run).result()
         # The largest first: it takes as long as all the others together
         sized = [pool.submit(_searched, one, count) for one in [*scaled, *usual]]
         counted = [pool.submit(_counted, one) for one in others]

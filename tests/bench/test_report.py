@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import report
+from bench import figures, report
+from bench.figures import RunIncomplete
 from bench.positions import Cost, Scenario
 from bench.report import BEGIN, END, MarkersMissing, Measured, Results
 
@@ -50,6 +51,15 @@ def test_a_target_that_is_missed_is_said_to_be() -> None:
         "| T1 | write units per 1,000 positions, A, each 10 s | 90.0 | ≤ 85.0 | **missed** |"
         in (report.made(some_results()))
     )
+
+
+def test_half_a_run_makes_no_figures(tmp_path: Path) -> None:
+    results = some_results()
+
+    with pytest.raises(RunIncomplete):
+        figures.write(results, tmp_path / "figures.json")
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_power_is_found_again() -> None:
