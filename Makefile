@@ -30,6 +30,7 @@ package: $(STAMP)
 # What positions and searches cost (docs/performance.md): ten minutes at most, or one.
 bench: $(STAMP)
 	@$(BIN)/python -m bench --page docs/performance.md
+	@$(BIN)/maraude cost --page docs/cost.md
 
 bench-quick: $(STAMP)
 	@$(BIN)/python -m bench --quick

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from bench import report, run
+from bench import figures, report, run
 
 
 def main() -> None:
@@ -15,6 +15,8 @@ def main() -> None:
     for results in run.measured(quick=given.quick):
         if given.page:
             report.written(results, given.page)
+        if given.page and not results.waiting and not given.quick:
+            figures.write(results)
         if not results.waiting:
             print(report.made(results))
 

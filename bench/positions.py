@@ -22,7 +22,7 @@ from chalicelib.settings import settings, table
 
 SHARDS = 4  # that an on-demand stream begins with, and keeps up to 4 MB/s
 WARM_S = 20  # not counted
-PERIODS = 6  # counted: so often each taxi reports
+PERIODS, ENOUGH = 6, 1_800_000  # counted: so often each taxi reports, or so many positions
 CHANGES = 200  # of status, whose cost is counted by itself
 
 
@@ -100,7 +100,8 @@ def run(scenario: Scenario, *layouts: Layout) -> tuple[Cost, Scene]:
     for layout in layouts:
         layout.writes = 0
     cost = Cost(scenario)
-    for _ in range(PERIODS * scenario.period_s // scenario.window_s):
+    periods = min(PERIODS, ENOUGH // scenario.taxis)
+    for _ in range(periods * scenario.period_s // scenario.window_s):
         _window(scene, cost, layouts)
     _look_at_cells(scene, cost)
     _change_status(scene, cost)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from bench import cpu, positions, searches
+from bench import cpu, hails, positions, searches
 from bench.positions import SHARDS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,6 +46,7 @@ class Results:
     others: dict[str, dict[str, float]] = field(default_factory=dict)  # write units, by fleet
     scaling: list[Measured] = field(default_factory=list)
     timed: cpu.Cost | None = None
+    hail: hails.Cost | None = None
 
     def add(self, done: Measured) -> None:
         """Takes in a scenario."""
@@ -115,12 +116,14 @@ def _head(results: Results) -> str:
         else "`make bench`"
     )
     return (
-        f"{results.began_at:%Y-%m-%d}, commit `{_commit()}`, {_machine()}; {size}, "
+        f"{results.began_at:%Y-%m-%d}, commit `{commit()}`, {_machine()}; {size}, "
         f"{results.took_s:.0f} s{left}. Simulated: no figure comes from real AWS."
     )
 
 
-def _commit() -> str:
+def commit() -> str:
+    """The commit that is measured, and whether its code was changed since."""
+
     def git(*asked: str) -> str:
         answer = subprocess.run(  # noqa: S603  # our own words
             ["git", *asked],  # noqa: S607  # git is where the developer has it
@@ -191,10 +194,11 @@ def _positions(costs: Iterable[positions.Cost]) -> str:
         units = sum(units for table, units in cost.writes.items() if table.endswith(f"-{name}"))
         return cost.per_thousand(units)
 
-    rows = []
-    for cost in sorted(
+    costs = sorted(
         costs, key=lambda one: (one.scenario.fleet, one.scenario.period_s, one.scenario.window_s)
-    ):
+    )
+    rows = []
+    for cost in costs:
         scenario = cost.scenario
         rows.append(
             [
@@ -226,8 +230,8 @@ def _positions(costs: Iterable[positions.Cost]) -> str:
         ],
         rows,
     )
-    change = next(iter(costs), None)
-    if change:
+    if costs:
+        change = costs[-1]
         text += (
             f"\n\nA POST writes nothing to DynamoDB and reads, once each 30 s a process, the fleet "
             f"pages of its operator. A change of status costs {change.change_writes:.1f} write and "

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 
-from bench import cpu, positions, searches
+from bench import cpu, hails, positions, searches
 from bench.layouts import GeoLibrary, OnePerTaxi
 from bench.positions import Scenario
 from bench.report import LIBRARY, ONE, Measured, Results
 
 TAXIS, TAXIS_QUICK = 60_000, 6_000
-SCALES, SCALES_QUICK = (20_000, 200_000), (3_000,)
+SCALES, SCALES_QUICK = (600_000, 200_000, 20_000), (3_000,)
 SEARCHES, SEARCHES_QUICK = 400, 60
 PROCESSES = 2
 
@@ -55,14 +55,14 @@ def measured(*, quick: bool) -> Iterator[Results]:
     """
     started = time.monotonic()
 
-    def told(what: object) -> None:
+    def told(what: str) -> None:
         print(f"{time.monotonic() - started:6.0f} s  {what}", file=sys.stderr, flush=True)
 
     taxis = TAXIS_QUICK if quick else TAXIS
     results = Results(datetime.now(UTC), quick=quick, taxis=taxis)
     count = SEARCHES_QUICK if quick else SEARCHES
     usual = [Scenario(fleet, taxis, 5, 10) for fleet in "AB"]
-    larger = [Scenario("A", size, 5, 10) for size in (SCALES_QUICK if quick else SCALES)]
+    scaled = [Scenario("A", size, 5, 10) for size in (SCALES_QUICK if quick else SCALES)]
     others = [
         Scenario(fleet, taxis, window_s, period_s)
         for fleet in "AB"
@@ -78,13 +78,15 @@ def measured(*, quick: bool) -> Iterator[Results]:
     ) as pool:
         results.timed = pool.submit(_timed, usual[0]).result()
         told("timed")
-        sized = [pool.submit(_searched, one, count) for one in [*usual, *larger]]
+        results.hail = pool.submit(hails.run).result()
+        # The largest first: it takes as long as all the others together
+        sized = [pool.submit(_searched, one, count) for one in [*scaled, *usual]]
         counted = [pool.submit(_counted, one) for one in others]
-        results.waiting = len(sized) + len(counted)
+        results.waiting = whole = len(sized) + len(counted)
         for waiting in as_completed([*sized, *counted]):
             done = waiting.result()
-            told(done.cost.scenario)
             results.add(done)
             results.waiting -= 1
+            told(f"{whole - results.waiting} of {whole}: {done.cost.scenario}")
             results.took_s = time.monotonic() - started
             yield results

@@ -23,6 +23,7 @@ COMMANDS = {
     "hail": "ops.hails",
     "job": "ops.jobs",
     "doctor": "ops.doctor",
+    "cost": "ops.cost",
     "demo-hail": "ops.demo.customer",
 }
 

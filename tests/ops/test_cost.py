@@ -1,0 +1,130 @@
+"""`maraude cost`: from counted units and dated prices to dollars a month."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ops import cli, cost
+from ops.cost import ROOT, Line, OutOfRange, PriceMissing, Wanted
+
+FIGURES: Mapping[str, Any] = {
+    "made_on": "2026-03-02",
+    "commit": "abc",
+    "fleets": [
+        {
+            "taxis": taxis,
+            "write_units_per_1000": 80.0,
+            "read_units_per_1000": 40.0,
+            "search_units": units,
+            "taxis_found": 10.0,
+        }
+        for taxis, units in ((1_000, 2.0), (100_000, 4.0))
+    ],
+    "of_5_s_to_10_s": {"write_units": 0.5, "read_units": 0.5},
+    "post": {"positions": 50, "records": 1.0, "record_bytes": 700.0},
+    "change": {"write_units": 4.0, "read_units": 10.0},
+    "hail": {"write_units": 100, "read_units": 50.0},
+    "cpu": {
+        "api_us_per_position": 3.0,
+        "ingest_us_per_position": 10.0,
+        "sdk_us_per_call": 100.0,
+        "ingest_calls_per_position": 0.04,
+        "search_ms": 0.1,
+    },
+}
+_, PRICES = cost.loaded()
+USUAL = Wanted(10_000, period_s=10, searches_s=20)
+
+
+def usd(found: list[Line], cause: str, service: str) -> float:
+    return sum(line.usd for line in found if (line.cause, line.service) == (cause, service))
+
+
+def test_twice_the_searches_cost_twice_as_much_and_nothing_else_changes() -> None:
+    once = cost.lines(USUAL, FIGURES, PRICES)
+    twice = cost.lines(replace(USUAL, searches_s=40), FIGURES, PRICES)
+
+    for service in ("DynamoDB", "Lambda", "API Gateway", "CloudWatch", "Transfer"):
+        assert usd(twice, "searches", service) == pytest.approx(2 * usd(once, "searches", service))
+    others = (
+        cost.total(line for line in some if line.cause != "searches") for some in (once, twice)
+    )
+    assert next(others) == pytest.approx(next(others))
+
+
+def test_positions_cost_the_units_that_were_counted() -> None:
+    found = cost.lines(USUAL, FIGURES, PRICES)
+
+    positions = 10_000 / 10 * 2_628_000
+    expected = positions * (0.080 * 0.7423e-6 + 0.040 * 0.1487e-6)
+    assert usd(found, "positions", "DynamoDB") == pytest.approx(expected)
+
+
+def test_reports_twice_as_often_cost_fewer_units_each() -> None:
+    at_10_s = cost.lines(USUAL, FIGURES, PRICES)
+    at_5_s = cost.lines(replace(USUAL, period_s=5), FIGURES, PRICES)
+
+    assert usd(at_5_s, "positions", "DynamoDB") == pytest.approx(
+        usd(at_10_s, "positions", "DynamoDB")
+    )
+    assert usd(at_5_s, "positions", "Kinesis") == pytest.approx(
+        2 * usd(at_10_s, "positions", "Kinesis")
+    )
+
+
+def test_a_fleet_between_two_that_were_measured_is_between_them() -> None:
+    assert cost.interpolated(FIGURES["fleets"], 10_000, "search_units") == pytest.approx(3.0)
+    assert cost.interpolated(FIGURES["fleets"], 1_000, "search_units") == 2.0
+
+
+def test_the_gateway_takes_less_for_requests_beyond_its_steps() -> None:
+    few = cost._gateway(PRICES, 1e6)
+    many = cost._gateway(PRICES, 2e9)
+
+    assert few == pytest.approx(3.70e-6)
+    assert many == pytest.approx((333 * 3.70 + 667 * 3.06 + 1000 * 2.60) / 2e9)
+
+
+@pytest.mark.parametrize("name", sorted(PRICES["prices"]))
+def test_a_missing_price_is_named(name: str) -> None:
+    prices = copy.deepcopy(PRICES)
+    del prices["prices"][name]
+
+    with pytest.raises(PriceMissing, match=f"no price '{name}'"):
+        cost.lines(replace(USUAL, searches_s=1000), FIGURES, prices)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"taxis": 999}, "--taxis must be from 1,000 to 100,000"),
+        ({"taxis": 100_001}, "--taxis"),
+        ({"period_s": 4.9}, "--period"),
+        ({"period_s": 11}, "--period"),
+        ({"searches_s": -1}, "searches_s"),
+        ({"hails_day": -1}, "hails_day"),
+    ],
+)
+def test_what_was_not_measured_is_refused(changes: dict[str, Any], named: str) -> None:
+    with pytest.raises(OutOfRange, match=named):
+        cost.lines(replace(USUAL, **changes), FIGURES, PRICES)
+
+
+def test_the_largest_lever_is_named() -> None:
+    said = cost.told(replace(USUAL, searches_s=0), FIGURES, PRICES)
+
+    assert "The largest lever: DynamoDB for hails, 25%" in said
+    assert "a million searches" not in said
+
+
+def test_the_page_has_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
+
+    for taxis in ("60000", "600000"):
+        assert cli.main(["cost", "--taxis", taxis, "--period", "5", "--searches", "1000"]) == 0
+        table, _, assumed = capsys.readouterr().out.partition("\n\n- units")
+        assert table in text
+        assert f"- units{assumed}" in text
