@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 
 export AWS_DEFAULT_REGION ?= eu-west-3
 
-.PHONY: run setup test check format package bench bench-quick clean
+.PHONY: run setup test check format package rehearse bench bench-quick clean
 
 run: $(STAMP)
 	@exec $(BIN)/maraude up --port "$(PORT)" --data "$(DATA)" --demo
@@ -25,6 +25,10 @@ test check: $(STAMP)
 
 package: $(STAMP)
 	@$(BIN)/python -m ops.package --stage "$(STAGE)"
+
+# The package, deployed to a cloud on this machine, used and taken down (docs/deploy.md).
+rehearse: $(STAMP)
+	@$(BIN)/python -m ops.rehearsal
 
 # What positions and searches cost (docs/performance.md): ten minutes at most, or one.
 bench: $(STAMP)
