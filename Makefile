@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 
 export AWS_DEFAULT_REGION ?= eu-west-3
 
-.PHONY: run setup test check format package bench bench-quick abuse clean
+.PHONY: run setup test check format package bench bench-quick abuse rehearse clean
 
 run: $(STAMP)
 	@exec $(BIN)/maraude up --port "$(PORT)" --data "$(DATA)" --demo
@@ -26,6 +26,10 @@ test check: $(STAMP)
 
 package: $(STAMP)
 	@$(BIN)/python -m ops.package --stage "$(STAGE)"
+
+# The package, deployed to a cloud on this machine, used and taken down (docs/deploy.md).
+rehearse: $(STAMP)
+	@$(BIN)/python -m ops.rehearsal
 
 # What positions and searches cost (docs/performance.md): ten minutes at most, or one.
 bench: $(STAMP)

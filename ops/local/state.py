@@ -9,6 +9,7 @@ and everything since the last clean stop when it is killed or its machine stops.
 import http.client
 import socket
 import time
+from collections.abc import Mapping
 
 from ops.errors import CannotGoOn
 from ops.local.place import Place
@@ -31,10 +32,11 @@ def free_port() -> int:
 
 
 class StateService:
-    """MiniStack on one data folder."""
+    """MiniStack on one data folder. `settings`: more of its environment."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, settings: Mapping[str, str] | None = None) -> None:
         self._place = place
+        self._settings = settings or {}
         self.port = free_port()
         self.process: Process | None = None
 
@@ -64,6 +66,7 @@ class StateService:
                     # it would remove the containers of any other MiniStack on this machine
                     "DOCKER_HOST": "unix:///nowhere",
                     "NO_PROXY": "*",
+                    **self._settings,
                 },
                 keeps=[lock],
             )

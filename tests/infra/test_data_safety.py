@@ -11,6 +11,10 @@ from tests.infra.templates import Template, of_kind, translated
 # Tables that may be lost: what is in them is made again by itself.
 LOOSE = {"CellsTable", "LoginAttemptsTable", "OperatorCallsTable", "RequestCountsTable"}
 
+# A week: so long what is deleted of a person can be had back, too.
+RECOVERABLE = {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": 7}
+LOST = {"PointInTimeRecoveryEnabled": False}
+
 PROD_ONLY = {"Fn::If": ["Prod", True, False]}
 
 
@@ -27,7 +31,7 @@ def test_a_table_is_kept_and_can_be_had_back_or_is_one_that_may_be_lost(
     properties = resource["Properties"]
     kept = table not in LOOSE
 
-    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": kept}
+    assert properties["PointInTimeRecoverySpecification"] == (RECOVERABLE if kept else LOST)
     assert properties["DeletionProtectionEnabled"] == (PROD_ONLY if kept else False)
     assert resource["DeletionPolicy"] == ("Retain" if kept else "Delete")
     assert resource["UpdateReplacePolicy"] == resource["DeletionPolicy"]

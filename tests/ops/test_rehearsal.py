@@ -1,0 +1,46 @@
+"""The package, deployed to a cloud of this machine, does what partners need; and what hinders it is said."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ops.rehearsal import adapted, main, rehearse
+from tests.infra.templates import packaged
+
+pytestmark = pytest.mark.local_stack
+
+
+def test_the_package_is_deployed_used_to_the_end_of_a_hail_and_taken_down(package: Path) -> None:
+    said: list[str] = []
+
+    rehearsal = rehearse(package, tell=said.append)
+
+    came = {what: result for what, result, _ in rehearsal.rows}
+    assert len(came) == 9
+    assert re.fullmatch(
+        r"hail \w+ after [\d.]+ s: finished", came["hailing, to the end of the ride"]
+    )
+    kept = [line.removeprefix("  kept: ") for line in said if line.startswith("  kept: ")]
+    assert "maraude-dev-hails" in kept
+    assert "maraude-dev-cells" not in kept
+
+
+def test_a_package_that_is_not_there_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main(["--package", str(tmp_path / "nowhere")])
+
+    assert code == 1
+    assert "failed: " in capsys.readouterr().err
+
+
+def test_nothing_but_alarms_of_several_functions_is_left_out(package: Path) -> None:
+    template = packaged(package)
+
+    left_out = adapted(template)
+
+    whole = packaged(package)["Resources"]
+    assert whole.keys() - template["Resources"].keys() == set(left_out)
+    assert {whole[name]["Type"] for name in left_out} == {"AWS::CloudWatch::Alarm"}
+    assert all("Metrics" in whole[name]["Properties"] for name in left_out)
