@@ -19,6 +19,7 @@ COMMANDS = {
     "account": "ops.accounts",
     "territory": "ops.territory.command",
     "cells": "ops.cells",
+    "import": "ops.imports.command",
     "replay": "ops.replay",
     "hail": "ops.hails",
     "job": "ops.jobs",
