@@ -20,6 +20,7 @@ COMMANDS = {
     "territory": "ops.territory.command",
     "cells": "ops.cells",
     "import": "ops.imports.command",
+    "backup": "ops.backup",
     "replay": "ops.replay",
     "hail": "ops.hails",
     "job": "ops.jobs",
