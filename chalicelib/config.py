@@ -11,6 +11,7 @@ change is known everywhere within `config_cache_s` (a minute at most).
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from chalicelib import aws, dynamo
@@ -104,3 +105,17 @@ def next_number(counter: str) -> int:
         ReturnValues="UPDATED_NEW",
     )
     return int(answer["Attributes"]["value"]["N"])
+
+
+def pass_numbers(counter: str, upto: int) -> None:
+    """Gives no number of a sequence again that is `upto` or less; one write unit."""
+    client = aws.dynamodb()
+    with suppress(client.exceptions.ConditionalCheckFailedException):  # it is past it already
+        client.update_item(
+            TableName=table("config"),
+            Key={"name": {"S": f"next_{counter}"}},
+            UpdateExpression="SET #value = :upto",
+            ConditionExpression="attribute_not_exists(#value) OR #value < :upto",
+            ExpressionAttributeNames={"#value": "value"},
+            ExpressionAttributeValues={":upto": {"N": str(upto)}},
+        )

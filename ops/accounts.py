@@ -84,6 +84,7 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def _add(arguments: argparse.Namespace) -> None:
+    from chalicelib import clock
     from chalicelib.access import service
     from chalicelib.access.rules import Role
 
@@ -100,6 +101,7 @@ def _add(arguments: argparse.Namespace) -> None:
             manager=arguments.manager,
             hook=hook,
             fleet_size=arguments.fleet_size,
+            now=clock.now(),
         )
     except service.AccountUnknown:
         raise _unknown(arguments.manager) from None
@@ -246,10 +248,11 @@ def _set_active(arguments: argparse.Namespace, *, active: bool) -> None:
 
 
 def _rotate(arguments: argparse.Namespace) -> None:
+    from chalicelib import clock
     from chalicelib.access import service
 
     try:
-        account, key = service.rotate_key(arguments.email)
+        account, key = service.rotate_key(arguments.email, now=clock.now())
     except service.AccountUnknown:
         raise _unknown(arguments.email) from None
     print(json.dumps({"id": account.id, "email": account.email, "api_key": key}))

@@ -19,6 +19,8 @@ COMMANDS = {
     "account": "ops.accounts",
     "territory": "ops.territory.command",
     "cells": "ops.cells",
+    "import": "ops.imports.command",
+    "backup": "ops.backup",
     "replay": "ops.replay",
     "hail": "ops.hails",
     "job": "ops.jobs",

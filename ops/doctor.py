@@ -62,7 +62,7 @@ def findings(*, now: datetime) -> Iterator[Finding]:
         "jobs": _jobs(now),
         "hails": _hails(now),
         "documents": _documents(),
-        "accounts": _accounts(),
+        "accounts": _accounts(now),
     }
     for name, check in checks.items():
         try:
@@ -235,13 +235,13 @@ def _documents() -> Iterator[Finding]:
         )
 
 
-def _accounts() -> Iterator[Finding]:
+def _accounts(now: datetime) -> Iterator[Finding]:
     from cryptography.fernet import InvalidToken
 
     from chalicelib import vault
     from chalicelib.access import store
     from chalicelib.access.rules import Role
-    from chalicelib.settings import BadSetting
+    from chalicelib.settings import BadSetting, settings
 
     records = sorted(store.every(), key=lambda record: record.account.id)
     if not records:
@@ -257,8 +257,15 @@ def _accounts() -> Iterator[Finding]:
             "The secret keys are not those that the accounts' keys are sealed with.",
             "put the key that is missing behind the others in MARAUDE_SECRET_KEYS or its secret",
         )
+    oldest = now - timedelta(days=settings().key_days)
     for record in records:
         account = record.account
+        # A key of before this was noted has no date; it gets one when it is rotated.
+        if account.active and record.key_since is not None and record.key_since < oldest:
+            yield Finding(
+                f"The key of {account.email} is of {record.key_since:%Y-%m-%d}.",
+                "docs/runbook.md, Rotate a partner's key",
+            )
         if not account.active or account.has(Role.ADMIN) or record.hail_endpoint_production:
             continue
         if account.has(Role.OPERATEUR):

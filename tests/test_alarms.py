@@ -93,7 +93,10 @@ CASES: dict[str, tuple[Series, Series]] = {
     "CountFleetsMissingAlarm": ([times(3)], [[NONE, (1,), NONE]]),
     **{
         f"{name}MissingAlarm": ([times(26)], [[*times(24), (1,), NONE]])
-        for name in ("CountHails", "FoldSearches", "BlurHails", "BlurPositions")
+        for name in (
+            *("CountHails", "FoldSearches", "BlurHails", "BlurPositions"),
+            *("DeleteOldHails", "DeleteOldTaxis", "DeleteOrphans"),
+        )
     },
     "FunctionErrorsAlarm": (
         [times(5, 1), times(5, 1), times(5, 1), *[times(5, 0)] * 4],

@@ -106,22 +106,19 @@ def add(
     manager: str | None = None,
     hook: tuple[str, str, str] | None = None,
     fleet_size: int | None = None,
+    now: datetime | None = None,
 ) -> tuple[Account, str]:
     """The account and its API key: a new one, or the one there is, brought to what is given.
 
     `hook` is the webhook's address and its header's name and value. An admin is a moteur and an
-    operateur too (stats-and-ops 8). Raises AccountUnknown for the manager.
+    operateur too (stats-and-ops 8). Without `now`, nobody will know how old a new key is. Raises
+    AccountUnknown for the manager.
     """
     wanted = rules.implied(roles)
     before = store.by_email(email)
     if before is None:
-        key = str(uuid.uuid4())
-        record = store.Record(
-            account=Account(config.next_number("account"), email, frozenset()),
-            name=email,
-            key_digest=vault.digest(key),
-            sealed_key=vault.seal(key),
-        )
+        key = new_key()
+        record = new_record(email, account_id=config.next_number("account"), key=key, now=now)
     else:
         key, record = vault.unseal(before.sealed_key), before
     account = replace(
@@ -146,6 +143,21 @@ def add(
     if changed != before:
         store.put(changed, before=before)
     return account, key
+
+
+def new_key() -> str:
+    """An API key that nobody has."""
+    return str(uuid.uuid4())
+
+
+def new_record(email: str, *, account_id: int, key: str, now: datetime | None) -> store.Record:
+    """An account as it begins: named by its e-mail, without roles. It is not stored yet."""
+    return with_key(store.Record(Account(account_id, email, frozenset()), email, "", ""), key, now)
+
+
+def with_key(record: store.Record, key: str, now: datetime | None) -> store.Record:
+    """The account with another API key, which was made at `now`."""
+    return replace(record, key_digest=vault.digest(key), sealed_key=vault.seal(key), key_since=now)
 
 
 def find(email: str) -> store.Record:
@@ -237,11 +249,9 @@ def set_password(email: str, password: str) -> Account:
     return record.account
 
 
-def rotate_key(email: str) -> tuple[Account, str]:
+def rotate_key(email: str, *, now: datetime) -> tuple[Account, str]:
     """Gives the account a new API key; the old one opens nothing any more. Raises AccountUnknown."""
     record = find(email)
-    key = str(uuid.uuid4())
-    store.put(
-        replace(record, key_digest=vault.digest(key), sealed_key=vault.seal(key)), before=record
-    )
+    key = new_key()
+    store.put(with_key(record, key, now), before=record)
     return record.account, key

@@ -24,6 +24,7 @@ in both lists at the next request. `version` rises with each change and is the c
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import NamedTuple
 
 from pynamodb.attributes import (
@@ -31,6 +32,7 @@ from pynamodb.attributes import (
     NumberAttribute,
     UnicodeAttribute,
     UnicodeSetAttribute,
+    UTCDateTimeAttribute,
 )
 from pynamodb.exceptions import TransactWriteError
 from pynamodb.models import Model
@@ -71,6 +73,9 @@ class Record:
     phone_number_technical: str = ""
     password: str = ""  # its hash (`passwords.py`); empty for an account that has none
     fleet_size: int | None = None
+    key_since: datetime | None = (
+        None  # when its key was made; None for one of before this was noted
+    )
     version: int = 0
 
     @property
@@ -113,6 +118,7 @@ class AccountRow(Model):
     phone_number_technical = UnicodeAttribute(null=True)
     password = UnicodeAttribute(null=True)
     fleet_size = NumberAttribute(null=True)
+    key_since = UTCDateTimeAttribute(null=True)
     version = NumberAttribute()
 
 
@@ -147,6 +153,7 @@ def _row(record: Record, key: str) -> AccountRow:
         manager_id=account.manager_id,
         active=account.active,
         fleet_size=record.fleet_size,
+        key_since=record.key_since,
         version=record.version,
         **{name: getattr(record, name) for name in _TEXTS},
     )
@@ -162,6 +169,7 @@ def _record(row: AccountRow) -> Record:
             active=row.active,
         ),
         fleet_size=None if row.fleet_size is None else int(row.fleet_size),
+        key_since=row.key_since,
         version=int(row.version),
         **{name: getattr(row, name) or "" for name in _TEXTS},
     )

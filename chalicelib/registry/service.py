@@ -93,34 +93,38 @@ def register_ads(viewer: Account, ads: Ads, *, now: datetime) -> bool:
 
 
 def register_vehicle(
-    viewer: Account, given: Mapping[str, Any], *, now: datetime
+    viewer: Account, given: Mapping[str, Any], *, vehicle_id: int | None = None, now: datetime
 ) -> tuple[Description, bool]:
     """The viewer's description of the vehicle with this plate, and whether it is new.
 
-    Only the keys that are given are written; None takes away what was there.
+    Only the keys that are given are written; None takes away what was there. An import says which
+    `vehicle_id` a plate gets that has none; the caller knows that no other plate has it.
     """
-    vehicle_id = store.number_of(given["licence_plate"])
+    vehicle_id = store.number_of(given["licence_plate"], otherwise=vehicle_id)
     description, is_new = store.describe(viewer.owner, vehicle_id, given, now=now)
     store.renew_copies(description)
     return description, is_new
 
 
-def register_taxi(viewer: Account, asked: TaxiParts, *, now: datetime) -> tuple[Registered, bool]:
+def register_taxi(
+    viewer: Account, asked: TaxiParts, *, taxi_id: str | None = None, now: datetime
+) -> tuple[Registered, bool]:
     """The taxi that the viewer's vehicle, ADS and driver make, and whether it is new.
 
-    Raises PartsUnknown, Busy.
+    An import says which `taxi_id` a new one gets. Raises PartsUnknown, and Busy, also where another
+    taxi has that id.
     """
     for tries in range(TRIES):
-        ads, driver, description, taxi_id = _parts(viewer.owner, asked)
+        ads, driver, description, made = _parts(viewer.owner, asked)
         town = territory.town_names([ads.insee]).get(ads.insee, "")
-        if taxi_id is not None:
-            there = store.taxis([taxi_id]).get(taxi_id)
+        if made is not None:
+            there = store.taxis([made]).get(made)
             if there is None:  # the night has just deleted it: the next reading finds no key of it
                 pause(tries)
                 continue
             return Registered(there, ads, driver, description, town), False
         taxi = Taxi(
-            taxi_id="".join(secrets.choice(TAXI_ID_ALPHABET) for _ in range(TAXI_ID_LENGTH)),
+            taxi_id=taxi_id or _new_taxi_id(),
             owner=viewer.owner,
             operator=viewer.email,
             vehicle_id=description.vehicle.vehicle_id,
@@ -139,6 +143,10 @@ def register_taxi(viewer: Account, asked: TaxiParts, *, now: datetime) -> tuple[
         else:
             return Registered(taxi, ads, driver, description, town), True
     raise Busy(in_request("The taxi's parts keep changing. Please try again."))
+
+
+def _new_taxi_id() -> str:
+    return "".join(secrets.choice(TAXI_ID_ALPHABET) for _ in range(TAXI_ID_LENGTH))
 
 
 def _add(taxi: Taxi, description: Description) -> None:

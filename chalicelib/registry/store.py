@@ -131,12 +131,13 @@ def put_ads(owner: str, ads: Ads, *, now: datetime) -> bool:
     return not _replaced(rows.ads_row(owner, ads), "ads_id", now=now)
 
 
-def number_of(licence_plate: str) -> int:
-    """The vehicle's number: the one that the plate has, or else the next."""
+def number_of(licence_plate: str, *, otherwise: int | None = None) -> int:
+    """The vehicle's number: the one that the plate has, or else the one given, or else the next."""
     try:
         return int(VehicleRow.get(licence_plate, consistent_read=True).vehicle_id)
     except VehicleRow.DoesNotExist:
-        row = VehicleRow(licence_plate, vehicle_id=config.next_number("vehicle"))
+        vehicle_id = config.next_number("vehicle") if otherwise is None else otherwise
+        row = VehicleRow(licence_plate, vehicle_id=vehicle_id)
     try:
         written(partial(row.save, VehicleRow.licence_plate.does_not_exist()))
     except Moved:

@@ -1,6 +1,7 @@
 """Keys, `X-Logas`, suspension and rotation."""
 
 import time
+from datetime import UTC, datetime
 
 import boto3
 import pytest
@@ -9,6 +10,8 @@ from chalicelib import cache, clock
 from chalicelib.access import service, store
 from chalicelib.access.rules import Account, Role, may_act_as
 from chalicelib.settings import table
+
+NOW = datetime(2026, 11, 27, 6, tzinfo=UTC)
 
 ADMIN, OPERATOR, APP = [Role.ADMIN], [Role.OPERATEUR], [Role.MOTEUR]
 pytestmark = pytest.mark.usefixtures("store")
@@ -61,7 +64,7 @@ def test_a_suspended_account_opens_nothing_and_nobody_acts_as_it() -> None:
 def test_after_a_rotation_only_the_new_key_opens() -> None:
     account, old = service.add("op", roles=OPERATOR)
 
-    _, new = service.rotate_key("op")
+    _, new = service.rotate_key("op", now=NOW)
 
     assert identify(new) == account
     with pytest.raises(service.KeyUnknown):

@@ -132,6 +132,11 @@ def add_an_operator_without_a_hook() -> None:
     factories.an_account("silent")
 
 
+def let_a_key_grow_old() -> None:
+    access.add("old", roles=[Role.MOTEUR], now=clock.now() - timedelta(days=366))
+    access.add("younger", roles=[Role.MOTEUR], now=clock.now() - timedelta(days=364))
+
+
 def lose_all_accounts() -> None:
     aws.dynamodb().delete_table(TableName="maraude-test-accounts")
     provision("test", endpoint=None, region="eu-west-3")
@@ -160,6 +165,7 @@ def lose_all_accounts() -> None:
         ),
         (lose_the_towns, "No town has borders"),
         (add_an_operator_without_a_hook, "The operator silent has no address for hails"),
+        (let_a_key_grow_old, "The key of old is of "),
         (lose_all_accounts, "There is no account."),
     ],
 )

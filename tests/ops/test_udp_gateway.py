@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib import aws
+from chalicelib import aws, clock
 from chalicelib.access import service as access
 from chalicelib.access.rules import Role
 from chalicelib.positions import codec
@@ -179,7 +179,7 @@ def test_a_taxi_of_a_second_ago_and_a_new_key_are_known() -> None:
             opened.send(key, taxi="bcdefgh")
             await eventually(lambda: "bcdefgh" in streamed())
 
-            _, new_key = access.rotate_key("operator")
+            _, new_key = access.rotate_key("operator", now=clock.now())
             opened.send(new_key, lat=48.9)
             await eventually(lambda: streamed()["abcdefg"][1] == 489000000)
 

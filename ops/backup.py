@@ -1,0 +1,206 @@
+"""`maraude backup`: every table that cannot be made again, into a folder and back (docs/runbook.md).
+
+A file a table, compressed JSON lines in DynamoDB's own form, and a manifest of counts and hashes. An
+export reads all of it by scans, half a unit per 4 KB twice over, for it reads strongly; while the
+registry runs it is no picture of one moment, which point-in-time recovery is. It holds personal data:
+only its owner may read it.
+"""
+
+import argparse
+import base64
+import gzip
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ops import target
+from ops.errors import CannotGoOn
+from ops.territory.progress import Progress
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+MANIFEST = "manifest.json"
+ITEMS_A_WRITE = 25  # BatchWriteItem's limit
+TRIES = 8  # of what DynamoDB leaves unwritten: some 6 s in all
+
+
+class BackupRefused(CannotGoOn):
+    """The folder is no whole backup, or there is something where it would go."""
+
+
+def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the command and its actions."""
+    backup = commands.add_parser("backup", help="every table that cannot be made again, and back")
+    actions = backup.add_subparsers(dest="action", required=True, metavar="ACTION")
+    out = actions.add_parser("export", help="into a new folder, which only you can read")
+    out.set_defaults(run=_export)
+    back = actions.add_parser("restore", help="from a folder, into tables that are empty")
+    back.add_argument(
+        "--over",
+        action="store_true",
+        help="into tables that are not: what is there may be replaced",
+    )
+    back.set_defaults(run=_restore)
+    for action in actions.choices.values():
+        action.add_argument("folder", metavar="FOLDER", type=Path)
+        target.add_arguments(action)
+
+
+def tables() -> list[str]:
+    """The tables that CloudFormation keeps when the stack goes, by their names without the stage."""
+    from ops.local.provision import resources
+
+    return [
+        resource["Properties"]["TableName"]["Sub"].rpartition("}-")[2]
+        for resource in resources().values()
+        if resource["Type"] == "AWS::DynamoDB::Table" and resource["DeletionPolicy"] == "Retain"
+    ]
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from chalicelib import clock
+
+    counts = export(arguments.folder, now=clock.now())
+    print(
+        f"{sum(counts.values())} items of {len(counts)} tables are in {arguments.folder}; it holds "
+        "personal data and keys: keep it encrypted, delete it when it has served."
+    )
+
+
+def _restore(arguments: argparse.Namespace) -> None:
+    counts = restore(arguments.folder, over=arguments.over)
+    print(
+        f"{sum(counts.values())} items of {len(counts)} tables are restored, all that there were."
+    )
+
+
+# --- out ------------------------------------------------------------------------------------------
+
+
+def export(folder: Path, *, now: datetime, quiet: bool = False) -> Mapping[str, int]:
+    """Writes the backup, the manifest last; how many items each table has. Raises BackupRefused."""
+    from chalicelib.settings import settings, table
+
+    try:
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        raise BackupRefused(f"{folder} cannot be made: {error.strerror}.") from None
+    progress = Progress(quiet=quiet)
+    kept: dict[str, dict[str, Any]] = {}
+    for name in tables():
+        path = _file(folder, name)
+        count = 0
+        with _private(path) as raw, gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) as file:
+            for item in _items(table(name)):
+                file.write(json.dumps(item, sort_keys=True, default=_text).encode() + b"\n")
+                count += 1
+                progress.step(f"{name} exported", count)
+        kept[name] = {"items": count, "sha256": _digest(path)}
+    about = {"stage": settings().stage, "made_at": now.isoformat(), "tables": kept}
+    with _private(folder / MANIFEST) as file:
+        file.write(json.dumps(about, indent=2).encode())
+    return {name: one["items"] for name, one in kept.items()}
+
+
+def _items(table_name: str) -> Iterator[Mapping[str, Any]]:
+    from chalicelib import aws
+
+    pages = aws.dynamodb().get_paginator("scan")
+    for page in pages.paginate(TableName=table_name, ConsistentRead=True):
+        yield from page["Items"]
+
+
+def _private(path: Path) -> Any:  # noqa: ANN401  # a binary file, as gzip takes it
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / f"{name}.jsonl.gz"
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _text(value: object) -> Mapping[str, str]:
+    if not isinstance(value, bytes):
+        raise TypeError(f"DynamoDB has no {type(value).__name__}")
+    return {"base64": base64.b64encode(value).decode()}
+
+
+def _bytes(found: dict[str, Any]) -> Any:  # noqa: ANN401  # bytes, or what it was
+    # An attribute of this name has a typed value, never a bare text.
+    text = found.get("base64")
+    return base64.b64decode(text) if len(found) == 1 and isinstance(text, str) else found
+
+
+# --- back -----------------------------------------------------------------------------------------
+
+
+def restore(folder: Path, *, over: bool, quiet: bool = False) -> Mapping[str, int]:
+    """Writes a backup into its tables; how many items each got. Nothing is written unless all is whole.
+
+    Raises BackupRefused.
+    """
+    from chalicelib import aws
+    from chalicelib.settings import table
+
+    kept = _whole(folder)
+    if not over:
+        full = [n for n in kept if aws.dynamodb().scan(TableName=table(n), Limit=1)["Items"]]
+        if full:
+            raise BackupRefused(
+                f"There are items in {', '.join(full)} already; --over writes over those that are the "
+                "backup's too."
+            )
+    progress = Progress(quiet=quiet)
+    counts: dict[str, int] = {}
+    for name in kept:
+        counts[name] = 0
+        with gzip.open(_file(folder, name), "rt", encoding="utf-8") as file:
+            items = (json.loads(line, object_hook=_bytes) for line in file)
+            while batch := list(islice(items, ITEMS_A_WRITE)):
+                _put(table(name), batch)
+                counts[name] += len(batch)
+                progress.step(f"{name} restored", counts[name], kept[name])
+    if counts != kept:
+        raise BackupRefused(f"{counts} items were restored where the manifest has {kept}.")
+    return counts
+
+
+def _whole(folder: Path) -> Mapping[str, int]:
+    """How many items of each table a backup has. Raises BackupRefused where a file is not as it was."""
+    try:
+        about = json.loads((folder / MANIFEST).read_bytes())["tables"]
+        for name, one in about.items():
+            if _digest(_file(folder, name)) != one["sha256"]:
+                raise BackupRefused(f"{_file(folder, name)} is not as it was exported.")
+    except (OSError, ValueError, KeyError) as error:
+        raise BackupRefused(f"{folder} is no whole backup: {error}.") from None
+    strangers = about.keys() - set(tables())
+    if strangers:
+        raise BackupRefused(f"There are no tables {', '.join(sorted(strangers))}.")
+    return {name: one["items"] for name, one in about.items()}
+
+
+def _put(table_name: str, items: Iterable[Mapping[str, Any]]) -> None:
+    """Puts at most `ITEMS_A_WRITE`, again and again those that DynamoDB leaves. Raises BackupRefused."""
+    from chalicelib import aws
+
+    waiting: Any = {table_name: [{"PutRequest": {"Item": item}} for item in items]}
+    for tries in range(TRIES):
+        waiting = aws.dynamodb().batch_write_item(RequestItems=waiting).get("UnprocessedItems")
+        if not waiting:
+            return
+        time.sleep(0.025 * 2**tries)
+    raise BackupRefused(
+        f"DynamoDB keeps refusing writes to {table_name}; run it again with --over."
+    )
