@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 
 export AWS_DEFAULT_REGION ?= eu-west-3
 
-.PHONY: run setup test check format package bench bench-quick clean
+.PHONY: run setup test check format package bench bench-quick load clean
 
 run: $(STAMP)
 	@exec $(BIN)/maraude up --port "$(PORT)" --data "$(DATA)" --demo
@@ -32,6 +32,10 @@ bench: $(STAMP)
 
 bench-quick: $(STAMP)
 	@$(BIN)/python -m bench --quick
+
+# 60,000 taxis on a local system for MARAUDE_LOAD_S=600 seconds, and what was lost.
+load: $(STAMP)
+	@PYTHONPATH=. $(BIN)/python -m bench.load --draw docs/load.svg
 
 format: $(STAMP)
 	@$(BIN)/ruff format -q .
