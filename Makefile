@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 
 export AWS_DEFAULT_REGION ?= eu-west-3
 
-.PHONY: run setup test check format package bench bench-quick load clean
+.PHONY: run setup test check format package bench bench-quick faults load clean
 
 run: $(STAMP)
 	@exec $(BIN)/maraude up --port "$(PORT)" --data "$(DATA)" --demo
@@ -32,6 +32,10 @@ bench: $(STAMP)
 
 bench-quick: $(STAMP)
 	@$(BIN)/python -m bench --quick
+
+# What is lost when something fails (docs/reliability.md): two minutes.
+faults: $(STAMP)
+	@MARAUDE_FAULTS_PAGE=docs/reliability.md $(BIN)/python -m pytest -q tests/faults
 
 # 60,000 taxis on a local system for MARAUDE_LOAD_S=600 seconds, and what was lost.
 load: $(STAMP)
