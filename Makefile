@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 
 export AWS_DEFAULT_REGION ?= eu-west-3
 
-.PHONY: run setup test check format package bench bench-quick abuse rehearse clean
+.PHONY: run setup test check format package bench bench-quick abuse rehearse faults load clean
 
 run: $(STAMP)
 	@exec $(BIN)/maraude up --port "$(PORT)" --data "$(DATA)" --demo
@@ -43,6 +43,14 @@ bench-quick: $(STAMP)
 abuse: $(STAMP)
 	@MARAUDE_ABUSE_INPUTS=100000 MARAUDE_ABUSE_SEED="$${MARAUDE_ABUSE_SEED:-$$(date +%s)}" \
 		$(BIN)/python -m pytest -q --show-capture=no tests/abuse
+
+# What is lost when something fails (docs/reliability.md): two minutes.
+faults: $(STAMP)
+	@MARAUDE_FAULTS_PAGE=docs/reliability.md $(BIN)/python -m pytest -q tests/faults
+
+# 60,000 taxis on a local system for MARAUDE_LOAD_S=600 seconds, and what was lost.
+load: $(STAMP)
+	@PYTHONPATH=. $(BIN)/python -m bench.load --draw docs/load.svg
 
 format: $(STAMP)
 	@$(BIN)/ruff format -q .

@@ -7,6 +7,7 @@ and everything since the last clean stop when it is killed or its machine stops.
 """
 
 import http.client
+import shutil
 import socket
 import time
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from ops.local.place import Place
 from ops.local.process import Process
 
 START_S = 30
+_OURS = ("dynamodb.json", "kinesis.json", "sqs.json")  # that all of the registry is in
 STOP_S = 120  # 3.9 s with 60,000 taxis; killing it loses everything, so there is no hurry
 
 
@@ -97,9 +99,21 @@ class StateService:
             return
         since = time.time()
         polite = self.process.stop(timeout_s=STOP_S)
-        written = self._place.state / "dynamodb.json"
-        if not polite or not written.exists() or written.stat().st_mtime < since - 1:
-            raise StateFailed(
-                f"The state could not be written to {self._place.state}; {self.process.log} ends "
-                f"with: {self.process.last_words()}"
-            )
+        old = [name for name in _OURS if self._is_older(name, since)]
+        if polite and not old:
+            return
+        # On a full disk the log has no word of it.
+        free_kb = shutil.disk_usage(self._place.root).free // 1024
+        why = self.process.last_words() if free_kb else "the disk is full"
+        raise StateFailed(
+            f"The state could not be written to {self._place.state} ({', '.join(old) or 'killed'}): "
+            f"{why or 'its log says nothing'}. What these files held before is still there; "
+            "everything since the last clean stop is lost."
+        )
+
+    def _is_older(self, name: str, since: float) -> bool:
+        """Whether a file was not written; one that was never there may be of a service without state."""
+        path = self._place.state / name
+        if not path.exists():
+            return name == _OURS[0]
+        return path.stat().st_mtime < since - 1

@@ -1,5 +1,6 @@
 """The state service: what outlives a clean stop and start."""
 
+import os
 import socket
 from contextlib import closing
 from typing import Any
@@ -84,14 +85,20 @@ def test_state_survives_a_stop_and_a_start(place: Place) -> None:
     assert changes_again == 0
 
 
-def test_a_state_that_cannot_be_written_is_said(place: Place) -> None:
+@pytest.mark.parametrize("name", ["dynamodb.json", "kinesis.json", "sqs.json"])
+def test_a_state_that_cannot_be_written_is_said(place: Place, name: str) -> None:
     service = StateService(place)
     service.start()
     provision("local", endpoint=service.endpoint, region="eu-west-3")
-    (place.state / "dynamodb.json.tmp").mkdir()  # where MiniStack writes first
+    kept = place.state / name
+    kept.write_text("{}")  # of an earlier run
+    os.utime(kept, (1, 1))
+    (place.state / f"{name}.tmp").mkdir()  # where MiniStack writes first
 
-    with pytest.raises(StateFailed, match="could not be written"):
+    with pytest.raises(StateFailed, match=f"could not be written to .* \\({name}\\)"):
         service.stop()
+
+    assert kept.read_text() == "{}"
 
 
 def test_the_next_service_waits_until_the_state_is_written(place: Place) -> None:

@@ -1,0 +1,47 @@
+"""`python -m bench.load`: a load on a local system of its own, and what came of it.
+
+MARAUDE_LOAD_S and MARAUDE_LOAD_TAXIS say for how long, and with how many taxis.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from bench.load import report, run
+from ops.local import place
+from ops.local.place import Place
+
+
+def main() -> None:
+    """Runs the command; its exit code is 1 where something was lost."""
+    asked = argparse.ArgumentParser(prog="python -m bench.load", description=__doc__)
+    asked.add_argument("--data", type=Path, help="a folder to keep; its fleet serves again")
+    asked.add_argument("--figures", type=Path, default=Path("build/load.json"))
+    asked.add_argument("--draw", type=Path, metavar="SVG", help="draws the figures")
+    asked.add_argument("--window", type=float, default=5.0, metavar="SECONDS", help="of ingest")
+    asked.add_argument("--only-draw", action="store_true", help="the figures there are already")
+    given = asked.parse_args()
+    if given.only_draw:
+        found = json.loads(given.figures.read_text())
+    else:
+        with tempfile.TemporaryDirectory(prefix="maraude-load-") as empty:
+            results = run.measured(
+                Place(given.data.absolute()) if given.data else place.of(empty),
+                taxis=int(os.environ.get("MARAUDE_LOAD_TAXIS", "60000")),
+                seconds=float(os.environ.get("MARAUDE_LOAD_S", "600")),
+                window_s=given.window,
+            )
+        found = report.figures(results)
+        report.kept(found, given.figures)
+    print(report.table(found))
+    if given.draw:
+        report.drawn(found, given.draw)
+    counted = (found["counted"], found["after_restart"])
+    sys.exit(any(one["lost"] or one["hails_open"] or one["taxis_held"] for one in counted))
+
+
+if __name__ == "__main__":
+    main()

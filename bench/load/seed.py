@@ -1,0 +1,194 @@
+"""`python -m bench.load.seed`: registers a fleet on empty services, and prints the keys of its accounts.
+
+Accounts, towns and the grid go through the registry's own services. Taxis and their parts are put
+into the tables as the registry makes them, 25 items a call: over HTTP they would take an hour.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from pynamodb.models import Model
+
+from bench.fleets import Fleet
+from bench.load import fleet as fleets
+from bench.load.fleet import Places
+from bench.scene import a_pointer
+from chalicelib import aws, geo
+from chalicelib.access import service as access
+from chalicelib.access.rules import Account, Role
+from chalicelib.positions import leaf_map, store
+from chalicelib.positions.leaf_map import LeafMap
+from chalicelib.registry import fleet as pages
+from chalicelib.registry import rows, rules
+from chalicelib.registry.rules import Ads, Description, Driver, Taxi, TaxiStatus, Vehicle
+from chalicelib.settings import settings, table
+from ops.local.provision import provision
+from ops.territory import loads
+
+ROOT = Path(__file__).resolve().parents[2]
+TOWNS = ROOT / "ops" / "demo" / "towns.geojson"
+INSEE = "75056"
+A_CALL = 25  # BatchWriteItem's limit
+AT_ONCE = 4
+TOLD_EACH_S = 5.0
+
+
+class Refused(Exception):
+    """The services left items unwritten."""
+
+
+def accounts() -> dict[str, tuple[Account, str]]:
+    """The operators and the search app, with their keys, by e-mail."""
+    wanted = {fleets.operator(number): Role.OPERATEUR for number in range(fleets.OPERATORS)}
+    wanted[fleets.SEARCH_APP] = Role.MOTEUR
+    return {email: access.add(email, roles=[role]) for email, role in wanted.items()}
+
+
+def taxi_items(
+    taxi_id: str, number: int, owner: Account, *, is_free: bool, now: datetime
+) -> Iterator[Model]:
+    """All that one taxi is made of."""
+    driver = Driver("75", f"75-{number:06}", "Anne", f"Lescaut {number}")
+    ads = Ads(insee=INSEE, numero=str(number), vehicle_id=number)
+    vehicle = Vehicle(
+        vehicle_id=number,
+        licence_plate=f"AA-{number:06}-AA",
+        model="508 SW",
+        constructor="Peugeot",
+        engine="diesel",
+        color="noir",
+        nb_seats=4,
+        bank_check_accepted=True,
+    )
+    described = Description(
+        owner=owner.owner,
+        vehicle=vehicle,
+        details_version=1,
+        status=TaxiStatus.FREE if is_free else TaxiStatus.OCCUPIED,
+        radius_m=None,
+        availability_changed_at=now,
+        status_changed_at=now,
+        taxis=frozenset({taxi_id}),
+        open_hail=None,
+    )
+    taxi = Taxi(
+        taxi_id=taxi_id,
+        owner=owner.owner,
+        operator=owner.email,
+        vehicle_id=number,
+        ads_id=rules.ads_id(owner.owner, ads.insee, ads.numero),
+        driver_id=rules.driver_id(owner.owner, driver.departement, driver.professional_licence),
+        insee=INSEE,
+        added_at=now,
+    )
+    yield rows.driver_row(owner.owner, driver)
+    yield rows.ads_row(owner.owner, ads)
+    yield rows.VehicleRow(vehicle.licence_plate, vehicle_id=number)
+    yield rows.DescriptionRow(
+        described.description_id,
+        owner=owner.owner,
+        details_version=1,
+        taxis={taxi_id},
+        added_at=now,
+        status=described.status,
+        availability_changed_at=now,
+        status_changed_at=now,
+        **asdict(vehicle),
+    )
+    yield rows.taxi_row(taxi, described)
+    yield pages.key_row(taxi)
+    yield pages.list_row(taxi, vehicle.licence_plate)
+
+
+Put = tuple[str, dict[str, Any]]  # a table, and what goes into it
+
+
+def items(fleet: Fleet, owners: list[Account], *, now: datetime) -> Iterator[Put]:
+    """The whole fleet, an operator's pages after its taxis."""
+    for row in made_of(fleet, owners, now=now):
+        yield row.Meta.table_name, row.to_dynamodb_dict()
+    places = Places.of(fleet)
+    where = zip(places.lngs_e7.tolist(), places.lats_e7.tolist(), strict=True)
+    for taxi_id, at in zip(fleets.taxi_ids(fleet), where, strict=True):
+        # They have been on the road before: else each costs a write when it first reports
+        yield table("last-positions"), a_pointer(taxi_id, at, since=now)
+
+
+def made_of(fleet: Fleet, owners: list[Account], *, now: datetime) -> Iterator[Model]:
+    """What the registry has of the fleet."""
+    ids = fleets.taxi_ids(fleet)
+    by_owner: dict[str, list[str]] = {}
+    for taxi, taxi_id in enumerate(ids):
+        owner = owners[fleet.operator(taxi // fleets.POST)]
+        by_owner.setdefault(owner.owner, []).append(taxi_id)
+        yield from taxi_items(taxi_id, taxi + 1, owner, is_free=bool(fleet.free[taxi]), now=now)
+    for owner_id, its in by_owner.items():
+        for start in range(0, len(its), pages.PAGE):
+            entry = f"page#{start // pages.PAGE:06}"
+            yield rows.FleetRow(owner_id, entry, ids=set(its[start : start + pages.PAGE]))
+
+
+def put(batch: list[Put]) -> int:
+    """Writes some items. Raises Refused."""
+    asked: dict[str, list[Any]] = {}
+    for name, item in batch:
+        asked.setdefault(name, []).append({"PutRequest": {"Item": item}})
+    answer = aws.dynamodb().batch_write_item(RequestItems=asked)
+    if answer.get("UnprocessedItems"):
+        raise Refused(f"{len(batch)} items were not all written")
+    return len(batch)
+
+
+def put_all(wanted: Iterable[Put], *, expected: int) -> int:
+    """Writes all, and says how far it is."""
+    source, done, told_s = iter(wanted), 0, time.monotonic()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        while batches := [b for _ in range(AT_ONCE * 8) if (b := list(islice(source, A_CALL)))]:
+            done += sum(pool.map(put, batches))
+            if time.monotonic() - told_s > TOLD_EACH_S:
+                told_s = time.monotonic()
+                print(f"{done:,} of {expected:,} items", file=sys.stderr, flush=True)
+    return done
+
+
+def register(size: int) -> None:
+    """Puts a fleet of so many taxis there, with all that it needs."""
+    known = settings()
+    provision(known.stage, endpoint=known.endpoint, region=known.region)
+    loads.load_towns(TOWNS, quiet=True)
+    added = accounts()
+    fleet, now = fleets.made(size), datetime.now(UTC)
+    owners = [added[fleets.operator(number)][0] for number in range(fleets.OPERATORS)]
+    done = put_all(items(fleet, owners, now=now - timedelta(days=1)), expected=8 * size)
+    places = Places.of(fleet)
+    tree = leaf_map.fitted(map(geo.finest_cell, places.lngs_e7.tolist(), places.lats_e7.tolist()))
+    store.replace_leaf_maps([LeafMap(1, 0, tree)])
+    print(json.dumps({"items": done, "keys": {email: key for email, (_, key) in added.items()}}))
+
+
+def main() -> None:
+    """Runs the command; its last line is JSON: the keys by e-mail, and how many items there are."""
+    asked = argparse.ArgumentParser(prog="python -m bench.load.seed", description=__doc__)
+    what = asked.add_mutually_exclusive_group(required=True)
+    what.add_argument("--taxis", type=int, help="registers so many")
+    what.add_argument("--hooks", metavar="URL", help="sends the hails of the Nth operator to URL/N")
+    given = asked.parse_args()
+    if given.hooks:
+        for number in range(fleets.OPERATORS):
+            access.add(fleets.operator(number), hook=(f"{given.hooks}/{number}", "", ""))
+        print(json.dumps({"hooks": fleets.OPERATORS}))
+    else:
+        register(given.taxis)
+
+
+if __name__ == "__main__":
+    main()

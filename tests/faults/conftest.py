@@ -1,0 +1,34 @@
+"""What faults came to: each test tells its row, and `make faults` prints and keeps the table."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults import table
+
+Tell = Callable[..., None]
+
+_rows: list[table.Row] = []
+
+
+@pytest.fixture
+def tell() -> Tell:
+    """Adds a row: the fault, what was offered and what became of it, and what was lost."""
+
+    def told(fault: str, *, seen: str, lost: int, named: str = "") -> None:
+        _rows.append(table.Row(fault, seen, lost, named))
+
+    return told
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Prints the rows, and puts them into the page that MARAUDE_FAULTS_PAGE names."""
+    page = os.environ.get("MARAUDE_FAULTS_PAGE")
+    if not page or not _rows:
+        return
+    terminalreporter.write_line(table.made(_rows))
+    if not terminalreporter.stats.get("failed"):
+        table.written(_rows, Path(page))

@@ -1,0 +1,47 @@
+"""The table of a run of faults, and its place in `docs/reliability.md`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.load.report import commit, machine
+
+BEGIN, END = "<!-- faults: begin -->", "<!-- faults: end -->"
+
+
+class MarkersMissing(Exception):
+    """The page does not say where the table goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A fault, and what it came to; `named` says what may be lost, where anything may."""
+
+    fault: str
+    seen: str
+    lost: int
+    named: str = ""
+
+
+def made(rows: Sequence[Row]) -> str:
+    """The table, as Markdown."""
+    lines = [
+        f"{datetime.now(UTC):%Y-%m-%d}, after commit `{commit()}`, {machine()}.",
+        "",
+        "| fault | seen | lost |",
+        "| --- | --- | --- |",
+    ]
+    for row in rows:
+        named = f": {row.named}" if row.named else ""
+        lines.append(f"| {row.fault} | {row.seen} | **{row.lost}**{named} |")
+    return "\n".join(lines)
+
+
+def written(rows: Sequence[Row], page: Path) -> None:
+    """Puts the table in place of the last one. Raises MarkersMissing."""
+    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise MarkersMissing(f"{page.name} lacks {BEGIN} or {END}")
+    page.write_text(f"{before}{begin}\n{made(rows)}\n{end}{after}", encoding="utf-8")
