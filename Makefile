@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 
 export AWS_DEFAULT_REGION ?= eu-west-3
 
-.PHONY: run setup test check format package bench bench-quick clean
+.PHONY: run setup test check format package bench bench-quick bench-requests clean
 
 run: $(STAMP)
 	@exec $(BIN)/maraude up --port "$(PORT)" --data "$(DATA)" --demo
@@ -32,6 +32,10 @@ bench: $(STAMP)
 
 bench-quick: $(STAMP)
 	@$(BIN)/python -m bench --quick
+
+# What whole requests cost on a local system of their own (docs/performance.md): some minutes.
+bench-requests: $(STAMP)
+	@$(BIN)/python -m bench.requests --page docs/performance.md --results build/bench/requests.json
 
 format: $(STAMP)
 	@$(BIN)/ruff format -q .
