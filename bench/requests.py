@@ -117,8 +117,14 @@ class Client:
 
     def ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
         """The body of an answer that is no refusal."""
-        self._connection.request(method, path, body, self._headers)
-        answer = self._connection.getresponse()
+        try:
+            self._connection.request(method, path, body, self._headers)
+            answer = self._connection.getresponse()
+        except ConnectionError:
+            # Idle for too long while others were measured, the gateway has closed it
+            self._connection.close()
+            self._connection.request(method, path, body, self._headers)
+            answer = self._connection.getresponse()
         text = answer.read()
         assert answer.status < 400, f"{method} {path}: {answer.status} {text[:300]!r}"
         return text
