@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 
 export AWS_DEFAULT_REGION ?= eu-west-3
 
-.PHONY: run setup test check format package bench bench-quick abuse rehearse faults load clean
+.PHONY: run setup test check format package bench bench-quick abuse rehearse faults load bench-requests clean
 
 run: $(STAMP)
 	@exec $(BIN)/maraude up --port "$(PORT)" --data "$(DATA)" --demo
@@ -51,6 +51,10 @@ faults: $(STAMP)
 # 60,000 taxis on a local system for MARAUDE_LOAD_S=600 seconds, and what was lost.
 load: $(STAMP)
 	@PYTHONPATH=. $(BIN)/python -m bench.load --draw docs/load.svg
+
+# What whole requests cost on a local system of their own (docs/performance.md): some minutes.
+bench-requests: $(STAMP)
+	@$(BIN)/python -m bench.requests --page docs/performance.md --results build/bench/requests.json
 
 format: $(STAMP)
 	@$(BIN)/ruff format -q .

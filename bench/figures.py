@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bench import report
+from bench import page, report
 from bench.fleets import POST
 from bench.report import Results
 
@@ -23,7 +23,7 @@ def made(results: Results) -> dict[str, Any]:
         raise RunIncomplete("only a whole run of `make bench` makes figures")
     return {
         "made_on": f"{results.began_at:%Y-%m-%d}",
-        "commit": report.commit(),
+        "commit": page.commit(),
         "fleets": [
             {
                 "taxis": one.cost.scenario.taxis,

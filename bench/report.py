@@ -1,26 +1,18 @@
 """The tables of a run, and their place in `docs/performance.md`."""
 
 import math
-import os
-import platform
-import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from bench import cpu, hails, positions, searches
+from bench.page import commit, machine, put, table
 from bench.positions import SHARDS
 
-ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 
 ONE, LIBRARY = "one item per taxi, geohash-6", "dynamodb-geo's keys"
-
-
-class MarkersMissing(Exception):
-    """The page does not say where the tables go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +66,7 @@ class Results:
 
 def written(results: Results, page: Path) -> None:
     """Puts the tables in place of the last ones. Raises MarkersMissing."""
-    text = page.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise MarkersMissing(f"{page.name} lacks {BEGIN} or {END}")
-    page.write_text(f"{before}{begin}\n{made(results)}\n{end}{after}", encoding="utf-8")
+    put(made(results), page, BEGIN, END)
 
 
 def made(results: Results) -> str:
@@ -102,12 +89,6 @@ def made(results: Results) -> str:
     return "\n\n".join(parts)
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table of Markdown."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
-
-
 def _head(results: Results) -> str:
     left = f", **broken off with {results.waiting} scenarios to go**" if results.waiting else ""
     size = (
@@ -116,37 +97,9 @@ def _head(results: Results) -> str:
         else "`make bench`"
     )
     return (
-        f"{results.began_at:%Y-%m-%d}, commit `{commit()}`, {_machine()}; {size}, "
+        f"{results.began_at:%Y-%m-%d}, commit `{commit()}`, {machine()}; {size}, "
         f"{results.took_s:.0f} s{left}. Simulated: no figure comes from real AWS."
     )
-
-
-def commit() -> str:
-    """The commit that is measured, and whether its code was changed since."""
-
-    def git(*asked: str) -> str:
-        answer = subprocess.run(  # noqa: S603  # our own words
-            ["git", *asked],  # noqa: S607  # git is where the developer has it
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return answer.stdout.strip()
-
-    changed = git("status", "--porcelain", "--", "chalicelib", "ingest_lambda", "bench")
-    return (git("rev-parse", "--short", "HEAD") or "unknown") + (" and changes" if changed else "")
-
-
-def _machine() -> str:
-    model = platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                model = line.partition(":")[2].strip()
-                break
-    return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
 def _targets(results: Results) -> str:

@@ -17,6 +17,7 @@ from chalicelib.positions.leaf_map import LeafMap
 from chalicelib.positions.window import Cell
 from chalicelib.registry import fleet as pages
 from chalicelib.registry import rows
+from chalicelib.registry.rows import DescriptionRow
 from chalicelib.registry.rules import Description, Taxi, TaxiStatus, Vehicle
 from chalicelib.settings import settings, table
 
@@ -98,17 +99,7 @@ class Scene:
 
     def _description(self, key: str) -> dict[str, Any] | None:
         _, described = self._made_of(int(key.rpartition("#")[2]))
-        row = rows.DescriptionRow(
-            described.description_id,
-            owner=described.owner,
-            details_version=described.details_version,
-            taxis=set(described.taxis),
-            status=described.status,
-            availability_changed_at=described.availability_changed_at,
-            status_changed_at=described.status_changed_at,
-            **asdict(described.vehicle),
-        )
-        return row.to_dynamodb_dict()
+        return description_row(described).to_dynamodb_dict()
 
     def _know_places(self) -> None:
         """The grid that suits the fleet, every taxi in its cell, and a pointer to each.
@@ -144,6 +135,20 @@ class Scene:
     def cells(self) -> dict[int, Cell]:
         """Every cell there is."""
         return {name: cell for _, some in store.every_cell() for name, cell in some.items()}
+
+
+def description_row(described: Description) -> DescriptionRow:
+    """The item of a description that nobody has hailed."""
+    return DescriptionRow(
+        described.description_id,
+        owner=described.owner,
+        details_version=described.details_version,
+        taxis=set(described.taxis),
+        status=described.status,
+        availability_changed_at=described.availability_changed_at,
+        status_changed_at=described.status_changed_at,
+        **asdict(described.vehicle),
+    )
 
 
 def a_pointer(taxi_id: str, at_e7: tuple[int, int], *, since: datetime) -> dict[str, Any]:

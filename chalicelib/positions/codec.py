@@ -93,6 +93,7 @@ _DIGITS = {character: number for number, character in enumerate(ALPHABET)}
 _BASE, _PAIR_BASE = len(ALPHABET), len(_PAIRS)
 
 
+@lru_cache(maxsize=65_536)  # the national fleet, each of which reports every few seconds
 def number_of(taxi_id: str) -> int | None:
     """The number of a taxi's id; None for a text that is no id of ours."""
     if len(taxi_id) != ID_LENGTH:

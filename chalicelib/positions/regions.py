@@ -36,18 +36,21 @@ CENTRES = {
 }
 
 _SIDE = 1 << ROOT_LEVEL
+_HALF_TURN_E7, _QUARTER_TURN_E7 = 180 * E7, 90 * E7
+_COLUMN_E7, _ROW_E7 = 360 * E7 // _SIDE, 180 * E7 // _SIDE  # both are whole
 
 
 def region_at(lng_e7: int, lat_e7: int) -> str:
     """The region of a point: a key of `CENTRES`."""
     return _region_of(
-        min((lng_e7 + 180 * E7) * _SIDE // (360 * E7), _SIDE - 1),
-        min((lat_e7 + 90 * E7) * _SIDE // (180 * E7), _SIDE - 1),
+        (lng_e7 + _HALF_TURN_E7) // _COLUMN_E7, (lat_e7 + _QUARTER_TURN_E7) // _ROW_E7
     )
 
 
 @lru_cache(maxsize=4096)
 def _region_of(column: int, row: int) -> str:
+    # The east and north edges of the world belong to its last cells
+    column, row = min(column, _SIDE - 1), min(row, _SIDE - 1)
     rectangle = geo.box(geo.cell_at(column, row, ROOT_LEVEL))
     middle = LngLat((rectangle.west + rectangle.east) / 2, (rectangle.south + rectangle.north) / 2)
     return min(CENTRES, key=lambda name: geo.distance_m(middle, CENTRES[name]))

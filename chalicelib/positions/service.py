@@ -85,15 +85,18 @@ def accept(positions: Iterable[tuple[str, int, int]], *, now: datetime) -> None:
     The last one of a taxi counts. Raises TaxiUnknown before anything is sent, and StreamUnavailable
     where the stream did not take all of them.
     """
-    newest: dict[int, tuple[int, int]] = {}
-    for taxi_id, lng_e7, lat_e7 in positions:
-        taxi = codec.number_of(taxi_id)
-        if taxi is None:
-            raise TaxiUnknown(in_url(f"Taxi {taxi_id} not found"))
-        newest[taxi] = lng_e7, lat_e7
+    positions = list(positions)
+    number_of, region_at = codec.number_of, regions.region_at
+    newest = {number_of(taxi_id): (lat_e7, lng_e7) for taxi_id, lng_e7, lat_e7 in positions}
     by_region: dict[str, list[tuple[int, int, int]]] = {}
-    for taxi, (lng_e7, lat_e7) in newest.items():
-        by_region.setdefault(regions.region_at(lng_e7, lat_e7), []).append((taxi, lat_e7, lng_e7))
+    for taxi, (lat_e7, lng_e7) in newest.items():
+        if taxi is None:
+            unknown = next(taxi_id for taxi_id, _, _ in positions if number_of(taxi_id) is None)
+            raise TaxiUnknown(in_url(f"Taxi {unknown} not found"))
+        region = region_at(lng_e7, lat_e7)
+        if region not in by_region:
+            by_region[region] = []
+        by_region[region].append((taxi, lat_e7, lng_e7))
     seen = codec.tick(now)
     size = stream.POSITIONS_A_REPORT
     stream.send(

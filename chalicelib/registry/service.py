@@ -343,15 +343,17 @@ def report_positions(
     """
     if not reported:
         return
-    known = taxi_ids_of(viewer, expecting=[taxi_id for taxi_id, _, _ in reported])
-    unknown = [
-        in_body(f"positions.{place}.taxi_id", "Identifiant de taxi inconnu")
-        for place, (taxi_id, _, _) in enumerate(reported)
-        if taxi_id not in known
-    ]
-    if unknown:
+    taxi_ids = [taxi_id for taxi_id, _, _ in reported]
+    known = taxi_ids_of(viewer, expecting=taxi_ids)
+    if not known.issuperset(taxi_ids):
         metrics.emit({}, counts={"positions_rejected": len(reported)})
-        raise TaxisUnknown(*unknown)
+        raise TaxisUnknown(
+            *(
+                in_body(f"positions.{place}.taxi_id", "Identifiant de taxi inconnu")
+                for place, taxi_id in enumerate(taxi_ids)
+                if taxi_id not in known
+            )
+        )
     try:
         positions.accept(reported, now=now)
     except StreamUnavailable:

@@ -6,7 +6,7 @@ import sys
 from functools import cache
 from typing import Any
 
-from bench.report import ROOT
+from bench.page import ROOT
 
 _SCRIPT = """
 import json

@@ -9,8 +9,9 @@ import pytest
 import ops.cost
 from bench import cpu, figures, hails, report, searches
 from bench.figures import RunIncomplete
+from bench.page import PAGE, MarkersMissing
 from bench.positions import Cost, Scenario
-from bench.report import BEGIN, END, MarkersMissing, Measured, Results
+from bench.report import BEGIN, END, Measured, Results
 
 
 def some_results() -> Results:
@@ -91,6 +92,6 @@ def test_a_power_is_found_again() -> None:
 
 
 def test_the_page_of_the_docs_has_its_markers() -> None:
-    text = report.PAGE.read_text(encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
 
     assert text.index(BEGIN) < text.index(END)

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib import aws
+from chalicelib import aws, clock
 from chalicelib.access import service as access
-from chalicelib.access.rules import Role
+from chalicelib.access.rules import Account, Role
 from chalicelib.registry import service as registry
 from chalicelib.registry.rules import TaxiStatus
 from ops.cli import main
@@ -138,6 +138,10 @@ def contents() -> dict[str, list[Any]]:
     }
 
 
+def owner(key: str) -> Account:
+    return access.recognize(key=key, logas=None, now=clock.now()).account
+
+
 def said(capsys: pytest.CaptureFixture[str]) -> tuple[list[str], list[str]]:
     """The counts, without the time that each took, and the faults."""
     out, err = capsys.readouterr()
@@ -147,12 +151,12 @@ def said(capsys: pytest.CaptureFixture[str]) -> tuple[list[str], list[str]]:
 def test_an_export_comes_whole_with_the_ids_and_keys_that_partners_know(folder: Path) -> None:
     assert load(folder) == 0
 
-    operator = access.identify(key=OTHER_KEY, logas=None)
+    operator = owner(OTHER_KEY)
     record = access.find("operator")
     found = registry.find_taxi(operator, "skK5ddt")
     assert operator.id == 42
     assert operator.roles == {Role.OPERATEUR}
-    assert operator.manager_id == access.identify(key=KEY, logas=None).id == 41
+    assert operator.manager_id == owner(KEY).id == 41
     assert (record.name, record.phone_number_technical) == ("Taxis du Port", "+33 1 02 03 04 05")
     assert access.find("fleet").fleet_size == 120
     assert found.ads.vehicle_id == found.description.vehicle.vehicle_id == 7001
@@ -427,7 +431,7 @@ def test_accounts_without_a_key_get_one_in_a_file_for_us_alone(
 
     told = list(csv.reader(keys.read_text("utf-8").splitlines()))
     assert [email for email, _ in told] == emails
-    assert [access.identify(key=key, logas=None).email for _, key in told] == emails
+    assert [owner(key).email for _, key in told] == emails
     assert stat.S_IMODE(keys.stat().st_mode) == 0o600
 
 
