@@ -104,6 +104,14 @@ def test_each_function_writes_a_log_of_its_own_which_is_not_kept_for_ever(
     assert len({str(name) for name in names}) == len(names)
 
 
+def test_the_api_and_every_function_are_traced_and_may_send_traces(template: Template) -> None:
+    assert template["Resources"]["RestAPI"]["Properties"]["TracingEnabled"] is True
+    for function in functions(template):
+        assert template["Resources"][function]["Properties"]["Tracing"] == "Active"
+        [sends] = [one for one in statements(template, function) if one["Sid"] == "Trace"]
+        assert sends["Action"] == ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+
+
 def test_a_package_is_deployed_as_the_stage_it_was_made_for(template: Template) -> None:
     assert template["Parameters"]["Stage"] == {
         "Type": "String",
