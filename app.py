@@ -3,12 +3,11 @@
 from chalice import Cron, Rate
 from chalice.app import SQSEvent
 
-from chalicelib import clock, root
+from chalicelib import clock, edge, root
 from chalicelib.access import routes as access
 from chalicelib.activity import routes as activity
 from chalicelib.hails import handlers
 from chalicelib.hails import routes as hails
-from chalicelib.jobs import service as jobs
 from chalicelib.openapi import routes as openapi
 from chalicelib.registry import routes as registry
 from chalicelib.search import routes as search
@@ -30,35 +29,44 @@ app.serve(
     openapi.routes_for(app.table),
 )
 
+for kind in ("scheduled", "sqs"):
+    app.register_middleware(edge.guard, kind)
+
+
+def _run(job: str) -> None:
+    from chalicelib.jobs import service as jobs  # noqa: PLC0415  # the API, which starts cold, has none
+
+    jobs.run(job, now=clock.now())
+
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def count_active(_: object) -> None:
     """Counts the taxis that report, for the maps and `GET /zupc`."""
-    jobs.run("count-active", now=clock.now())
+    _run("count-active")
 
 
 @app.schedule(Cron(5, "*", "*", "*", "?", "*"))
 def count_active_hour(_: object) -> None:
     """Counts the distinct taxis of the hour that is over."""
-    jobs.run("count-active-hour", now=clock.now())
+    _run("count-active-hour")
 
 
 @app.schedule(Cron(20, 0, "*", "*", "?", "*"))
 def count_active_day(_: object) -> None:
     """Counts the distinct taxis of the day that is over, and of the week that ends with it."""
-    jobs.run("count-active-day", now=clock.now())
+    _run("count-active-day")
 
 
 @app.schedule(Cron(20, "*", "*", "*", "?", "*"))
 def count_fleets(_: object) -> None:
     """Counts all registered taxis, for the statistics."""
-    jobs.run("count-fleets", now=clock.now())
+    _run("count-fleets")
 
 
 @app.schedule(Rate(1, unit=Rate.DAYS))
 def retire_cells(_: object) -> None:
     """Keeps positions that are too old for a cell as last positions, and removes empty cells."""
-    jobs.run("retire-cells", now=clock.now())
+    _run("retire-cells")
 
 
 @app.on_sqs_message(queue=table("hail-dispatch"), batch_size=1, maximum_concurrency=100)
@@ -82,40 +90,40 @@ def sweep_hails(_: object) -> None:
 @app.schedule(Cron(0, 4, "*", "*", "?", "*"))
 def blur_positions(_: object) -> None:
     """Takes from last positions of two months ago where they were (positions 4)."""
-    jobs.run("blur-positions", now=clock.now())
+    _run("blur-positions")
 
 
 @app.schedule(Cron(2, 4, "*", "*", "?", "*"))
 def blur_hails(_: object) -> None:
     """Takes from hails of two months ago what tells who and where (hail-lifecycle 12)."""
-    jobs.run("blur-hails", now=clock.now())
+    _run("blur-hails")
 
 
 @app.schedule(Cron(4, 4, "*", "*", "?", "*"))
 def delete_old_hails(_: object) -> None:
     """Deletes the hails of a year ago."""
-    jobs.run("delete-old-hails", now=clock.now())
+    _run("delete-old-hails")
 
 
 @app.schedule(Cron(6, 4, "*", "*", "?", "*"))
 def delete_old_taxis(_: object) -> None:
     """Deletes the taxis that nobody has seen for a year (stats-and-ops 5)."""
-    jobs.run("delete-old-taxis", now=clock.now())
+    _run("delete-old-taxis")
 
 
 @app.schedule(Cron(8, 4, "*", "*", "?", "*"))
 def delete_orphans(_: object) -> None:
     """Deletes the drivers, ADS and descriptions that no taxi is made of any more."""
-    jobs.run("delete-orphans", now=clock.now())
+    _run("delete-orphans")
 
 
 @app.schedule(Cron(10, 4, "*", "*", "?", "*"))
 def count_hails(_: object) -> None:
     """Counts the hails of the days that are over, for the statistics."""
-    jobs.run("count-hails", now=clock.now())
+    _run("count-hails")
 
 
 @app.schedule(Cron(20, 4, "*", "*", "?", "*"))
 def fold_searches(_: object) -> None:
     """Adds the searches of a day that is complete to those of all days."""
-    jobs.run("fold-searches", now=clock.now())
+    _run("fold-searches")

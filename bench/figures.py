@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bench import page, report
+from bench import page
 from bench.fleets import POST
 from bench.report import Results
 

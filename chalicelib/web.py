@@ -23,7 +23,7 @@ from urllib.parse import unquote
 from chalice import Chalice, Response
 from marshmallow import Schema, ValidationError, fields
 
-from chalicelib import clock, errors, logs, metrics
+from chalicelib import clock, errors, logs, metrics, tracing
 from chalicelib.access import service as access
 from chalicelib.access.rules import Account, Role
 from chalicelib.activity import service as activity
@@ -419,6 +419,7 @@ class Registry(Chalice):
 
         Prints one line of metrics, which is also the log's line on the request.
         """
+        tracing.begin()
         with metrics.one_line():
             return self._metered(event, context)
 

@@ -13,14 +13,16 @@ from datetime import UTC, datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import clock, logs, metrics
+from chalicelib import clock, logs, metrics, tracing
 from chalicelib.dynamo import StoreBusy
+from chalicelib.edge import guarded
 from chalicelib.positions import codec
 from chalicelib.positions import service as positions
 from chalicelib.positions.codec import Unreadable
 from chalicelib.positions.rules import Availability, CellContended
 from chalicelib.registry import service as registry
 from chalicelib.registry.rules import TaxiStatus
+from chalicelib.settings import table
 from ingest_lambda.records import Answer, Event, put_aside, sequence_number
 
 _OUR_TROUBLE = (BotoCoreError, ClientError, StoreBusy, CellContended)
@@ -30,6 +32,7 @@ INGEST = {"function": "ingest"}  # the dimension of its metrics
 _log = logging.getLogger("maraude.ingest")
 
 
+@guarded
 def handle(event: Event, context: object) -> Answer:  # noqa: ARG001  # Lambda passes it
     """Stores a window of the stream. Answers `batchItemFailures`: the first record to send again."""
     records: Sequence[Event] = event["Records"]
@@ -66,7 +69,8 @@ def _store_positions(
             reports.append(codec.unpack_report(packed))
         except (binascii.Error, Unreadable) as error:
             failures.append((record, str(error)))
-    stored = positions.store_window(reports, availability_of=registry.availability_of, now=now)
+    with tracing.followed([report.trace for report in reports], table("ingest")):
+        stored = positions.store_window(reports, availability_of=registry.availability_of, now=now)
     metrics.emit(
         INGEST,
         counts={

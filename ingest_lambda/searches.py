@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import logs, metrics
+from chalicelib.edge import guarded
 from chalicelib.registry.writes import Moved
 from chalicelib.stats.searches import codec
 from chalicelib.stats.searches import service as searches
@@ -26,6 +27,7 @@ _OUR_TROUBLE = (BotoCoreError, ClientError, Moved)
 _log = logging.getLogger("maraude.ingest")
 
 
+@guarded
 def handle(event: Event, context: object) -> Answer:  # noqa: ARG001  # Lambda passes it
     """Counts a batch of a shard. Answers `batchItemFailures`: the first record to send again."""
     records: Sequence[Event] = event["Records"]

@@ -93,6 +93,7 @@ def give_roles(resources: Resources) -> None:
                             "Version": "2012-10-17",
                             "Statement": [
                                 _writes_log(log),
+                                *_traces(function),
                                 *_brought(function.get("Events", {})),
                                 *_does(allowed[name], resources),
                             ],
@@ -124,6 +125,12 @@ def _writes_log(log: str) -> Statement:
     return _statement(
         "Log", ["logs:CreateLogStream", "logs:PutLogEvents"], {"Fn::GetAtt": [log, "Arn"]}
     )
+
+
+def _traces(function: Mapping[str, Any]) -> Iterator[Statement]:
+    if function.get("Tracing") == "Active":
+        # X-Ray knows no resources for these.
+        yield _statement("Trace", ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*")
 
 
 def _brought(events: Mapping[str, Any]) -> Iterator[Statement]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chalicelib import aws, clock, logs, metrics
+from chalicelib import aws, clock, logs, metrics, tracing
 from chalicelib.hails import lanes, queue, service, webhook
 from chalicelib.hails.rules import Status
 from chalicelib.hails.webhook import Limits
@@ -34,10 +34,12 @@ def each(event: Mapping[str, Any], handle: Callable[[Message], None]) -> Failure
     """Handles the messages of an SQS event; the answer names those that are to come again."""
     failed = []
     for record in event["Records"]:
+        queue_name = record["eventSourceARN"].rpartition(":")[2]
+        trace = tracing.packed(record.get("attributes", {}).get("AWSTraceHeader"))
         try:
-            handle(_read(record["body"]))
+            with tracing.followed((trace,), queue_name):
+                handle(_read(record["body"]))
         except Exception as error:  # noqa: BLE001  # one message's trouble is not the others'
-            queue_name = record["eventSourceARN"].rpartition(":")[2]
             message_id = record["messageId"]
             logs.fault(log, error, "message_failed", queue=queue_name, message=message_id)
             failed.append({"itemIdentifier": record["messageId"]})

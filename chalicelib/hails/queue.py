@@ -8,15 +8,21 @@ and by the sweep.
 
 import json
 import logging
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import aws, logs
+from chalicelib import aws, logs, tracing
 from chalicelib.hails.rules import Status
 from chalicelib.registry.rules import milliseconds
 from chalicelib.settings import table
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.literals import MessageSystemAttributeNameForSendsType
+    from mypy_boto3_sqs.type_defs import MessageSystemAttributeValueTypeDef
 
 LONGEST_DELAY_S = 900  # SQS's own limit; who wakes up too early queues the deadline again
 
@@ -33,12 +39,25 @@ def _put(queue: str, message: dict[str, object], *, delay_s: int = 0) -> bool:
         raise ValueError(f"SQS keeps a message back for {LONGEST_DELAY_S} s at most, not {delay_s}")
     try:
         aws.sqs().send_message(
-            QueueUrl=_url(queue), MessageBody=json.dumps(message), DelaySeconds=delay_s
+            QueueUrl=_url(queue),
+            MessageBody=json.dumps(message),
+            DelaySeconds=delay_s,
+            MessageSystemAttributes=_traced(),
         )
     except (BotoCoreError, ClientError) as error:
         logs.fault(log, error, "not_queued", queue=queue, hail=message["hail_id"])
         return False
     return True
+
+
+def _traced() -> (
+    "Mapping[MessageSystemAttributeNameForSendsType, MessageSystemAttributeValueTypeDef]"
+):
+    """The trace that the message comes from, which takes none of its bytes."""
+    trace = tracing.current()
+    if not trace:
+        return {}
+    return {"AWSTraceHeader": {"DataType": "String", "StringValue": tracing.header(trace)}}
 
 
 def put_dispatch(hail_id: str) -> bool:

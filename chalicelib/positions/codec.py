@@ -6,7 +6,8 @@ from the lowest bit on: the taxi's id (41 bits), its status (3), `LEAVING` (1), 
 radius in metres (16; 0 where the taxi has chosen none).
 
 A report of the stream is one byte of version, the time of receipt, and then 14 bytes a position:
-the id in 6, latitude and longitude.
+the id in 6, latitude and longitude. Before the report of a request that is traced, and of no other,
+stand one byte of version and the trace (`tracing`).
 
 Times are ticks of 0.1 s since 2025, which four bytes hold until 2038.
 """
@@ -21,6 +22,7 @@ from typing import NamedTuple
 from chalicelib.registry.rules import TAXI_ID_ALPHABET as ALPHABET
 from chalicelib.registry.rules import TAXI_ID_LENGTH as ID_LENGTH
 from chalicelib.registry.rules import TaxiStatus
+from chalicelib.tracing import TRACE_BYTES
 
 EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 TICK = timedelta(milliseconds=100)
@@ -50,6 +52,7 @@ ENTRY = Struct("<QiiII")
 WORDS_AN_ENTRY = ENTRY.size // 4
 
 _REPORT_VERSION = 1
+_TRACED = b"\x02"
 _REPORT_HEAD = Struct("<BI")
 _POSITION_BYTES = 14
 _MAX_LNG_E7 = 180 * 10_000_000
@@ -63,12 +66,13 @@ class Unreadable(Exception):
 
 
 class Report(NamedTuple):
-    """Positions received together: the tick, and three columns of equal length."""
+    """Positions received together: the tick, three columns of equal length, and their trace."""
 
     seen: int
     taxis: Sequence[int]
     lats_e7: Sequence[int]
     lngs_e7: Sequence[int]
+    trace: bytes = b""  # of the request that they came in, where it is traced
 
 
 def tick(moment: datetime) -> int:
@@ -147,8 +151,16 @@ def pack_report(seen: int, positions: Iterable[tuple[int, int, int]]) -> bytes:
     return _REPORT_HEAD.pack(_REPORT_VERSION, seen) + _struct("IHii", len(flat) // 4).pack(*flat)
 
 
+def with_trace(report: bytes, trace: bytes) -> bytes:
+    """A packed report that says which trace it belongs to; itself where that is empty."""
+    return _TRACED + trace + report if trace else report
+
+
 def unpack_report(packed: bytes) -> Report:
-    """The report of `pack_report`. Raises Unreadable, and nothing else, for any other bytes."""
+    """The report of `pack_report`, or of `with_trace`. Raises Unreadable, and nothing else, for any other bytes."""
+    trace = b""
+    if packed[:1] == _TRACED:
+        trace, packed = packed[1 : 1 + TRACE_BYTES], packed[1 + TRACE_BYTES :]
     count, rest = divmod(len(packed) - _REPORT_HEAD.size, _POSITION_BYTES)
     if count < 0 or rest:
         raise Unreadable(f"{len(packed)} bytes are no report")
@@ -164,7 +176,7 @@ def unpack_report(packed: bytes) -> Report:
         or not -_MAX_LNG_E7 <= min(lngs_e7) <= max(lngs_e7) <= _MAX_LNG_E7
     ):
         raise Unreadable("a position of the report is on no globe, or of no taxi")
-    return Report(seen, taxis, lats_e7, lngs_e7)
+    return Report(seen, taxis, lats_e7, lngs_e7, trace)
 
 
 @lru_cache(maxsize=2048)

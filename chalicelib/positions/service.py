@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from pynamodb.transactions import TransactWrite
 
-from chalicelib import geo
+from chalicelib import geo, tracing
 from chalicelib.dynamo import Item, Want
 from chalicelib.errors import Conflict, Unknown, in_request, in_url
 from chalicelib.geo import Circle
@@ -99,9 +99,10 @@ def accept(positions: Iterable[tuple[str, int, int]], *, now: datetime) -> None:
         by_region[region].append((taxi, lat_e7, lng_e7))
     seen = codec.tick(now)
     size = stream.POSITIONS_A_REPORT
+    trace = tracing.current()
     stream.send(
         [
-            (region, codec.pack_report(seen, inside[start : start + size]))
+            (region, codec.with_trace(codec.pack_report(seen, inside[start : start + size]), trace))
             for region, inside in by_region.items()
             for start in range(0, len(inside), size)
         ]

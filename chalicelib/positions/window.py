@@ -72,7 +72,7 @@ def newest(reports: Iterable[Report]) -> dict[int, Position]:
     """The newest position of each taxi."""
     found: dict[int, Position] = {}
     known = found.get
-    for seen, taxis, lats_e7, lngs_e7 in reports:
+    for seen, taxis, lats_e7, lngs_e7, _ in reports:
         for taxi, lat_e7, lng_e7 in zip(taxis, lats_e7, lngs_e7, strict=True):
             reported = (seen, lat_e7, lng_e7)
             before = known(taxi)

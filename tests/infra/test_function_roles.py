@@ -9,8 +9,11 @@ from ops import permissions
 from ops.errors import CannotGoOn
 from tests.infra.templates import Template, of_kind
 
-# IAM knows these for all streams only; they tell names.
-LISTS = {"kinesis:ListStreams", "dynamodb:ListStreams"}
+# IAM knows these for everything only: they tell names of streams, and send traces.
+UNBOUND = {
+    *("kinesis:ListStreams", "dynamodb:ListStreams"),
+    *("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
+}
 
 
 def statements(template: Template, function: str) -> list[dict[str, Any]]:
@@ -43,7 +46,7 @@ def test_a_function_is_let_at_resources_of_this_template_and_the_stage_s_secret_
         for one in statements(template, function):
             assert not any("*" in action for action in one["Action"]), (function, one)
             if one["Resource"] == "*":
-                assert set(one["Action"]) <= LISTS, (function, one)
+                assert set(one["Action"]) <= UNBOUND, (function, one)
             elif "Fn::GetAtt" in one["Resource"]:
                 assert one["Resource"]["Fn::GetAtt"][0] in template["Resources"]
             elif one["Sid"] == "Secret":
@@ -99,6 +102,14 @@ def test_each_function_writes_a_log_of_its_own_which_is_not_kept_for_ever(
         one["Properties"]["LogGroupName"] for _, one in of_kind(template, "AWS::Logs::LogGroup")
     ]
     assert len({str(name) for name in names}) == len(names)
+
+
+def test_the_api_and_every_function_are_traced_and_may_send_traces(template: Template) -> None:
+    assert template["Resources"]["RestAPI"]["Properties"]["TracingEnabled"] is True
+    for function in functions(template):
+        assert template["Resources"][function]["Properties"]["Tracing"] == "Active"
+        [sends] = [one for one in statements(template, function) if one["Sid"] == "Trace"]
+        assert sends["Action"] == ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
 
 
 def test_a_package_is_deployed_as_the_stage_it_was_made_for(template: Template) -> None:

@@ -95,9 +95,9 @@ def test_a_report_of_no_taxi_or_of_no_place_is_unreadable(
 
 
 def test_a_report_of_another_version_is_unreadable() -> None:
-    packed = b"\x02" + codec.pack_report(1, [(2, 1, 1)])[1:]
+    packed = b"\x03" + codec.pack_report(1, [(2, 1, 1)])[1:]
 
-    with pytest.raises(Unreadable, match="version 2"):
+    with pytest.raises(Unreadable, match="version 3"):
         codec.unpack_report(packed)
 
 
