@@ -3,7 +3,7 @@
     python -m ops.package --stage prod [--commit HEAD] [--out build/prod]
 
 From a clean export of a commit Chalice makes a zip and a template, merged with
-`infra/resources.yaml` and `infra/watching.yaml`; this module then gives each function a role of its
+`infra/resources.yaml`, `watching.yaml` and `udp.yaml`; this module then gives each function a role of its
 own (`permissions.py`), takes out of the zip what never runs, compiles the rest, and writes it anew in
 one order and with one date, so that the same commit and the same Python give the same bytes. Lambda
 cannot keep what Python compiles there, so a function would compile all of it at each cold start.
@@ -63,7 +63,7 @@ def merged(source: Path) -> Path:
 
     serializer = YAMLTemplateSerializer()
     found: dict[str, Any] = {}
-    for name in ("resources.yaml", "watching.yaml"):
+    for name in ("resources.yaml", "watching.yaml", "udp.yaml"):
         text = (source / "infra" / name).read_text(encoding="utf-8")
         found = TemplateDeepMerger().merge(serializer.load_template(text, name), found)
     made = source / "infra" / "merged.yaml"

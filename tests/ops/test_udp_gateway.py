@@ -1,23 +1,19 @@
 """The UDP door's process on a real socket, with the registry and the stream in this process (moto)."""
 
 import asyncio
-import contextlib
 import json
 import re
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import pytest
 
-from chalicelib import aws, clock
+from chalicelib import clock
 from chalicelib.access import service as access
 from chalicelib.access.rules import Role
-from chalicelib.positions import codec
 from chalicelib.positions.stream import StreamUnavailable
 from chalicelib.registry import fleet
 from ops import udp_gateway
@@ -27,64 +23,9 @@ from ops.udp.senders import Sender
 from ops.udp_gateway import Gateway
 from tests import factories
 from tests.ops.datagrams import a_datagram
-
-LOOPBACK = "127.0.0.1"
-WITHIN_S = 8.0
+from tests.ops.udp_gateways import LOOPBACK, eventually, running, streamed
 
 pytestmark = pytest.mark.usefixtures("store")
-
-
-def streamed() -> dict[str, tuple[float, int]]:
-    """What is in the stream: the taxis, the moment that their positions are of, and the latitude."""
-    client, name = aws.kinesis(), "maraude-test-positions"
-    found: dict[str, tuple[float, int]] = {}
-    for shard in client.list_shards(StreamName=name)["Shards"]:
-        iterator = client.get_shard_iterator(
-            StreamName=name, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-        )["ShardIterator"]
-        for record in client.get_records(ShardIterator=iterator)["Records"]:
-            report = codec.unpack_report(record["Data"])
-            for taxi, lat_e7 in zip(report.taxis, report.lats_e7, strict=True):
-                found[codec.id_of(taxi)] = codec.moment(report.seen).timestamp(), lat_e7
-    return found
-
-
-async def eventually(claim: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + WITHIN_S
-    while not claim():
-        assert time.monotonic() < deadline_s, "it did not happen in time"
-        await asyncio.sleep(0.05)
-
-
-class Opened:
-    """A running gateway, and a socket to send to it."""
-
-    task: asyncio.Task[None]
-
-    def __init__(self, where: socket.socket, **doings: Any) -> None:
-        self.gateway = Gateway(where, udp_gateway.new_door(now_s=time.time()), **doings)
-        self.client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.client.connect(where.getsockname())
-
-    def send(self, key: str, **changes: Any) -> None:
-        self.client.send(a_datagram(key, timestamp=time.time(), **changes))
-
-    def close(self) -> None:
-        self.client.close()
-
-
-@asynccontextmanager
-async def running(**doings: Any) -> AsyncIterator[Opened]:
-    with (
-        listener.listen(LOOPBACK, 0) as where,
-        contextlib.closing(Opened(where, **doings)) as opened,
-    ):
-        opened.task = asyncio.create_task(opened.gateway.run())
-        try:
-            yield opened
-        finally:
-            opened.gateway.stop()
-            await opened.task
 
 
 def counted(printed: str) -> dict[str, int]:
