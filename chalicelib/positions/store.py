@@ -112,10 +112,17 @@ def _parse_maps(item: Item | None) -> Maps:
         LeafMap(
             int(one["M"]["version"]["N"]),
             int(one["M"]["from"]["N"]),
-            Quadtree.from_bytes(bytes(one["M"]["tree"]["B"])),
+            _parse_tree(one["M"]),
         )
         for one in item["maps"]["L"]
     ]
+
+
+def _parse_tree(one: Item) -> Quadtree:
+    # A registry whose splits made four wrote `tree`, and fails on `halves` rather than miss taxis
+    if "tree" in one:
+        return Quadtree.from_bytes(bytes(one["tree"]["B"]), in_four=True)
+    return Quadtree.from_bytes(bytes(one["halves"]["B"]))
 
 
 _maps: config.Document[Maps] = config.Document("leaf_map", _parse_maps)
@@ -136,7 +143,7 @@ def replace_leaf_maps(maps: Maps) -> None:
                         "M": {
                             "version": {"N": str(one.version)},
                             "from": {"N": str(one.starts_s)},
-                            "tree": {"B": one.tree.to_bytes()},
+                            "halves": {"B": one.tree.to_bytes()},
                         }
                     }
                     for one in maps

@@ -90,7 +90,7 @@ class Edition:
 
     @cached_property
     def _tree(self) -> Quadtree:
-        return Quadtree(tile >> 2 for tile in self.tiles if geo.level(tile) > ROOT_LEVEL)
+        return Quadtree(tile >> 1 for tile in self.tiles if geo.level(tile) > ROOT_LEVEL)
 
     def tile(self, point: E7Point) -> str | None:
         """The entry of the tile that holds a point; None at sea and abroad."""

@@ -50,9 +50,10 @@ def split_cells(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(positions_store, "_threads", _OneAtATime)
     with small_dynamodb():
         splits = {
-            geo.ancestor(geo.finest_cell(*e7(_spot(schedule, number))), 14)
+            half
             for schedule in range(SCHEDULES)
             for number in range(len(_SPOTS))
+            for half in geo.halves(geo.ancestor(geo.finest_cell(*e7(_spot(schedule, number))), 14))
         }
         positions_store.replace_leaf_maps([leaf_map.LeafMap(1, 0, Quadtree(splits))])
         yield
