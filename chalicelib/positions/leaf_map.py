@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from chalicelib import geo
+from chalicelib.cell_tree import ROOT_LEVEL, CellTree
 from chalicelib.geo import FINEST_LEVEL
-from chalicelib.quadtree import ROOT_LEVEL, Quadtree
 
 CAPACITY = 168  # entries: 4 KB / 24 B, what one read unit reads
 NOTICE_S = 120  # from the announcement of a map to its use: twice the age of a config item
@@ -24,10 +24,10 @@ class LeafMap:
 
     version: int
     starts_s: int
-    tree: Quadtree
+    tree: CellTree
 
 
-FIRST = LeafMap(0, 0, Quadtree())  # as long as none was fitted: every root is a leaf
+FIRST = LeafMap(0, 0, CellTree())  # as long as none was fitted: every root is a leaf
 
 Maps = Sequence[LeafMap]  # oldest first, at least one, the first one in use
 
@@ -52,14 +52,14 @@ def for_lookups(maps: Maps, *, now_s: float) -> Maps:
     return [one for one in maps if one.starts_s <= now_s + CLOCKS_APART_S]
 
 
-def announced(maps: Maps, tree: Quadtree, *, now_s: float) -> Maps:
+def announced(maps: Maps, tree: CellTree, *, now_s: float) -> Maps:
     """The maps with a new one to come; of those before it, the one in use and its predecessor stay."""
     using = maps.index(for_writers(maps, now_s=now_s))
     newest = LeafMap(maps[-1].version + 1, int(now_s) + NOTICE_S, tree)
     return [*maps[max(0, using - 1) : using + 1], newest]
 
 
-def fitted(finest_cells: Iterable[int]) -> Quadtree:
+def fitted(finest_cells: Iterable[int]) -> CellTree:
     """The tree whose leaves hold at most `CAPACITY` of these taxis, where the finest level allows.
 
     Takes the level-18 cell of each taxi. A cell that holds more is halved, not quartered: a quarter
@@ -77,7 +77,7 @@ def fitted(finest_cells: Iterable[int]) -> Quadtree:
         if inside > CAPACITY:
             splits.append(node)
             waiting.extend(geo.halves(node))
-    return Quadtree(splits)
+    return CellTree(splits)
 
 
 def cover(maps: Maps, circle: geo.Circle) -> list[int]:

@@ -38,13 +38,13 @@ from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
 from chalicelib import aws, config, dynamo, geo
+from chalicelib.cell_tree import CellTree
 from chalicelib.dynamo import Item, Want
 from chalicelib.positions import codec, leaf_map
 from chalicelib.positions.codec import TICKS_A_SECOND
 from chalicelib.positions.leaf_map import LeafMap, Maps
 from chalicelib.positions.rules import Position
 from chalicelib.positions.window import Cell
-from chalicelib.quadtree import Quadtree
 from chalicelib.records import Place
 from chalicelib.registry.writes import Moved, written
 from chalicelib.settings import table
@@ -118,11 +118,11 @@ def _parse_maps(item: Item | None) -> Maps:
     ]
 
 
-def _parse_tree(one: Item) -> Quadtree:
+def _parse_tree(one: Item) -> CellTree:
     # A registry whose splits made four wrote `tree`, and fails on `halves` rather than miss taxis
     if "tree" in one:
-        return Quadtree.from_bytes(bytes(one["tree"]["B"]), in_four=True)
-    return Quadtree.from_bytes(bytes(one["halves"]["B"]))
+        return CellTree.from_bytes(bytes(one["tree"]["B"]), in_four=True)
+    return CellTree.from_bytes(bytes(one["halves"]["B"]))
 
 
 _maps: config.Document[Maps] = config.Document("leaf_map", _parse_maps)

@@ -3,14 +3,14 @@ import random
 import pytest
 
 from chalicelib import geo
+from chalicelib.cell_tree import CellTree
 from chalicelib.geo import Circle, LngLat
 from chalicelib.positions import leaf_map
 from chalicelib.positions.leaf_map import CAPACITY, FIRST, LeafMap
-from chalicelib.quadtree import Quadtree
 from tests.positions.fleets import PARIS, e7, somewhere
 
-SPLIT = Quadtree([geo.ancestor(geo.finest_cell(*e7(PARIS)), 12)])
-MAPS = [LeafMap(1, 0, Quadtree()), LeafMap(2, 1000, SPLIT)]
+SPLIT = CellTree([geo.ancestor(geo.finest_cell(*e7(PARIS)), 12)])
+MAPS = [LeafMap(1, 0, CellTree()), LeafMap(2, 1000, SPLIT)]
 
 
 def versions(maps: leaf_map.Maps) -> list[int]:

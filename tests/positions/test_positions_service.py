@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from chalicelib import aws, dynamo, geo
+from chalicelib.cell_tree import CellTree
 from chalicelib.geo import Circle, LngLat
 from chalicelib.jobs.rules import Page
 from chalicelib.positions import codec, leaf_map, rules, service
@@ -13,7 +14,6 @@ from chalicelib.positions.codec import Report
 from chalicelib.positions.leaf_map import LeafMap
 from chalicelib.positions.rules import CellContended, LastPosition
 from chalicelib.positions.service import MapAnnounced, TaxiUnknown
-from chalicelib.quadtree import Quadtree
 from tests.positions import fleets
 from tests.positions.fleets import (
     FREE,
@@ -42,7 +42,7 @@ def split(store: None) -> None:  # noqa: ARG001  # a fixture of a fixture
         for point in (PARIS, NEXT_CELL, NEXT_SQUARE)
         for half in geo.halves(geo.ancestor(geo.finest_cell(*e7(point)), 14))
     }
-    positions_store.replace_leaf_maps([LeafMap(1, 0, Quadtree(splits))])
+    positions_store.replace_leaf_maps([LeafMap(1, 0, CellTree(splits))])
 
 
 def found(point: LngLat = PARIS, *, now: datetime = NOON) -> list[str]:

@@ -16,7 +16,7 @@ ROOT_LEVEL = 9  # about 51 by 39 km in Paris
 _ROOT_HALVINGS = 2 * (geo.FINEST_LEVEL - ROOT_LEVEL)
 
 
-class Quadtree:
+class CellTree:
     """An immutable set of split cells, closed under parents down to the root level."""
 
     def __init__(self, splits: Iterable[int] = ()) -> None:
@@ -32,7 +32,7 @@ class Quadtree:
         self.splits = frozenset(closed)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Quadtree) and self.splits == other.splits
+        return isinstance(other, CellTree) and self.splits == other.splits
 
     def __hash__(self) -> int:
         return hash(self.splits)
@@ -103,7 +103,7 @@ class Quadtree:
         return bytes(packed)
 
     @classmethod
-    def from_bytes(cls, packed: bytes, *, in_four: bool = False) -> "Quadtree":
+    def from_bytes(cls, packed: bytes, *, in_four: bool = False) -> "CellTree":
         """The tree of `to_bytes`. Raises ValueError where the bytes end in the middle of a root.
 
         `in_four` reads the bytes of a tree whose splits made four: each is a cell and both its halves.

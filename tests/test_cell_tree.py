@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib import geo
+from chalicelib.cell_tree import CellTree
 from chalicelib.geo import E7, Circle, LngLat
-from chalicelib.quadtree import Quadtree
 
 CENTRES = [
     LngLat(2.3522, 48.8566),
@@ -21,7 +21,7 @@ CENTRES = [
 ]
 
 
-def a_tree(rng: random.Random, centre: LngLat, count: int = 60) -> Quadtree:
+def a_tree(rng: random.Random, centre: LngLat, count: int = 60) -> CellTree:
     """Splits of any depth near a centre."""
     splits = []
     for _ in range(count):
@@ -29,7 +29,7 @@ def a_tree(rng: random.Random, centre: LngLat, count: int = 60) -> Quadtree:
         lat = max(-90.0, min(90.0, centre.lat + rng.gauss(0, 0.1)))
         finest = geo.finest_cell(round(lng * E7), round(lat * E7))
         splits.append(finest >> rng.randint(1, 18))
-    return Quadtree(splits)
+    return CellTree(splits)
 
 
 @pytest.mark.parametrize("centre", CENTRES)
@@ -59,19 +59,19 @@ def test_a_tree_comes_back_from_its_bytes(seed: int) -> None:
     rng = random.Random(seed)
     tree = a_tree(rng, rng.choice(CENTRES), rng.randrange(80))
 
-    assert Quadtree.from_bytes(tree.to_bytes()) == tree
+    assert CellTree.from_bytes(tree.to_bytes()) == tree
 
 
 @given(st.binary(max_size=60))
-@pytest.mark.parametrize("read", [Quadtree.from_bytes, partial(Quadtree.from_bytes, in_four=True)])
+@pytest.mark.parametrize("read", [CellTree.from_bytes, partial(CellTree.from_bytes, in_four=True)])
 def test_any_bytes_are_a_tree_or_a_value_error(
-    read: Callable[[bytes], Quadtree], packed: bytes
+    read: Callable[[bytes], CellTree], packed: bytes
 ) -> None:
     try:
         tree = read(packed)
     except ValueError:
         return
-    assert Quadtree.from_bytes(tree.to_bytes()) == tree
+    assert CellTree.from_bytes(tree.to_bytes()) == tree
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -110,7 +110,7 @@ def test_the_leaves_under_a_cell_are_those_of_its_points_in_order(seed: int) -> 
 )
 def test_a_tree_of_splits_in_four_is_read_as_halvings(packed: str, named: str, leaves: int) -> None:
     """The bytes were written by the registry when its splits made four."""
-    tree = Quadtree.from_bytes(bytes.fromhex(packed), in_four=True)
+    tree = CellTree.from_bytes(bytes.fromhex(packed), in_four=True)
 
     split = geo.from_key(named)
     assert {split, *geo.halves(split)} <= tree.splits
@@ -123,4 +123,4 @@ def test_a_tree_of_splits_in_four_is_read_as_halvings(packed: str, named: str, l
 @pytest.mark.parametrize("level", [8, 18])
 def test_cells_that_are_never_split_are_refused(level: int) -> None:
     with pytest.raises(ValueError, match="never split"):
-        Quadtree([geo.ancestor(geo.finest_cell(0, 0), level)])
+        CellTree([geo.ancestor(geo.finest_cell(0, 0), level)])
