@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 
 from bench.units import item_bytes, read_units, write_units
 from chalicelib import geo
+from chalicelib.cell_tree import ROOT_LEVEL
 from chalicelib.geo import Circle
 from chalicelib.positions import codec
-from chalicelib.quadtree import ROOT_LEVEL
 
 _GEOHASH_6 = 15  # its level
 _COVER = 8  # S2RegionCoverer's usual number of cells

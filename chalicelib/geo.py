@@ -1,9 +1,10 @@
 """Points, distances and the grid of cells: pure functions.
 
-A cell is a node of the quadtree of geohash bits, two bits (longitude first, then latitude) a
-level: level 10 is geohash-4, level 15 geohash-6, level 18 the finest that the registry uses. It is
-held as one integer, the bits behind a leading 1, so that `cell >> 2` is its parent and a cell and
-its parent are never the same number.
+A cell is what a number of geohash bits leaves of the world, two bits (longitude first, then
+latitude) a level: level 10 is geohash-4, level 15 geohash-6, level 18 the finest that the registry
+uses. Between two levels are halves, a longitude bit further: western and eastern ones. A cell is held
+as one integer, the bits behind a leading 1, so that `cell >> 1` is what it is a half of, `cell >> 2`
+what it is a quarter of, and no two cells are the same number.
 """
 
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ _SPREAD = tuple(sum((n >> bit & 1) << 2 * bit for bit in range(9)) for n in rang
 _HIGH_COLUMN = tuple(1 << 2 * FINEST_LEVEL | bits << 19 for bits in _SPREAD)
 _LOW_COLUMN = tuple(bits << 1 for bits in _SPREAD)
 _HIGH_ROW = tuple(bits << 18 for bits in _SPREAD)
+_SIDES = ("w", "e")  # of a cell, the halves' mark in a key
 _QUARTER_TURN_E7, _HALF_TURN_E7, _TURN_E7 = 90 * E7, 180 * E7, 360 * E7
 
 
@@ -80,28 +82,46 @@ def finest_cell(lng_e7: int, lat_e7: int) -> int:
 
 
 def level(cell: int) -> int:
-    """How deep the cell is: 0 is the world."""
+    """How deep the cell is: 0 is the world. A half counts as deep as what it is a half of."""
     return cell.bit_length() - 1 >> 1
+
+
+def _is_half(cell: int) -> bool:
+    return cell.bit_length() % 2 == 0
+
+
+def halvings(cell: int) -> int:
+    """How often the cell can be halved until it is of the finest level."""
+    return 2 * FINEST_LEVEL + 1 - cell.bit_length()
 
 
 def ancestor(cell: int, at_level: int) -> int:
     """The cell of a coarser level (or the same) that holds this one."""
-    return cell >> 2 * (level(cell) - at_level)
+    return cell >> cell.bit_length() - 1 - 2 * at_level
+
+
+def halves(cell: int) -> tuple[int, int]:
+    """The west and the east of a cell, the south and the north of a half."""
+    return cell << 1, cell << 1 | 1
 
 
 def children(cell: int) -> tuple[int, int, int, int]:
-    """The four cells of the next level."""
+    """The four cells a level further."""
     first = cell << 2
     return first, first | 1, first | 2, first | 3
 
 
 def key(cell: int) -> str:
-    """The cell as text, one digit 0 to 3 a level: a parent's key is the beginning of its children's."""
+    """The cell as text, one digit 0 to 3 a level; a half has `w` or `e` behind what it is a half of."""
+    if _is_half(cell):
+        return key(cell >> 1) + _SIDES[cell & 1]
     return "".join(str(cell >> 2 * depth & 3) for depth in range(level(cell) - 1, -1, -1))
 
 
 def from_key(text: str) -> int:
     """The cell of a `key`. Raises ValueError where it is none."""
+    if text.endswith(_SIDES):
+        return int("1" + text[:-1], 4) << 1 | _SIDES.index(text[-1])
     return int("1" + text, 4)
 
 
@@ -120,20 +140,21 @@ def _squeeze(bits: int) -> int:
 
 
 def column_and_row(cell: int) -> tuple[int, int]:
-    """The cell's place in the grid of its own level, counted from the south-west of the world."""
-    bits = cell ^ 1 << 2 * level(cell)
-    return _squeeze(bits >> 1), _squeeze(bits)
+    """The cell's place among all of its size, counted from the south-west of the world."""
+    half = _is_half(cell)
+    bits = (cell ^ 1 << cell.bit_length() - 1) << half
+    return _squeeze(bits >> 1), _squeeze(bits) >> half
 
 
 def box(cell: int) -> Box:
     """The cell's rectangle."""
-    side = 1 << level(cell)
+    columns, rows = 1 << level(cell) + _is_half(cell), 1 << level(cell)
     column, row = column_and_row(cell)
     return Box(
-        column * 360 / side - 180,
-        row * 180 / side - 90,
-        (column + 1) * 360 / side - 180,
-        (row + 1) * 180 / side - 90,
+        column * 360 / columns - 180,
+        row * 180 / rows - 90,
+        (column + 1) * 360 / columns - 180,
+        (row + 1) * 180 / rows - 90,
     )
 
 
@@ -157,14 +178,8 @@ def geohash(finest: int, characters: int) -> str:
     bits = 5 * characters
     if not 0 < bits <= 2 * FINEST_LEVEL:
         raise ValueError(f"a geohash of {characters} characters is finer than the grid")
-    prefix = (finest ^ 1 << 2 * FINEST_LEVEL) >> 2 * FINEST_LEVEL - bits
-    even = prefix << bits % 2  # an odd bit count ends on a longitude bit
-    columns, rows = 1 << (bits + 1) // 2, 1 << bits // 2
-    column = _squeeze(even >> 1)
-    row = _squeeze(even) >> bits % 2
-    text: str = geohash2.encode(
-        (row + 0.5) * 180 / rows - 90, (column + 0.5) * 360 / columns - 180, characters
-    )
+    west, south, east, north = box(finest >> 2 * FINEST_LEVEL - bits)
+    text: str = geohash2.encode((south + north) / 2, (west + east) / 2, characters)
     return text
 
 

@@ -17,8 +17,8 @@ def test_a_point_lies_in_its_cell_and_in_every_ancestor(lng_e7: int, lat_e7: int
     finest = geo.finest_cell(lng_e7, lat_e7)
 
     assert geo.level(finest) == FINEST_LEVEL
-    for level in range(FINEST_LEVEL + 1):
-        box = geo.box(geo.ancestor(finest, level))
+    for bits in range(2 * FINEST_LEVEL + 1):
+        box = geo.box(finest >> bits)
         assert box.west <= lng_e7 / E7 <= box.east
         assert box.south <= lat_e7 / E7 <= box.north
 
@@ -45,12 +45,47 @@ def test_the_last_edges_of_the_world_belong_to_its_last_cells() -> None:
     assert corner == (1 << 2 * FINEST_LEVEL + 1) - 1
 
 
+@given(st.integers(1, (1 << 2 * FINEST_LEVEL + 1) - 1))
+def test_a_key_names_one_cell_or_half(cell: int) -> None:
+    assert geo.from_key(geo.key(cell)) == cell
+
+
 @given(st.integers(0, FINEST_LEVEL), st.data())
-def test_a_key_names_one_cell_and_begins_with_its_parents(level: int, data: st.DataObject) -> None:
+def test_a_key_begins_with_that_of_what_the_cell_is_a_quarter_of(
+    level: int, data: st.DataObject
+) -> None:
     cell = 1 << 2 * level | data.draw(st.integers(0, (1 << 2 * level) - 1))
 
-    assert geo.from_key(geo.key(cell)) == cell
     assert all(geo.key(child).startswith(geo.key(cell)) for child in geo.children(cell))
+
+
+@pytest.mark.parametrize(
+    ("bits", "key"), [(24, "310001032131"), (25, "310001032131e"), (26, "3100010321313")]
+)
+def test_a_half_has_one_character_more_than_what_it_is_a_half_of(bits: int, key: str) -> None:
+    finest = geo.finest_cell(23522000, 488566000)
+
+    assert geo.key(finest >> 2 * FINEST_LEVEL - bits) == key
+
+
+@pytest.mark.parametrize("key", ["4", "ww", "w0", "31n", "é"])
+def test_a_text_that_is_no_key_is_refused(key: str) -> None:
+    with pytest.raises(ValueError, match="invalid literal"):
+        geo.from_key(key)
+
+
+@given(st.integers(1, (1 << 2 * FINEST_LEVEL) - 1))
+def test_the_halves_of_a_cell_share_its_ground(cell: int) -> None:
+    whole = geo.box(cell)
+
+    one, other = map(geo.box, geo.halves(cell))
+
+    assert (one.west, one.south, other.east, other.north) == whole
+    assert geo.halvings(geo.halves(cell)[0]) == geo.halvings(cell) - 1
+    if cell.bit_length() % 2:  # west and east
+        assert (one.east, one.north) == (other.west, whole.north)
+    else:
+        assert (one.east, one.north) == (whole.east, other.south)
 
 
 @given(st.integers(0, FINEST_LEVEL), st.data())

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from chalicelib import geo
+from chalicelib.cell_tree import ROOT_LEVEL, CellTree
 from chalicelib.geo import FINEST_LEVEL
-from chalicelib.quadtree import ROOT_LEVEL, Quadtree
 
 CAPACITY = 168  # entries: 4 KB / 24 B, what one read unit reads
 NOTICE_S = 120  # from the announcement of a map to its use: twice the age of a config item
@@ -24,10 +24,10 @@ class LeafMap:
 
     version: int
     starts_s: int
-    tree: Quadtree
+    tree: CellTree
 
 
-FIRST = LeafMap(0, 0, Quadtree())  # as long as none was fitted: every root is a leaf
+FIRST = LeafMap(0, 0, CellTree())  # as long as none was fitted: every root is a leaf
 
 Maps = Sequence[LeafMap]  # oldest first, at least one, the first one in use
 
@@ -52,32 +52,32 @@ def for_lookups(maps: Maps, *, now_s: float) -> Maps:
     return [one for one in maps if one.starts_s <= now_s + CLOCKS_APART_S]
 
 
-def announced(maps: Maps, tree: Quadtree, *, now_s: float) -> Maps:
+def announced(maps: Maps, tree: CellTree, *, now_s: float) -> Maps:
     """The maps with a new one to come; of those before it, the one in use and its predecessor stay."""
     using = maps.index(for_writers(maps, now_s=now_s))
     newest = LeafMap(maps[-1].version + 1, int(now_s) + NOTICE_S, tree)
     return [*maps[max(0, using - 1) : using + 1], newest]
 
 
-def fitted(finest_cells: Iterable[int]) -> Quadtree:
+def fitted(finest_cells: Iterable[int]) -> CellTree:
     """The tree whose leaves hold at most `CAPACITY` of these taxis, where the finest level allows.
 
-    Takes the level-18 cell of each taxi.
+    Takes the level-18 cell of each taxi. A cell that holds more is halved, not quartered: a quarter
+    of what is just too much for one read unit would leave most of that unit empty.
     """
     taxis = sorted(finest_cells)
     splits = []
     waiting = sorted({geo.ancestor(cell, ROOT_LEVEL) for cell in taxis})
     while waiting:
         node = waiting.pop()
-        depth = FINEST_LEVEL - geo.level(node)
+        depth = geo.halvings(node)
         if depth == 0:
             continue
-        first = node << 2 * depth
-        inside = bisect_left(taxis, first + (1 << 2 * depth)) - bisect_left(taxis, first)
+        inside = bisect_left(taxis, node + 1 << depth) - bisect_left(taxis, node << depth)
         if inside > CAPACITY:
             splits.append(node)
-            waiting.extend(geo.children(node))
-    return Quadtree(splits)
+            waiting.extend(geo.halves(node))
+    return CellTree(splits)
 
 
 def cover(maps: Maps, circle: geo.Circle) -> list[int]:
@@ -92,18 +92,13 @@ _SQUARE_SHIFT = 2 * FINEST_LEVEL - 5 * SQUARE_CHARACTERS
 
 
 def square_of(lng_e7: int, lat_e7: int) -> int:
-    """The square of a point: its geohash bits behind a leading 1."""
+    """The square of a point: a cell of 25 bits, the half of one of level 12."""
     return geo.finest_cell(lng_e7, lat_e7) >> _SQUARE_SHIFT
 
 
 def leaves_under(maps: Maps, square: int) -> list[int]:
     """The leaves of any of the maps that share ground with a square, each once."""
-    halves = (square << 1, square << 1 | 1)  # 25 bits are half a level: two cells of level 13
-    return list(
-        dict.fromkeys(
-            leaf for one in maps for half in halves for leaf in one.tree.leaves_under(half)
-        )
-    )
+    return list(dict.fromkeys(leaf for one in maps for leaf in one.tree.leaves_under(square)))
 
 
 def square_name(square: int) -> str:

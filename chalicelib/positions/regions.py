@@ -8,8 +8,8 @@ centre, decided for a whole level-9 cell (about 51 by 39 km), so that no finer c
 from functools import lru_cache
 
 from chalicelib import geo
+from chalicelib.cell_tree import ROOT_LEVEL
 from chalicelib.geo import E7, LngLat
-from chalicelib.quadtree import ROOT_LEVEL
 
 # The chief towns of the largest urban areas, one for each part of the country (INSEE, aires
 # d'attraction des villes 2020), and one for each ocean.

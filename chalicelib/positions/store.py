@@ -38,13 +38,13 @@ from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
 from chalicelib import aws, config, dynamo, geo
+from chalicelib.cell_tree import CellTree
 from chalicelib.dynamo import Item, Want
 from chalicelib.positions import codec, leaf_map
 from chalicelib.positions.codec import TICKS_A_SECOND
 from chalicelib.positions.leaf_map import LeafMap, Maps
 from chalicelib.positions.rules import Position
 from chalicelib.positions.window import Cell
-from chalicelib.quadtree import Quadtree
 from chalicelib.records import Place
 from chalicelib.registry.writes import Moved, written
 from chalicelib.settings import table
@@ -112,10 +112,17 @@ def _parse_maps(item: Item | None) -> Maps:
         LeafMap(
             int(one["M"]["version"]["N"]),
             int(one["M"]["from"]["N"]),
-            Quadtree.from_bytes(bytes(one["M"]["tree"]["B"])),
+            _parse_tree(one["M"]),
         )
         for one in item["maps"]["L"]
     ]
+
+
+def _parse_tree(one: Item) -> CellTree:
+    # A registry whose splits made four wrote `tree`, and fails on `halves` rather than miss taxis
+    if "tree" in one:
+        return CellTree.from_bytes(bytes(one["tree"]["B"]), in_four=True)
+    return CellTree.from_bytes(bytes(one["halves"]["B"]))
 
 
 _maps: config.Document[Maps] = config.Document("leaf_map", _parse_maps)
@@ -136,7 +143,7 @@ def replace_leaf_maps(maps: Maps) -> None:
                         "M": {
                             "version": {"N": str(one.version)},
                             "from": {"N": str(one.starts_s)},
-                            "tree": {"B": one.tree.to_bytes()},
+                            "halves": {"B": one.tree.to_bytes()},
                         }
                     }
                     for one in maps

@@ -41,9 +41,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import aws, config, dynamo, geo
+from chalicelib.cell_tree import ROOT_LEVEL, CellTree
 from chalicelib.dynamo import Item
 from chalicelib.geo import E7, E7Point, LngLat
-from chalicelib.quadtree import ROOT_LEVEL, Quadtree
 from chalicelib.settings import table
 from chalicelib.territory import borders
 from chalicelib.territory.borders import Outline, Shape
@@ -89,8 +89,8 @@ class Edition:
     shapes: str = ""  # the generation of the zones' shapes
 
     @cached_property
-    def _tree(self) -> Quadtree:
-        return Quadtree(tile >> 2 for tile in self.tiles if geo.level(tile) > ROOT_LEVEL)
+    def _tree(self) -> CellTree:
+        return CellTree(tile >> 1 for tile in self.tiles if geo.level(tile) > ROOT_LEVEL)
 
     def tile(self, point: E7Point) -> str | None:
         """The entry of the tile that holds a point; None at sea and abroad."""

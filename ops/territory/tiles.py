@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chalicelib import geo
+from chalicelib.cell_tree import ROOT_LEVEL
 from chalicelib.dynamo import Item
 from chalicelib.geo import E7
-from chalicelib.quadtree import ROOT_LEVEL
 from chalicelib.territory import borders, store
 from chalicelib.territory.borders import Outline, Shape
 

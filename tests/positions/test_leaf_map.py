@@ -3,14 +3,14 @@ import random
 import pytest
 
 from chalicelib import geo
+from chalicelib.cell_tree import CellTree
 from chalicelib.geo import Circle, LngLat
 from chalicelib.positions import leaf_map
 from chalicelib.positions.leaf_map import CAPACITY, FIRST, LeafMap
-from chalicelib.quadtree import Quadtree
 from tests.positions.fleets import PARIS, e7, somewhere
 
-SPLIT = Quadtree([geo.ancestor(geo.finest_cell(*e7(PARIS)), 12)])
-MAPS = [LeafMap(1, 0, Quadtree()), LeafMap(2, 1000, SPLIT)]
+SPLIT = CellTree([geo.ancestor(geo.finest_cell(*e7(PARIS)), 12)])
+MAPS = [LeafMap(1, 0, CellTree()), LeafMap(2, 1000, SPLIT)]
 
 
 def versions(maps: leaf_map.Maps) -> list[int]:
@@ -59,7 +59,7 @@ def test_fitted_leaves_hold_no_more_than_their_capacity() -> None:
         counts[tree.leaf(taxi)] = counts.get(tree.leaf(taxi), 0) + 1
     assert max(counts.values()) <= CAPACITY
     assert all(
-        sum(geo.ancestor(taxi, geo.level(split)) == split for taxi in taxis) > CAPACITY
+        sum(taxi >> geo.halvings(split) == split for taxi in taxis) > CAPACITY
         for split in tree.splits
     )
 
@@ -74,6 +74,15 @@ def test_the_capacity_itself_is_not_split() -> None:
     cell = geo.finest_cell(*e7(PARIS))
 
     assert leaf_map.fitted([cell] * CAPACITY).splits == frozenset()
+
+
+def test_a_crowd_a_little_too_large_is_halved_not_quartered() -> None:
+    west, east = geo.halves(geo.ancestor(geo.finest_cell(*e7(PARIS)), 9))
+    crowd = [half << geo.halvings(half) for half in (west, east)]
+
+    tree = leaf_map.fitted([*crowd * (CAPACITY // 2), crowd[0]])
+
+    assert list(tree.leaves_under(west >> 1)) == [west, east]
 
 
 def test_a_cover_holds_the_leaves_of_both_maps_once() -> None:

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from chalicelib import geo
+from chalicelib.cell_tree import ROOT_LEVEL, CellTree
 from chalicelib.geo import LngLat
 from chalicelib.positions import codec, leaf_map, rules, service
 from chalicelib.positions import store as positions_store
 from chalicelib.positions.codec import Report
 from chalicelib.positions.rules import CellContended
-from chalicelib.quadtree import ROOT_LEVEL, Quadtree
 from chalicelib.registry.rules import TaxiStatus
 from tests.positions import fleets
 from tests.positions.fleets import NOON, Crash, Registry, at, e7, taxi_id
@@ -50,11 +50,12 @@ def split_cells(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(positions_store, "_threads", _OneAtATime)
     with small_dynamodb():
         splits = {
-            geo.ancestor(geo.finest_cell(*e7(_spot(schedule, number))), 14)
+            half
             for schedule in range(SCHEDULES)
             for number in range(len(_SPOTS))
+            for half in geo.halves(geo.ancestor(geo.finest_cell(*e7(_spot(schedule, number))), 14))
         }
-        positions_store.replace_leaf_maps([leaf_map.LeafMap(1, 0, Quadtree(splits))])
+        positions_store.replace_leaf_maps([leaf_map.LeafMap(1, 0, CellTree(splits))])
         yield
 
 

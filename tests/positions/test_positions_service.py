@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from chalicelib import aws, dynamo, geo
+from chalicelib.cell_tree import CellTree
 from chalicelib.geo import Circle, LngLat
 from chalicelib.jobs.rules import Page
 from chalicelib.positions import codec, leaf_map, rules, service
@@ -13,7 +14,6 @@ from chalicelib.positions.codec import Report
 from chalicelib.positions.leaf_map import LeafMap
 from chalicelib.positions.rules import CellContended, LastPosition
 from chalicelib.positions.service import MapAnnounced, TaxiUnknown
-from chalicelib.quadtree import Quadtree
 from tests.positions import fleets
 from tests.positions.fleets import (
     FREE,
@@ -38,9 +38,11 @@ NEXT_SQUARE = LngLat(2.4200, 48.8566)
 def split(store: None) -> None:  # noqa: ARG001  # a fixture of a fixture
     """Leaves of level 15 (1.2 by 0.6 km) at the places of these tests."""
     splits = {
-        geo.ancestor(geo.finest_cell(*e7(point)), 14) for point in (PARIS, NEXT_CELL, NEXT_SQUARE)
+        half
+        for point in (PARIS, NEXT_CELL, NEXT_SQUARE)
+        for half in geo.halves(geo.ancestor(geo.finest_cell(*e7(point)), 14))
     }
-    positions_store.replace_leaf_maps([LeafMap(1, 0, Quadtree(splits))])
+    positions_store.replace_leaf_maps([LeafMap(1, 0, CellTree(splits))])
 
 
 def found(point: LngLat = PARIS, *, now: datetime = NOON) -> list[str]:
@@ -604,8 +606,52 @@ def test_a_taxi_that_came_back_is_where_it_is_now_not_where_it_was_last() -> Non
 # --- the leaf map ---------------------------------------------------------------------------------
 
 
+def store_a_map_of_splits_in_four() -> None:
+    """What a registry wrote whose splits made four: the root of Paris and four levels below it."""
+    aws.dynamodb().put_item(
+        TableName="maraude-test-config",
+        Item={
+            "name": {"S": "leaf_map"},
+            "maps": {
+                "L": [
+                    {
+                        "M": {
+                            "version": {"N": "7"},
+                            "from": {"N": "0"},
+                            "tree": {"B": bytes.fromhex(PARIS_IN_FOUR)},
+                        }
+                    }
+                ]
+            },
+        },
+    )
+
+
+def keys_of_cells() -> set[str]:
+    """The keys of all cells there are."""
+    return {geo.key(cell) for _, cells in positions_store.every_cell() for cell in cells}
+
+
+# The bytes are that registry's own, and its leaf of `PARIS`
+PARIS_IN_FOUR, PARIS_LEAF_IN_FOUR = "07404ea28800", "31000103213133"
+
+
 @pytest.mark.usefixtures("store")
-def test_nothing_disappears_from_search_while_the_leaf_map_changes() -> None:
+def test_a_map_of_splits_in_four_keeps_its_cells() -> None:
+    store_a_map_of_splits_in_four()
+
+    stored([a_report((1, PARIS))], now=NOON)
+
+    assert keys_of_cells() == {PARIS_LEAF_IN_FOUR}
+    assert found() == [taxi_id(1)]
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("in_four", [False, True])
+def test_nothing_disappears_from_search_while_the_leaf_map_changes(*, in_four: bool) -> None:
+    if in_four:
+        store_a_map_of_splits_in_four()
+    first = positions_store.leaf_maps()[-1].version
     crowd = [(taxi, LngLat(PARIS.lng + taxi * 1e-5, PARIS.lat)) for taxi in range(200)]
     registry = Registry()
     start = 0.0
@@ -625,8 +671,11 @@ def test_nothing_disappears_from_search_while_the_leaf_map_changes() -> None:
     assert announced is not None
     assert announced.starts_s == at(180).timestamp()
     assert announced.tree.splits
-    assert seen_versions == {0, 1}
+    assert seen_versions == {first, first + 1}
     assert all(len(copies) == 1 for copies in fleets.entries().values())
+    service.retire_cells(now=at(start))
+    leaves = {announced.tree.leaf(geo.finest_cell(*e7(point))) for _, point in crowd}
+    assert keys_of_cells() == set(map(geo.key, leaves))
 
 
 @pytest.mark.usefixtures("store")
