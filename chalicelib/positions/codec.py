@@ -136,11 +136,24 @@ def pack_entries(entries: Iterable[Entry]) -> bytes:
     return _struct("QiiII", len(flat) // 5).pack(*flat)
 
 
-def unpack_entries(packed: bytes) -> Iterator[Entry]:
+def unpack_entries(packed: bytes | bytearray) -> Iterator[Entry]:
     """The entries of a cell. Raises Unreadable for a number of bytes that no cell has."""
     if len(packed) % ENTRY.size:
         raise Unreadable(f"{len(packed)} bytes are no whole number of entries")
     return ENTRY.iter_unpack(packed)
+
+
+def heads(packed: bytes) -> list[int]:
+    """The head of each entry of a cell. Raises Unreadable as `unpack_entries` does."""
+    if len(packed) % ENTRY.size:
+        raise Unreadable(f"{len(packed)} bytes are no whole number of entries")
+    return memoryview(packed).cast("Q")[:: ENTRY.size // 8].tolist()
+
+
+def words(packed: bytes | bytearray, place: int) -> list[int]:
+    """One of the six words of four bytes of each entry of a cell."""
+    # The processors of Lambda are little-endian, like an entry.
+    return memoryview(packed).cast("I")[place::WORDS_AN_ENTRY].tolist()
 
 
 def pack_report(seen: int, positions: Iterable[tuple[int, int, int]]) -> bytes:

@@ -166,8 +166,7 @@ def _low_ids_of_several(cells: Iterable[bytes]) -> set[int]:
     seen: set[int] = set()
     twice: set[int] = set()
     for packed in cells:
-        # Every sixth word of four bytes; the processors of Lambda are little-endian, like an entry.
-        low_ids = memoryview(packed).cast("I")[:: codec.WORDS_AN_ENTRY].tolist()
+        low_ids = codec.words(packed, 0)
         if not seen.isdisjoint(low_ids):
             twice.update(seen.intersection(low_ids))
         seen.update(low_ids)

@@ -41,6 +41,7 @@ from chalicelib import aws, config, dynamo, geo
 from chalicelib.dynamo import Item, Want
 from chalicelib.positions import codec, leaf_map
 from chalicelib.positions.codec import TICKS_A_SECOND
+from chalicelib.positions.entries import Entries
 from chalicelib.positions.leaf_map import LeafMap, Maps
 from chalicelib.positions.rules import Position
 from chalicelib.positions.window import Cell
@@ -167,7 +168,7 @@ def read_cells(cells: Iterable[int]) -> dict[int, Cell]:
 
 def cells_read(cells: Iterable[int], items: Iterable[Item]) -> dict[int, Cell]:
     """The same from what `cells_wanted` brought."""
-    found = {cell: Cell(0, {}) for cell in cells}
+    found = {cell: Cell(0, Entries()) for cell in cells}
     found |= map(_cell, items)
     return found
 
@@ -188,10 +189,8 @@ def every_cell(after: str | None = None) -> Iterator[tuple[str, dict[int, Cell]]
 
 
 def _cell(item: Item) -> tuple[int, Cell]:
-    entries = codec.unpack_entries(packed_taxis(item))
-    return geo.from_key(item["cell"]["S"]), Cell(
-        int(item["version"]["N"]), {entry[0] & codec.ID: entry for entry in entries}
-    )
+    entries = Entries(packed_taxis(item))
+    return geo.from_key(item["cell"]["S"]), Cell(int(item["version"]["N"]), entries)
 
 
 def write_cell(name: int, version: int, packed: bytes, *, map_version: int, now_tick: int) -> bool:
