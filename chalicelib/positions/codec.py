@@ -109,12 +109,13 @@ def number_of(taxi_id: str) -> int | None:
         return None
 
 
+@lru_cache(maxsize=65_536)
 def id_of(number: int) -> str:
     """The id of a number below `IDS`."""
-    number, last = divmod(number, _BASE)
-    number, third = divmod(number, _PAIR_BASE)
-    first, second = divmod(number, _PAIR_BASE)
-    return _PAIRS[first] + _PAIRS[second] + _PAIRS[third] + ALPHABET[last]
+    pairs, last = divmod(number, _BASE)
+    high, third = divmod(pairs, _PAIR_BASE)
+    first, second = divmod(high, _PAIR_BASE)
+    return f"{_PAIRS[first]}{_PAIRS[second]}{_PAIRS[third]}{ALPHABET[last]}"
 
 
 def head(taxi: int, status: TaxiStatus, radius_m: int) -> int:
