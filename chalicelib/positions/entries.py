@@ -108,10 +108,9 @@ class Entries(MutableMapping[int, Entry]):
             if place is None:
                 absent.append(taxi)
                 continue
-            lat_e7, lng_e7, seen = read(packed, place + _POSITION_AT)
-            at = reported[taxi]
-            if (seen, lat_e7, lng_e7) < at:
-                seen, lat_e7, lng_e7 = at
+            held_lat_e7, held_lng_e7, held_seen = read(packed, place + _POSITION_AT)
+            seen, lat_e7, lng_e7 = reported[taxi]
+            if seen > held_seen or (seen, lat_e7, lng_e7) > (held_seen, held_lat_e7, held_lng_e7):
                 write(packed, place + _POSITION_AT, lat_e7, lng_e7, seen)
             else:
                 superseded += 1

@@ -212,11 +212,14 @@ def _leaves_and_cells(
     using = leaf_map.for_writers(store.leaf_maps(), now_s=now.timestamp())
     replaced = [one for one in _searched(now) if one.starts_s < using.starts_s]
     leaf_of, finest_cell = using.tree.leaf, geo.finest_cell
-    finest = {taxi: finest_cell(lng_e7, lat_e7) for taxi, (_, lat_e7, lng_e7) in waiting.items()}
-    leaves = {taxi: leaf_of(cell) for taxi, cell in finest.items()}
+    leaves = {
+        taxi: leaf_of(finest_cell(lng_e7, lat_e7)) for taxi, (_, lat_e7, lng_e7) in waiting.items()
+    }
     touched = {*also, *leaves.values()}
     for one in replaced:
-        touched.update(map(one.tree.leaf, finest.values()))
+        touched.update(
+            one.tree.leaf(finest_cell(lng_e7, lat_e7)) for _, lat_e7, lng_e7 in waiting.values()
+        )
     return leaves, store.read_cells(touched)
 
 

@@ -26,6 +26,7 @@ there. It is written before the cells are, so that whoever follows it finds the 
 
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 
 CELL_KEPT_S = 3 * 86_400  # an abandoned cell that the nightly job has missed
 LAST_POSITION_KEPT_S = 365 * 86_400
+_CALLS_AT_ONCE = 8
 TRIES = 8  # of a change that others keep overtaking
 
 T = TypeVar("T")
@@ -88,14 +90,29 @@ class _LastPositionRow(Model):
 
 @cache
 def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=8, thread_name_prefix="positions")
+    return ThreadPoolExecutor(max_workers=_CALLS_AT_ONCE, thread_name_prefix="positions")
 
 
 def at_once(function: Callable[[T], R], things: Collection[T]) -> list[R]:
-    """The function's answers, in order, from a few calls at a time."""
+    """The function's answers, in order, from a few calls at a time.
+
+    Each thread takes the next thing as soon as it has time. After an error nothing more is begun.
+    """
     if len(things) < 2:
         return [function(thing) for thing in things]
-    return list(_threads().map(function, things))
+    waiting = enumerate(things)  # whose `next` no two threads are in at once
+    answers: dict[int, R] = {}
+
+    def work(_thread: int) -> None:
+        try:
+            for place, thing in waiting:
+                answers[place] = function(thing)
+        except BaseException:
+            deque(waiting, maxlen=0)
+            raise
+
+    list(_threads().map(work, range(min(_CALLS_AT_ONCE, len(things)))))
+    return [answers[place] for place in range(len(things))]
 
 
 def pause(attempt: int) -> None:

@@ -65,6 +65,8 @@ class Plan:
 
     def unsettled(self, lost: Collection[int]) -> set[int]:
         """The taxis that must be looked at again because these cells could not be written."""
+        if not lost:
+            return set()
         taxis = {taxi for taxi, home in self.homes.items() if home in lost}
         return taxis.union(*(self.departures.get(cell, ()) for cell in lost))
 
