@@ -159,9 +159,7 @@ def _stages(scene: Scene, records: list[dict[str, Any]], whole_s: float) -> dict
         "the newest of each taxi": _best(lambda: window.newest(reports)),
         "the cell of each": _best(leaves),
         "cells unpacked": _best(lambda: store.cells_read(touched, items)),
-        "cells packed": _best(
-            lambda: [codec.pack_entries(cell.entries.values()) for cell in cells.values()]
-        ),
+        "cells packed": _best(lambda: [cell.entries.packed() for cell in cells.values()]),
     }
     stages["merged, planned, keys and the rest"] = whole_s - sum(stages.values())
     return stages

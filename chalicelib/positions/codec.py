@@ -109,12 +109,13 @@ def number_of(taxi_id: str) -> int | None:
         return None
 
 
+@lru_cache(maxsize=65_536)
 def id_of(number: int) -> str:
     """The id of a number below `IDS`."""
-    number, last = divmod(number, _BASE)
-    number, third = divmod(number, _PAIR_BASE)
-    first, second = divmod(number, _PAIR_BASE)
-    return _PAIRS[first] + _PAIRS[second] + _PAIRS[third] + ALPHABET[last]
+    pairs, last = divmod(number, _BASE)
+    high, third = divmod(pairs, _PAIR_BASE)
+    first, second = divmod(high, _PAIR_BASE)
+    return f"{_PAIRS[first]}{_PAIRS[second]}{_PAIRS[third]}{ALPHABET[last]}"
 
 
 def head(taxi: int, status: TaxiStatus, radius_m: int) -> int:
@@ -136,11 +137,24 @@ def pack_entries(entries: Iterable[Entry]) -> bytes:
     return _struct("QiiII", len(flat) // 5).pack(*flat)
 
 
-def unpack_entries(packed: bytes) -> Iterator[Entry]:
+def unpack_entries(packed: bytes | bytearray) -> Iterator[Entry]:
     """The entries of a cell. Raises Unreadable for a number of bytes that no cell has."""
     if len(packed) % ENTRY.size:
         raise Unreadable(f"{len(packed)} bytes are no whole number of entries")
     return ENTRY.iter_unpack(packed)
+
+
+def heads(packed: bytes) -> list[int]:
+    """The head of each entry of a cell. Raises Unreadable as `unpack_entries` does."""
+    if len(packed) % ENTRY.size:
+        raise Unreadable(f"{len(packed)} bytes are no whole number of entries")
+    return memoryview(packed).cast("Q")[:: ENTRY.size // 8].tolist()
+
+
+def words(packed: bytes | bytearray, place: int) -> list[int]:
+    """One of the six words of four bytes of each entry of a cell."""
+    # The processors of Lambda are little-endian, like an entry.
+    return memoryview(packed).cast("I")[place::WORDS_AN_ENTRY].tolist()
 
 
 def pack_report(seen: int, positions: Iterable[tuple[int, int, int]]) -> bytes:

@@ -6,15 +6,17 @@ newest decided: by the time of the change, and of two in the same tick the highe
 maximum, so `joined` may be applied in any order and as often as one likes.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import asin, cos, radians, sin, sqrt
+from itertools import chain
+from math import asin, cos, pi, radians, sin, sqrt
 from typing import NamedTuple
 
 from chalicelib.geo import E7, EARTH_RADIUS_M, Circle, LngLat
 from chalicelib.positions import codec
-from chalicelib.positions.codec import ID, RADIUS_SHIFT, REGISTER, Entry
+from chalicelib.positions.codec import ID, RADIUS_SHIFT, REGISTER, Entry, id_of
 from chalicelib.registry.rules import TaxiStatus
 
 LAST_POSITION_KEPT = timedelta(days=60)  # then its coordinates are shown as 0, 0 (hails 9)
@@ -119,41 +121,44 @@ def near(
     bounds = circle.bounds()
     south, north = int(bounds.south * E7) - 1, int(bounds.north * E7) + 1
     west, width = int(bounds.west * E7) - 1, int((bounds.east - bounds.west) * E7) + 2
-    lng, lat, radius_m = circle.centre.lng, circle.centre.lat, circle.radius_m
-    cos_lat = cos(radians(lat))
-    status = codec.STATUS << codec.STATUS_SHIFT
+    lng_e7_of_centre, lat_e7_of_centre = circle.centre.lng * E7, circle.centre.lat * E7
+    radius_m, cos_lat = circle.radius_m, cos(radians(circle.centre.lat))
+    # The square of half the chord of the radius, and a little more; beyond it no distance is reckoned
+    farthest = min(1.0, sin(min(pi, radius_m / EARTH_RADIUS_M) / 2) ** 2 * (1 + 1e-9))
+    entries: Iterable[Entry] = chain.from_iterable(map(codec.unpack_entries, cells))
+    if apart := _low_ids_of_several(cells):
+        alone = (entry for entry in entries if entry[0] & _LOW_ID not in apart)
+        entries = chain(alone, _joined_copies(cells, apart))
     found = []
-
-    def keep(entries: Iterable[Entry], apart: frozenset[int] | set[int]) -> None:
-        # The cheap refusals first: most entries of a dense cell are too far away.
-        for head, lat_e7, lng_e7, seen, _ in entries:
-            if (
-                south <= lat_e7 <= north
-                and (lng_e7 - west) % _TURN_E7 <= width
-                and seen >= oldest
-                and not head & status  # the code of `free` is 0
-                and (not apart or head & _LOW_ID not in apart)
-            ):
-                # geo.distance_m, without the parts that are the same for every taxi
-                across = sin(radians(lng_e7 / E7 - lng) / 2)
-                taxi_lat = radians(lat_e7 / E7)
-                along = sin((taxi_lat - radians(lat)) / 2)
-                chord = along * along + cos_lat * cos(taxi_lat) * across * across
-                distance_m = 2 * EARTH_RADIUS_M * asin(min(1.0, sqrt(chord)))
+    # The cheap refusals first: most entries of a dense cell are too far away.
+    for head, lat_e7, lng_e7, seen, _ in entries:
+        if (
+            south <= lat_e7 <= north
+            and (lng_e7 - west) % _TURN_E7 <= width
+            and not head & _NOT_FREE
+            and seen >= oldest
+        ):
+            # geo.distance_m, without the parts that are the same for every taxi
+            across = sin((lng_e7 - lng_e7_of_centre) * _HALF_RADIANS)
+            along = sin((lat_e7 - lat_e7_of_centre) * _HALF_RADIANS)
+            chord = along * along + cos_lat * cos(lat_e7 * _RADIANS) * across * across
+            if chord <= farthest:
+                distance_m = 2 * EARTH_RADIUS_M * asin(sqrt(chord))
                 if distance_m <= radius_m:
-                    reach_m = head >> RADIUS_SHIFT or default_radius_m
-                    taxi_id = codec.id_of(head & ID)
-                    found.append(Found(distance_m, taxi_id, reach_m, lng_e7, lat_e7, seen))
-
-    apart = _low_ids_of_several(cells)
-    for packed in cells:
-        keep(codec.unpack_entries(packed), apart)
-    if apart:
-        keep(_joined_copies(cells, apart), frozenset())
-    found.sort()
-    return found
+                    found.append(
+                        (distance_m, head & ID, head >> RADIUS_SHIFT, lng_e7, lat_e7, seen)
+                    )
+    found.sort()  # ids sort as their numbers do
+    # `_make` takes half the time of a call with six arguments
+    return [
+        Found._make((distance_m, id_of(taxi), reach_m or default_radius_m, lng_e7, lat_e7, seen))
+        for distance_m, taxi, reach_m, lng_e7, lat_e7, seen in found
+    ]
 
 
+_RADIANS = radians(1) / E7  # of 1e-7 degree
+_HALF_RADIANS = _RADIANS / 2
+_NOT_FREE = codec.STATUS << codec.STATUS_SHIFT  # the code of `free` is 0
 _TURN_E7 = 360 * E7
 _LOW_ID = 0xFFFFFFFF
 
@@ -163,15 +168,10 @@ def _low_ids_of_several(cells: Iterable[bytes]) -> set[int]:
 
     Nearly always none; then a search need not look at who is who. Two taxis may share these bits.
     """
-    seen: set[int] = set()
-    twice: set[int] = set()
-    for packed in cells:
-        # Every sixth word of four bytes; the processors of Lambda are little-endian, like an entry.
-        low_ids = memoryview(packed).cast("I")[:: codec.WORDS_AN_ENTRY].tolist()
-        if not seen.isdisjoint(low_ids):
-            twice.update(seen.intersection(low_ids))
-        seen.update(low_ids)
-    return twice
+    low_ids = list(chain.from_iterable(codec.words(packed, 0) for packed in cells))
+    if len(set(low_ids)) == len(low_ids):
+        return set()
+    return {low_id for low_id, times in Counter(low_ids).items() if times > 1}
 
 
 def _joined_copies(cells: Iterable[bytes], low_ids: set[int]) -> Iterable[Entry]:

@@ -121,10 +121,11 @@ def store_window(
     if not waiting:
         return WindowReport()
     seen = [report.seen for report in reports if report.taxis]
+    oldest_shown = _oldest_fresh(now)
     counted = WindowReport(
         positions=sum(len(report.taxis) for report in reports),
         newest=len(waiting),
-        late=sum(len(report.taxis) for report in reports if report.seen < _oldest_fresh(now)),
+        late=sum(len(report.taxis) for report in reports if report.seen < oldest_shown),
         lag_ms=(now - codec.moment(min(seen))) // timedelta(milliseconds=1),
     )
     # Measured on the stream's time where it is behind: a backlog then costs what it would have cost
@@ -211,11 +212,14 @@ def _leaves_and_cells(
     using = leaf_map.for_writers(store.leaf_maps(), now_s=now.timestamp())
     replaced = [one for one in _searched(now) if one.starts_s < using.starts_s]
     leaf_of, finest_cell = using.tree.leaf, geo.finest_cell
-    finest = {taxi: finest_cell(lng_e7, lat_e7) for taxi, (_, lat_e7, lng_e7) in waiting.items()}
-    leaves = {taxi: leaf_of(cell) for taxi, cell in finest.items()}
+    leaves = {
+        taxi: leaf_of(finest_cell(lng_e7, lat_e7)) for taxi, (_, lat_e7, lng_e7) in waiting.items()
+    }
     touched = {*also, *leaves.values()}
     for one in replaced:
-        touched.update(map(one.tree.leaf, finest.values()))
+        touched.update(
+            one.tree.leaf(finest_cell(lng_e7, lat_e7)) for _, lat_e7, lng_e7 in waiting.values()
+        )
     return leaves, store.read_cells(touched)
 
 
@@ -258,14 +262,14 @@ def _write(packed: Mapping[int, bytes], cells: Mapping[int, Cell], *, now: datet
 
 def _packed(cell: Cell, *, oldest: int, now_tick: int) -> bytes:
     """The cell's bytes without the entries that are too old, which are first kept elsewhere."""
-    old = [taxi for taxi, entry in cell.entries.items() if entry[3] < oldest]
+    old = cell.entries.older(oldest)
     store.at_once(
         lambda taxi: store.keep_last(taxi, rules.position(cell.entries[taxi]), now_tick=now_tick),
         old,
     )
     for taxi in old:
         del cell.entries[taxi]
-    return codec.pack_entries(cell.entries.values())
+    return cell.entries.packed()
 
 
 def _available(taxis: Iterable[int], availability_of: AvailabilityOf) -> dict[int, Register]:
@@ -369,7 +373,7 @@ def _with(changes: Mapping[int, Register], cells: Mapping[int, Cell]) -> dict[in
             renewed = rules.entry(taxi, rules.position(entry), changes[taxi])
             cell.entries[taxi] = (renewed[0] | entry[0] & codec.LEAVING, *renewed[1:])
         if older:
-            packed[name] = codec.pack_entries(cell.entries.values())
+            packed[name] = cell.entries.packed()
     return packed
 
 
@@ -584,7 +588,7 @@ def retire_cells(*, now: datetime, after: str | None = None, dry_run: bool = Fal
     emptied = kept = 0
     last, cells = next(store.every_cell(after))
     for name, cell in cells.items():
-        old = sum(entry[3] < oldest for entry in cell.entries.values())
+        old = len(cell.entries.older(oldest))
         kept += old
         if dry_run:
             emptied += old == len(cell.entries)

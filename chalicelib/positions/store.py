@@ -26,6 +26,7 @@ there. It is written before the cells are, so that whoever follows it finds the 
 
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -42,6 +43,7 @@ from chalicelib.cell_tree import CellTree
 from chalicelib.dynamo import Item, Want
 from chalicelib.positions import codec, leaf_map
 from chalicelib.positions.codec import TICKS_A_SECOND
+from chalicelib.positions.entries import Entries
 from chalicelib.positions.leaf_map import LeafMap, Maps
 from chalicelib.positions.rules import Position
 from chalicelib.positions.window import Cell
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
 
 CELL_KEPT_S = 3 * 86_400  # an abandoned cell that the nightly job has missed
 LAST_POSITION_KEPT_S = 365 * 86_400
+_CALLS_AT_ONCE = 8
 TRIES = 8  # of a change that others keep overtaking
 
 T = TypeVar("T")
@@ -87,14 +90,29 @@ class _LastPositionRow(Model):
 
 @cache
 def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=8, thread_name_prefix="positions")
+    return ThreadPoolExecutor(max_workers=_CALLS_AT_ONCE, thread_name_prefix="positions")
 
 
 def at_once(function: Callable[[T], R], things: Collection[T]) -> list[R]:
-    """The function's answers, in order, from a few calls at a time."""
+    """The function's answers, in order, from a few calls at a time.
+
+    Each thread takes the next thing as soon as it has time. After an error nothing more is begun.
+    """
     if len(things) < 2:
         return [function(thing) for thing in things]
-    return list(_threads().map(function, things))
+    waiting = enumerate(things)  # whose `next` no two threads are in at once
+    answers: dict[int, R] = {}
+
+    def work(_thread: int) -> None:
+        try:
+            for place, thing in waiting:
+                answers[place] = function(thing)
+        except BaseException:
+            deque(waiting, maxlen=0)
+            raise
+
+    list(_threads().map(work, range(min(_CALLS_AT_ONCE, len(things)))))
+    return [answers[place] for place in range(len(things))]
 
 
 def pause(attempt: int) -> None:
@@ -174,7 +192,7 @@ def read_cells(cells: Iterable[int]) -> dict[int, Cell]:
 
 def cells_read(cells: Iterable[int], items: Iterable[Item]) -> dict[int, Cell]:
     """The same from what `cells_wanted` brought."""
-    found = {cell: Cell(0, {}) for cell in cells}
+    found = {cell: Cell(0, Entries()) for cell in cells}
     found |= map(_cell, items)
     return found
 
@@ -195,10 +213,8 @@ def every_cell(after: str | None = None) -> Iterator[tuple[str, dict[int, Cell]]
 
 
 def _cell(item: Item) -> tuple[int, Cell]:
-    entries = codec.unpack_entries(packed_taxis(item))
-    return geo.from_key(item["cell"]["S"]), Cell(
-        int(item["version"]["N"]), {entry[0] & codec.ID: entry for entry in entries}
-    )
+    entries = Entries(packed_taxis(item))
+    return geo.from_key(item["cell"]["S"]), Cell(int(item["version"]["N"]), entries)
 
 
 def write_cell(name: int, version: int, packed: bytes, *, map_version: int, now_tick: int) -> bool:

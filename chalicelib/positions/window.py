@@ -7,13 +7,14 @@ twice; it keeps what it loses for one window more, marked `LEAVING`, and searche
 copies know which is the newer one.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import NamedTuple
 
 from chalicelib.positions import leaf_map
 from chalicelib.positions.codec import LEAVING, Entry, Report
+from chalicelib.positions.entries import Entries
 from chalicelib.positions.rules import Position, Register, entry, position, register
 
 
@@ -22,7 +23,7 @@ class Cell:
     """A cell as it was read (version 0: there is none); a plan changes its entries."""
 
     version: int
-    entries: dict[int, Entry]  # by taxi
+    entries: Entries
 
 
 class Newcomer(NamedTuple):
@@ -64,6 +65,8 @@ class Plan:
 
     def unsettled(self, lost: Collection[int]) -> set[int]:
         """The taxis that must be looked at again because these cells could not be written."""
+        if not lost:
+            return set()
         taxis = {taxi for taxi, home in self.homes.items() if home in lost}
         return taxis.union(*(self.departures.get(cell, ()) for cell in lost))
 
@@ -87,10 +90,8 @@ def strangers(
     """The taxis of which no cell at hand knows for certain where they were last, and how."""
     known: set[int] = set()
     for cell in cells.values():
-        doubtful = [
-            taxi for taxi, entry in cell.entries.items() if entry[3] < oldest or entry[0] & LEAVING
-        ]
-        known.update(cell.entries.keys() - doubtful if doubtful else cell.entries)
+        doubtful = cell.entries.doubtful(oldest)
+        known.update(cell.entries.keys() - doubtful if doubtful else cell.entries.keys())
     return reported.keys() - known
 
 
@@ -106,29 +107,22 @@ def plan(
     reported taxi that is in none of them for certain. The entries of `cells` are changed.
     """
     made = Plan(cells, homes=dict(leaves))
-    where, several = _whereabouts(cells)
-    moving = []
-    for taxi, reported_at in reported.items():
-        leaf = leaves[taxi]
-        entries = cells[leaf].entries
-        held = entries.get(taxi)
-        if held is None or taxi in several or taxi in newcomers:
-            moving.append(taxi)
-        elif (held[3], held[1], held[2]) < reported_at:
-            seen, lat_e7, lng_e7 = reported_at
-            entries[taxi] = (held[0], lat_e7, lng_e7, seen, held[4])
-            made.thens.add(leaf)
-        else:
-            made.superseded += 1
-    for taxi in chain(moving, several.keys() - reported.keys()):
-        cells_of_taxi = several.get(taxi) or ([where[taxi]] if taxi in where else [])
-        _settle(
-            made,
-            taxi,
-            {cell: cells[cell].entries[taxi] for cell in cells_of_taxi},
-            reported.get(taxi),
-            newcomers.get(taxi),
+    moving = _in_several(cells) | newcomers.keys()
+    for leaf, taxis in _by_leaf(leaves).items():
+        followers = (
+            taxis if moving.isdisjoint(taxis) else [taxi for taxi in taxis if taxi not in moving]
         )
+        absent, superseded = cells[leaf].entries.follow(followers, reported)
+        moving.update(absent)
+        made.superseded += superseded
+        if len(absent) + superseded < len(followers):
+            made.thens.add(leaf)
+    copies: dict[int, dict[int, Entry]] = {taxi: {} for taxi in moving}
+    for name, cell in cells.items():
+        for taxi in moving & cell.entries.keys():
+            copies[taxi][name] = cell.entries[taxi]
+    for taxi, its_copies in copies.items():
+        _settle(made, taxi, its_copies, reported.get(taxi), newcomers.get(taxi))
     made.thens.update(made.departures)
     made.thens -= made.firsts
     return made
@@ -194,12 +188,20 @@ def _is_pointed_at(at: Position, copies: Iterable[Entry], newcomer: Newcomer | N
     return leaf_map.square_of(newest[2], newest[1]) == square
 
 
-def _whereabouts(cells: Mapping[int, Cell]) -> tuple[dict[int, int], dict[int, list[int]]]:
-    """The cell of each taxi (any of them), and all cells of those taxis that are in several."""
-    where: dict[int, int] = {}
-    several: dict[int, list[int]] = {}
-    for name, cell in cells.items():
-        for taxi in where.keys() & cell.entries.keys():
-            several.setdefault(taxi, [where[taxi]]).append(name)
-        where |= dict.fromkeys(cell.entries, name)
-    return where, several
+def _by_leaf(leaves: Mapping[int, int]) -> Mapping[int, list[int]]:
+    found: defaultdict[int, list[int]] = defaultdict(list)
+    for taxi, leaf in leaves.items():
+        found[leaf].append(taxi)
+    return found
+
+
+def _in_several(cells: Mapping[int, Cell]) -> set[int]:
+    """The taxis that are in more than one of the cells."""
+    seen: set[int] = set()
+    several: set[int] = set()
+    for cell in cells.values():
+        taxis = cell.entries.keys()
+        if not seen.isdisjoint(taxis):
+            several |= seen & taxis
+        seen.update(taxis)
+    return several
