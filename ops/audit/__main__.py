@@ -9,11 +9,12 @@ its own, and is exit code 1 with `--complete` only: so should a machine run it t
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from ops.audit import decisions, licences, outcome
+from ops.audit import decisions, licences, outcome, template
 from ops.errors import CannotGoOn
 
-CHECKS = ("licences",)
+CHECKS = ("licences", "template")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,12 +25,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--complete", action="store_true", help="fail where something is not checked"
     )
+    parser.add_argument("--template", type=Path, help="what to scan (the last commit's, for prod)")
     asked = parser.parse_args(argv)
     if strangers := set(asked.checks) - set(CHECKS):
         parser.error(f"no such check: {', '.join(sorted(strangers))}")
     try:
         decided = decisions.read(decisions.DECISIONS.read_text("utf-8"))
-        made = {"licences": lambda: licences.check(decided, write=asked.write)}
+        made = {
+            "licences": lambda: licences.check(decided, write=asked.write),
+            "template": lambda: template.check(decided, template=asked.template),
+        }
         outcomes = [made[name]() for name in CHECKS if name in (asked.checks or CHECKS)]
     except CannotGoOn as error:
         print(error, file=sys.stderr)
