@@ -11,10 +11,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ops.audit import decisions, licences, outcome, template
+from ops.audit import decisions, licences, outcome, secrets, template
 from ops.errors import CannotGoOn
 
-CHECKS = ("licences", "template")
+CHECKS = ("licences", "template", "secrets")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         made = {
             "licences": lambda: licences.check(decided, write=asked.write),
             "template": lambda: template.check(decided, template=asked.template),
+            "secrets": lambda: secrets.check(decided),
         }
         outcomes = [made[name]() for name in CHECKS if name in (asked.checks or CHECKS)]
     except CannotGoOn as error:

@@ -95,8 +95,11 @@ def _words(name: str, given: object) -> str:
     return given.strip()
 
 
-def sift(found: Iterable[Found], skips: Iterable[Skip]) -> list[str]:
-    """The findings that nobody decided of, then the parts of decisions that skip nothing, in words."""
+def sift(found: Iterable[Found], skips: Iterable[Skip], *, complete: bool = True) -> list[str]:
+    """The findings that nobody decided of, then the parts of decisions that skip nothing, in words.
+
+    Of what was looked at in part only (`complete`), nobody can say what it no longer has.
+    """
     kept: list[str] = []
     used: set[tuple[Skip, str]] = set()
     skips = tuple(skips)
@@ -115,6 +118,6 @@ def sift(found: Iterable[Found], skips: Iterable[Skip]) -> list[str]:
         f"{DECISIONS.name} skips {part}, which is no longer found ({skip.reason})"
         for skip in skips
         for part in (*skip.what, *skip.where)
-        if (skip, part) not in used
+        if complete and (skip, part) not in used
     ]
     return [*sorted(set(kept)), *idle]

@@ -32,6 +32,10 @@ def test_a_decision_that_skips_nothing_any_more_is_a_finding() -> None:
     assert "skips Stream, which is no longer found" in found[1]
 
 
+def test_what_was_looked_at_in_part_makes_no_decision_idle() -> None:
+    assert sift([a_finding()], [TABLES, Skip(("CKV_2",), ("*",), "why")], complete=False) == []
+
+
 @pytest.mark.parametrize(
     ("entry", "field"),
     [
