@@ -11,10 +11,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ops.audit import decisions, licences, outcome, secrets, template
+from ops.audit import decisions, dependencies, licences, outcome, secrets, template
 from ops.errors import CannotGoOn
 
-CHECKS = ("licences", "template", "secrets")
+CHECKS = ("licences", "template", "secrets", "dependencies")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "licences": lambda: licences.check(decided, write=asked.write),
             "template": lambda: template.check(decided, template=asked.template),
             "secrets": lambda: secrets.check(decided),
+            "dependencies": lambda: dependencies.check(decided),
         }
         outcomes = [made[name]() for name in CHECKS if name in (asked.checks or CHECKS)]
     except CannotGoOn as error:
