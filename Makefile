@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 
 export AWS_DEFAULT_REGION ?= eu-west-3
 
-.PHONY: run setup test check format package bench bench-quick abuse rehearse faults load bench-requests clean
+.PHONY: run setup test check format package bench bench-quick abuse rehearse faults load bench-requests audit clean
 
 run: $(STAMP)
 	@exec $(BIN)/maraude up --port "$(PORT)" --data "$(DATA)" --demo
@@ -55,6 +55,10 @@ load: $(STAMP)
 # What whole requests cost on a local system of their own (docs/performance.md): some minutes.
 bench-requests: $(STAMP)
 	@$(BIN)/python -m bench.requests --page docs/performance.md --results build/bench/requests.json
+
+# Licences, the template, secrets, dependencies (docs/audit.md): five minutes the first time.
+audit: $(STAMP)
+	@$(BIN)/python -m ops.audit
 
 format: $(STAMP)
 	@$(BIN)/ruff format -q .

@@ -14,6 +14,7 @@ import pytest
 
 from ops import cold_start
 from ops import package as packaging
+from ops.audit import decisions, licences
 from tests.infra.templates import packaged
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,6 +45,22 @@ def names(package: Path) -> set[str]:
 )
 def test_the_zip_holds_what_the_handlers_need(package: Path, wanted: str) -> None:
     assert wanted in names(package)
+
+
+def test_every_distribution_in_the_zip_is_one_whose_licence_was_looked_at(package: Path) -> None:
+    decided = decisions.read(decisions.DECISIONS.read_text("utf-8"))
+    looked_at = {f"{one.name}-{one.version}" for one in licences.shipped(decided)}
+
+    travelling = {
+        folder.removesuffix(".dist-info")
+        for folder in (name.split("/")[0] for name in names(package))
+        if folder.endswith(".dist-info")
+    }
+
+    assert len(travelling) > 15
+    assert {one.replace("_", "-") for one in travelling} <= {
+        one.replace("_", "-") for one in looked_at
+    }
 
 
 @pytest.mark.parametrize("compiled", ["msgspec/_core", "cryptography/hazmat/bindings/_rust"])
