@@ -24,7 +24,7 @@ COMMANDS = {
     "replay": "ops.replay",
     "hail": "ops.hails",
     "job": "ops.jobs",
-    "doctor": "ops.doctor",
+    "doctor": "ops.doctor.command",
     "cost": "ops.cost",
     "demo-hail": "ops.demo.customer",
 }
