@@ -21,6 +21,7 @@ COMMANDS = {
     "cells": "ops.cells",
     "import": "ops.imports.command",
     "backup": "ops.backup",
+    "secrets": "ops.secret_keys",
     "replay": "ops.replay",
     "hail": "ops.hails",
     "job": "ops.jobs",

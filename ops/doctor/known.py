@@ -128,8 +128,7 @@ def _sealed(records: "Iterable[Record]") -> Said:
 
     try:
         vault.derived_keys("doctor")
-        for record in records:
-            vault.unseal(record.sealed_key)
+        aged = [record for record in records if vault.resealed(record.sealed_key)]
     except BadSetting as error:
         yield Finding(f"{error}.", "set it as the functions have it")
     except InvalidToken:
@@ -137,6 +136,12 @@ def _sealed(records: "Iterable[Record]") -> Said:
             "The secret keys are not those that the accounts' keys are sealed with.",
             "put the key that is missing behind the others in MARAUDE_SECRET_KEYS or its secret",
         )
+    else:
+        if aged:
+            yield Finding(
+                f"The keys of {len(aged)} accounts are sealed with a secret key that is not the newest.",
+                "maraude secrets reseal (docs/runbook.md, Rotate the secret keys)",
+            )
 
 
 def secret(now: datetime) -> Said:

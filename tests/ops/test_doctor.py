@@ -8,6 +8,7 @@ from typing import Literal
 
 import boto3
 import pytest
+from cryptography.fernet import Fernet
 
 from chalicelib import aws, clock, config
 from chalicelib.access import service as access
@@ -294,6 +295,16 @@ def test_secret_keys_that_are_missing_or_others_are_told(
     [said] = wrong()
 
     assert said.startswith(what)
+
+
+def test_keys_that_wait_to_be_sealed_anew_are_told(environment: Change) -> None:
+    keys = boto3.client("secretsmanager").get_secret_value(SecretId="maraude-test-keys")
+    newest = Fernet.generate_key().decode()
+    environment(MARAUDE_SECRET_KEYS=f"{newest},{keys['SecretString']}")
+
+    [said] = wrong()
+
+    assert said.startswith("The keys of 3 accounts are sealed with a secret key that is not the")
 
 
 def test_secret_keys_that_nobody_has_changed_for_a_year_are_told() -> None:
