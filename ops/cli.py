@@ -25,6 +25,7 @@ COMMANDS = {
     "replay": "ops.replay",
     "hail": "ops.hails",
     "job": "ops.jobs",
+    "queue": "ops.queues",
     "doctor": "ops.doctor.command",
     "cost": "ops.cost",
     "demo-hail": "ops.demo.customer",
