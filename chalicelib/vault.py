@@ -54,6 +54,21 @@ def unseal(sealed: str) -> str:
     return _fernet().decrypt(sealed.encode()).decode()
 
 
+def resealed(sealed: str) -> str | None:
+    """The same, sealed with the newest key; None where that has sealed it already.
+
+    Raises cryptography.fernet.InvalidToken where no key of ours sealed it.
+    """
+    from cryptography.fernet import Fernet, InvalidToken  # noqa: PLC0415  # as `_fernet`
+
+    every_key = _fernet()
+    try:
+        Fernet(_keys()[0]).decrypt(sealed)
+    except InvalidToken:
+        return every_key.rotate(sealed.encode()).decode()
+    return None
+
+
 def derived_keys(purpose: str) -> tuple[bytes, ...]:
     """A 32-byte key for one purpose from each of the deployment's keys, newest first."""
     return tuple(

@@ -21,10 +21,12 @@ COMMANDS = {
     "cells": "ops.cells",
     "import": "ops.imports.command",
     "backup": "ops.backup",
+    "secrets": "ops.secret_keys",
     "replay": "ops.replay",
     "hail": "ops.hails",
     "job": "ops.jobs",
-    "doctor": "ops.doctor",
+    "queue": "ops.queues",
+    "doctor": "ops.doctor.command",
     "cost": "ops.cost",
     "demo-hail": "ops.demo.customer",
 }

@@ -195,10 +195,23 @@ class _Whole(yaml.CSafeDumper):
         return True
 
 
+def _name_schedules(resources: dict[str, Any]) -> None:
+    """Gives each schedule's rule its function's name, by which `maraude doctor` finds it."""
+    for name, resource in resources.items():
+        for event in resource.get("Properties", {}).get("Events", {}).values():
+            if event["Type"] == "Schedule":
+                rule = f"maraude-${{Stage}}-{permissions.in_words(name)}"
+                event["Properties"]["Name"] = {"Fn::Sub": rule}
+
+
 def finished(template: str, stage: str) -> str:
-    """Chalice's template, with a role for each function, and for its stage only. Raises CannotGoOn."""
+    """Chalice's template, with a role for each function and a name for each schedule, for its stage only.
+
+    Raises CannotGoOn.
+    """
     found = yaml.load(template, Loader=yaml.CSafeLoader)
     permissions.give_roles(found["Resources"])
+    _name_schedules(found["Resources"])
     # The functions' environment names the stage: under another name there would be no tables.
     found["Parameters"]["Stage"] = {"Type": "String", "Default": stage, "AllowedValues": [stage]}
     return yaml.dump(found, Dumper=_Whole, allow_unicode=True)

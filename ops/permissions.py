@@ -107,15 +107,19 @@ def give_roles(resources: Resources) -> None:
         function.pop("Policies", None)
 
 
+def in_words(function: str) -> str:
+    """A function's logical name as others are spelled: `CountActive` is `count-active`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", function).lower()
+
+
 def _log_group(function: str) -> dict[str, Any]:
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", function).lower()
     return {
         "Type": "AWS::Logs::LogGroup",
         # Of a stage that is taken down they would only be in the way of its next one.
         "DeletionPolicy": "Delete",
         "UpdateReplacePolicy": "Delete",
         "Properties": {
-            "LogGroupName": {"Fn::Sub": f"/aws/lambda/maraude-${{Stage}}-{words}"},
+            "LogGroupName": {"Fn::Sub": f"/aws/lambda/maraude-${{Stage}}-{in_words(function)}"},
             "RetentionInDays": {"Fn::If": ["Prod", 90, 30]},
         },
     }

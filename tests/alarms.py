@@ -7,12 +7,9 @@ a query that groups by one dimension; M of N periods; missing data.
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import Any, NamedTuple
 
-import yaml
-
-from ops.local.provision import RESOURCES, Loader
+from ops.local.provision import resources
 
 STAGE = "test"
 
@@ -30,12 +27,9 @@ class Source(NamedTuple):
     grouped_by: str | None = None
 
 
-@cache
 def watching() -> dict[str, dict[str, Any]]:
     """The resources of `infra/watching.yaml`, by their logical names."""
-    text = RESOURCES.with_name("watching.yaml").read_text(encoding="utf-8")
-    found: dict[str, dict[str, Any]] = yaml.load(text, Loader=Loader)["Resources"]  # noqa: S506  # a safe loader
-    return found
+    return resources("watching.yaml")
 
 
 def alarms() -> dict[str, dict[str, Any]]:

@@ -255,3 +255,22 @@ def rotate_key(email: str, *, now: datetime) -> tuple[Account, str]:
     key = new_key()
     store.put(with_key(record, key, now), before=record)
     return record.account, key
+
+
+def reseal(record: store.Record, *, dry_run: bool) -> bool:
+    """Seals an account's API key with the newest secret key; whether another one had sealed it.
+
+    Raises cryptography.fernet.InvalidToken where no key of ours had.
+    """
+    before: store.Record | None = record
+    while before is not None:
+        sealed_key = vault.resealed(before.sealed_key)
+        if sealed_key is None or dry_run:
+            return sealed_key is not None
+        try:
+            store.put(replace(before, sealed_key=sealed_key), before=before)
+        except store.RecordMoved:
+            before = store.by_id(record.account.id)
+        else:
+            return True
+    return False

@@ -38,14 +38,14 @@ Loader.add_multi_constructor("!", _tagged)
 
 
 @cache
-def resources() -> dict[str, dict[str, Any]]:
-    """The resources of the file: logical name to `{"Type": ..., "Properties": ...}`.
+def resources(name: str = RESOURCES.name) -> dict[str, dict[str, Any]]:
+    """The resources of a file of `infra`: logical name to `{"Type": ..., "Properties": ...}`.
 
     Without what the file adds to Chalice's own functions, which has no type.
     """
-    with RESOURCES.open(encoding="utf-8") as file:
+    with RESOURCES.with_name(name).open(encoding="utf-8") as file:
         found: dict[str, dict[str, Any]] = yaml.load(file, Loader=Loader)["Resources"]  # noqa: S506  # a safe loader
-    return {name: resource for name, resource in found.items() if "Type" in resource}
+    return {logical: resource for logical, resource in found.items() if "Type" in resource}
 
 
 def named(value: object, stage: str) -> str:

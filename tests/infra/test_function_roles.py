@@ -7,7 +7,8 @@ import pytest
 
 from ops import permissions
 from ops.errors import CannotGoOn
-from tests.infra.templates import Template, of_kind
+from ops.jobs import schedules
+from tests.infra.templates import Template, of_kind, translated
 
 # IAM knows these for everything only: they tell names of streams, and send traces.
 UNBOUND = {
@@ -38,6 +39,17 @@ def test_each_function_has_a_role_of_its_own_and_no_role_is_left_over(template: 
     others = {name for name, _ in of_kind(template, "AWS::IAM::Role")} - set(roles)
     # API Gateway's own, and those of the UDP door, which is no function (test_udp_door.py).
     assert others == {"GatewayLogRole", "UdpDoorRole", "UdpStartRole"}
+
+
+def test_each_schedule_has_the_name_and_the_time_that_the_doctor_looks_for(
+    template: Template,
+) -> None:
+    rules = {
+        rule["Properties"]["Name"]["Fn::Sub"]: rule["Properties"]["ScheduleExpression"]
+        for _, rule in of_kind(translated(template), "AWS::Events::Rule")
+    }
+
+    assert rules == {f"maraude-${{Stage}}-{name}": when for name, (when, _) in schedules().items()}
 
 
 def test_a_function_is_let_at_resources_of_this_template_and_the_stage_s_secret_only(

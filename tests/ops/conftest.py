@@ -1,12 +1,14 @@
 """Real services for the tests that need real calls: one MiniStack for the session."""
 
 import http.client
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from chalicelib import vault
+from chalicelib.settings import settings
 from ops.local.place import Place
 from ops.local.runner import Clients
 from ops.local.state import StateService
@@ -54,3 +56,21 @@ def place(tmp_path: Path) -> Place:
     found = Place(tmp_path / "place")
     with found.held():
         return found
+
+
+@pytest.fixture
+def environment() -> Iterator[Callable[..., None]]:
+    """Changes variables of this process, and has it read its settings and secret keys again."""
+
+    def forget() -> None:
+        for known in (settings, vault._keys, vault._fernet):
+            known.cache_clear()
+
+    def change(**variables: str) -> None:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        forget()
+
+    with pytest.MonkeyPatch.context() as patch:
+        yield change
+    forget()

@@ -13,7 +13,7 @@ from chalicelib import aws
 from chalicelib.access import service as access
 from chalicelib.access.rules import Role
 from chalicelib.settings import table
-from ops.backup import BackupRefused, export, restore, tables
+from ops.backup import BackupRefused, copy, export, restore, tables
 from ops.cli import main
 from ops.local.provision import provision
 from tests.hails.hail_factories import Scene
@@ -61,6 +61,15 @@ def backup(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """Of a registry with an account."""
+    access.add("app", roles=[Role.MOTEUR], now=NOW)
+    folder = tmp_path / "small"
+    export(folder, now=NOW, quiet=True)
+    return folder
+
+
 def test_what_is_restored_is_what_was_there_counted(backup: Path) -> None:
     before = contents()
     empty()
@@ -73,59 +82,58 @@ def test_what_is_restored_is_what_was_there_counted(backup: Path) -> None:
     assert counts["taxis"] == 1
 
 
-def test_more_items_than_a_call_takes_come_back(backup: Path, tmp_path: Path) -> None:
-    for number in range(60):
+def test_more_items_than_a_call_takes_come_back(tmp_path: Path) -> None:
+    for number in range(20):
         access.add(f"account-{number}")
-    assert backup.exists()
     export(tmp_path / "more", now=NOW, quiet=True)
     before = contents()
     empty()
 
     restore(tmp_path / "more", over=False, quiet=True)
 
-    assert len(before["accounts"]) > 180
+    assert len(before["accounts"]) == 60
     assert contents() == before
 
 
-def test_every_table_that_outlives_the_stack_is_taken_out(backup: Path) -> None:
-    files = {path.name.removesuffix(".jsonl.gz") for path in backup.glob("*.gz")}
+def test_every_table_that_outlives_the_stack_is_taken_out(small: Path) -> None:
+    files = {path.name.removesuffix(".jsonl.gz") for path in small.glob("*.gz")}
 
     assert files == set(tables())
     assert {"accounts", "taxis", "territory", "statistics", "last-positions"} <= files
     assert not {"cells", "login-attempts", "operator-calls"} & files
 
 
-def test_only_the_owner_may_read_it(backup: Path) -> None:
-    assert stat.S_IMODE(backup.stat().st_mode) == 0o700
-    assert {stat.S_IMODE(path.stat().st_mode) for path in backup.iterdir()} == {0o600}
+def test_only_the_owner_may_read_it(small: Path) -> None:
+    assert stat.S_IMODE(small.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in small.iterdir()} == {0o600}
 
 
-def test_tables_that_are_not_empty_are_left_alone_unless_told(backup: Path) -> None:
+def test_tables_that_are_not_empty_are_left_alone_unless_told(small: Path) -> None:
     access.add("later")
     before = contents()
 
     with pytest.raises(BackupRefused, match="accounts"):
-        restore(backup, over=False, quiet=True)
+        restore(small, over=False, quiet=True)
     assert contents() == before
 
-    restore(backup, over=True, quiet=True)
+    restore(small, over=True, quiet=True)
     assert access.find("later")
 
 
 @pytest.mark.parametrize("break_it", ["change", "lose", "manifest"])
-def test_a_backup_that_is_not_whole_restores_nothing(backup: Path, break_it: str) -> None:
+def test_a_backup_that_is_not_whole_restores_nothing(small: Path, break_it: str) -> None:
     empty()
     before = contents()
-    file = backup / "taxis.jsonl.gz"
+    file = small / "taxis.jsonl.gz"
     if break_it == "change":
         file.write_bytes(file.read_bytes() + b"\0")
     elif break_it == "lose":
         file.unlink()
     else:
-        (backup / "manifest.json").unlink()
+        (small / "manifest.json").unlink()
 
     with pytest.raises(BackupRefused):
-        restore(backup, over=False, quiet=True)
+        restore(small, over=False, quiet=True)
 
     assert contents() == before
 
@@ -144,3 +152,75 @@ def test_the_command_says_how_much_and_what_it_holds(
     said = capsys.readouterr()
     assert "personal data" in said.out
     assert "File exists" in said.err
+
+
+# --- from table to table ----------------------------------------------------------------------------
+
+
+def restored(name: str, *emails: str) -> None:
+    """A table as AWS restores `accounts` to a point in time: of these accounts, under another name."""
+    client = aws.dynamodb()
+    described = client.describe_table(TableName=table("accounts"))["Table"]
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=described["AttributeDefinitions"],
+        KeySchema=described["KeySchema"],
+    )
+    for item in client.scan(TableName=table("accounts"))["Items"]:
+        if item["email"]["S"] in emails:
+            client.put_item(TableName=name, Item=item)
+
+
+def test_what_was_lost_comes_back_from_a_restored_table_and_what_is_new_stays() -> None:
+    emails = [f"account-{number}" for number in range(12)]
+    for email in emails:
+        access.add(email)
+    before = contents()["accounts"]
+    restored("maraude-test-accounts-restored", *emails)
+    for item in before[:20]:
+        aws.dynamodb().delete_item(TableName=table("accounts"), Key={"key": item["key"]})
+    access.add("later")
+
+    assert copy("maraude-test-accounts-restored", table("accounts"), dry_run=True) == 36
+    assert len(contents()["accounts"]) == 36 - 20 + 3
+    assert copy("maraude-test-accounts-restored", table("accounts"), dry_run=False) == 36
+
+    after = contents()["accounts"]
+    assert [item for item in after if item["email"]["S"] != "later"] == before
+    assert access.find("later")
+
+
+@pytest.mark.parametrize(
+    ("source", "to", "why"),
+    [
+        ("maraude-test-nothing", "maraude-test-accounts", "--from: there is no table"),
+        ("maraude-test-taxis", "maraude-test-accounts", "--from: maraude-test-taxis is no copy"),
+        (
+            "maraude-test-accounts",
+            "maraude-test-accounts",
+            "--from: maraude-test-accounts is no copy",
+        ),
+        ("maraude-test-accounts", "maraude-test-cells", "--to: maraude-test-cells is no table"),
+        (
+            "maraude-test-accounts",
+            "maraude-prod-accounts",
+            "--to: maraude-prod-accounts is no table",
+        ),
+    ],
+)
+def test_only_a_copy_of_a_table_of_this_stage_is_copied(
+    source: str,
+    to: str,
+    why: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("ops.target.connect", lambda _: None)
+    access.add("app")
+    before = contents()
+
+    assert main(["backup", "copy", "--from", source, "--to", to]) == 1
+
+    assert capsys.readouterr().err.startswith(why)
+    assert contents() == before

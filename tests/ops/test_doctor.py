@@ -1,21 +1,26 @@
 """`maraude doctor` says what is wrong, one thing broken at a time."""
 
 import json
-import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
+import boto3
 import pytest
+from cryptography.fernet import Fernet
 
-from chalicelib import aws, clock, config, vault
+from chalicelib import aws, clock, config
 from chalicelib.access import service as access
 from chalicelib.access.rules import Role
 from chalicelib.jobs import service as jobs
 from chalicelib.jobs import store as jobs_store
-from chalicelib.settings import settings
+from chalicelib.settings import settings, table
 from ops.cli import main
-from ops.doctor import findings
+from ops.doctor import made
+from ops.doctor.command import findings
+from ops.doctor.findings import Finding, Note
+from ops.jobs import schedules
 from ops.local.provision import provision, resources
 from ops.territory import loads
 from tests import factories
@@ -24,10 +29,25 @@ from tests.hails.hail_factories import Scene
 pytestmark = pytest.mark.usefixtures("healthy")
 
 
+Change = Callable[..., None]
+
+
 @pytest.fixture
-def healthy(store: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:  # noqa: ARG001  # a fixture of a fixture
-    """A registry in which nothing is wrong."""
+def healthy(
+    store: None,  # noqa: ARG001  # a fixture of a fixture
+    monkeypatch: pytest.MonkeyPatch,
+    environment: Change,
+    tmp_path: Path,
+) -> None:
+    """A registry on AWS in which nothing is wrong."""
     monkeypatch.setattr("ops.target.connect", lambda _: None)
+    keys = settings().secret_keys
+    boto3.client("secretsmanager").create_secret(Name="maraude-test-keys", SecretString=keys)
+    environment(MARAUDE_SECRET_KEYS="", MARAUDE_SECRET_ID="maraude-test-keys")
+    for name, (when, _) in schedules().items():
+        boto3.client("events").put_rule(Name=table(name), ScheduleExpression=when)
+    for name, _ in made._of("AWS::CloudWatch::Alarm", "AlarmName", "watching.yaml"):
+        put_alarm(name)
     ring = [[2.3, 48.85], [2.36, 48.85], [2.36, 48.88], [2.3, 48.88], [2.3, 48.85]]
     feature = {
         "type": "Feature",
@@ -37,15 +57,43 @@ def healthy(store: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     file = tmp_path / "towns.geojson"
     file.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
     loads.load_towns(file, quiet=True)
-    access.add("operator", roles=[Role.OPERATEUR], hook=("https://operator.example/", "", ""))
-    access.add("app", roles=[Role.MOTEUR])
-    access.add("admin", roles=[Role.ADMIN])
+    now = clock.now()
+    access.add(
+        "operator", roles=[Role.OPERATEUR], hook=("https://operator.example/", "", ""), now=now
+    )
+    access.add("app", roles=[Role.MOTEUR], now=now)
+    access.add("admin", roles=[Role.ADMIN], now=now)
     for name in jobs.JOBS:
         jobs_store.note_run(name, now=clock.now())
 
 
+def put_alarm(name: str, *, tells: bool = True) -> None:
+    """An alarm that is neither on nor without data: so moto makes them."""
+    boto3.client("cloudwatch").put_metric_alarm(
+        AlarmName=name,
+        ActionsEnabled=tells,
+        Namespace="Maraude",
+        MetricName="anything",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+        Threshold=1.0,
+    )
+
+
+def set_state(name: str, state: Literal["ALARM", "INSUFFICIENT_DATA"]) -> None:
+    boto3.client("cloudwatch").set_alarm_state(
+        AlarmName=name, StateValue=state, StateReason="1 datapoint was 7."
+    )
+
+
 def wrong() -> list[str]:
-    return [finding.what for finding in findings(now=clock.now())]
+    return [one.what for one in findings(now=clock.now()) if isinstance(one, Finding)]
+
+
+def noted() -> list[str]:
+    return [one.what for one in findings(now=clock.now()) if isinstance(one, Note)]
 
 
 def test_nothing_is_wrong_with_a_healthy_registry(capsys: pytest.CaptureFixture[str]) -> None:
@@ -142,6 +190,32 @@ def lose_all_accounts() -> None:
     provision("test", endpoint=None, region="eu-west-3")
 
 
+def lose_a_schedule() -> None:
+    boto3.client("events").delete_rule(Name="maraude-test-count-fleets")
+
+
+def disable_a_schedule() -> None:
+    boto3.client("events").disable_rule(Name="maraude-test-sweep-hails")
+
+
+def let_a_schedule_be_rarer() -> None:
+    boto3.client("events").put_rule(
+        Name="maraude-test-sweep-hails", ScheduleExpression="rate(1 hour)"
+    )
+
+
+def lose_an_alarm() -> None:
+    boto3.client("cloudwatch").delete_alarms(AlarmNames=["maraude-test-store-busy"])
+
+
+def let_an_alarm_go_off() -> None:
+    set_state("maraude-test-api-fails", "ALARM")
+
+
+def let_an_alarm_tell_nobody() -> None:
+    put_alarm("maraude-test-api-fails", tells=False)
+
+
 @pytest.mark.parametrize(
     ("break_it", "what"),
     [
@@ -167,6 +241,20 @@ def lose_all_accounts() -> None:
         (add_an_operator_without_a_hook, "The operator silent has no address for hails"),
         (let_a_key_grow_old, "The key of old is of "),
         (lose_all_accounts, "There is no account."),
+        (lose_a_schedule, "The schedule maraude-test-count-fleets is not there."),
+        (disable_a_schedule, "The schedule maraude-test-sweep-hails is DISABLED"),
+        (
+            let_a_schedule_be_rarer,
+            "The schedule maraude-test-sweep-hails is rate(1 hour), not rate(1 minute).",
+        ),
+        (lose_an_alarm, "The alarm maraude-test-store-busy is not there."),
+        (
+            let_an_alarm_go_off,
+            """The alarm maraude-test-api-fails is on: 1 datapoint was 7.
+  -> docs/runbook.md#the-api-fails
+""",
+        ),
+        (let_an_alarm_tell_nobody, "The alarm maraude-test-api-fails tells nobody"),
     ],
 )
 def test_what_is_broken_is_said_and_nothing_else(
@@ -200,22 +288,70 @@ def test_a_job_that_never_ran_is_told_once_it_should_have() -> None:
     ],
 )
 def test_secret_keys_that_are_missing_or_others_are_told(
-    monkeypatch: pytest.MonkeyPatch, keys: str, what: str
+    environment: Change, keys: str, what: str
 ) -> None:
-    def forget() -> None:
-        settings.cache_clear()
-        vault._keys.cache_clear()
-        vault._fernet.cache_clear()
+    environment(MARAUDE_SECRET_KEYS=keys, MARAUDE_SECRET_ID="")
 
-    monkeypatch.setitem(os.environ, "MARAUDE_SECRET_KEYS", keys)
-    forget()
-    try:
-        [said] = wrong()
-    finally:
-        monkeypatch.undo()
-        forget()
+    [said] = wrong()
 
     assert said.startswith(what)
+
+
+def test_keys_that_wait_to_be_sealed_anew_are_told(environment: Change) -> None:
+    keys = boto3.client("secretsmanager").get_secret_value(SecretId="maraude-test-keys")
+    newest = Fernet.generate_key().decode()
+    environment(MARAUDE_SECRET_KEYS=f"{newest},{keys['SecretString']}")
+
+    [said] = wrong()
+
+    assert said.startswith("The keys of 3 accounts are sealed with a secret key that is not the")
+
+
+def test_secret_keys_that_nobody_has_changed_for_a_year_are_told() -> None:
+    later = clock.now() + timedelta(days=366)
+    sooner = clock.now() + timedelta(days=364)
+
+    said = [one.what for one in findings(now=later) if "secret" in one.what]
+
+    assert said == [f"The secret keys in maraude-test-keys are of {clock.now():%Y-%m-%d}."]
+    assert not [one for one in findings(now=sooner) if "secret" in one.what]
+
+
+def test_a_secret_that_cannot_be_read_is_told_and_so_is_all_else(environment: Change) -> None:
+    environment(MARAUDE_SECRET_ID="maraude-other-keys")
+    lose_a_schedule()
+
+    said = "\n".join(wrong())
+
+    assert "The accounts could not be looked at" in said
+    assert "The secret could not be looked at" in said
+    assert "The schedule maraude-test-count-fleets is not there." in said
+
+
+def test_what_nobody_can_say_is_noted_and_is_not_wrong(environment: Change) -> None:
+    keys = boto3.client("secretsmanager").get_secret_value(SecretId="maraude-test-keys")
+    access.add("before", roles=[Role.MOTEUR])
+    access.add("also-before", roles=[Role.MOTEUR])
+    access.set_active("also-before", active=False)
+    set_state("maraude-test-api-fails", "INSUFFICIENT_DATA")
+    environment(MARAUDE_SECRET_KEYS=keys["SecretString"])
+
+    keys_without_date, dataless, secret = noted()
+
+    assert keys_without_date.startswith("Keys of unknown age: 1, that of before among them.")
+    assert dataless == "Alarms without data so far: maraude-test-api-fails."
+    assert secret.startswith("The secret keys are those of MARAUDE_SECRET_KEYS, of unknown age")
+    assert wrong() == []
+
+
+def test_the_local_system_is_not_asked_for_what_it_has_not(environment: Change) -> None:
+    keys = boto3.client("secretsmanager").get_secret_value(SecretId="maraude-test-keys")
+    # Nothing answers there: the clients of what both have were made before, others would fail.
+    environment(MARAUDE_ENDPOINT="http://127.0.0.1:9", MARAUDE_SECRET_KEYS=keys["SecretString"])
+
+    assert wrong() == []
+    [said] = noted()
+    assert said.startswith("Schedules (EventBridge), alarms (CloudWatch)")
 
 
 def test_every_table_of_the_template_is_looked_at() -> None:

@@ -1,0 +1,1 @@
+"""`maraude doctor`: what is wrong with a registry, and what to do about each."""
