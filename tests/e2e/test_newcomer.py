@@ -163,7 +163,7 @@ def test_a_datagram_moves_a_taxi(system: System) -> None:
         )
 
     eventually(
-        lambda: positions_of(system, key, [taxi_id]) == {taxi_id: (2.356, 48.861)}, within_s=6
+        lambda: positions_of(system, key, [taxi_id]) == {taxi_id: (2.356, 48.861)}, within_s=20
     )
 
 
