@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from pynamodb.models import Model
 
-from bench import fleets
-from bench.scene import a_pointer, description_row
+from bench import fleets, taxis
+from bench.scene import a_pointer
 from chalicelib import aws, clock, geo
 from chalicelib.access import service as access
 from chalicelib.access.rules import Account, Role
@@ -27,7 +27,7 @@ from chalicelib.positions.regions import CENTRES
 from chalicelib.registry import fleet as pages
 from chalicelib.registry import rows
 from chalicelib.registry.rows import FleetRow
-from chalicelib.registry.rules import Description, Driver, Taxi, TaxiStatus, Vehicle
+from chalicelib.registry.rules import Driver
 from chalicelib.settings import settings, table
 from ops.demo import seed
 
@@ -113,45 +113,19 @@ class Registered:
         store.replace_leaf_maps([LeafMap(1, 0, tree)])
         now = clock.now()
         long_ago = now - timedelta(days=30)
-        taxis, descriptions, drivers = [], [], []
+        made, descriptions, drivers = [], [], []
         for number, taxi_id in enumerate(self._ids):
             account = accounts[number % OPERATORS]
-            driver = Driver("75", f"{number:08}", "Camille", "Martin")
-            taxi = Taxi(
-                taxi_id=taxi_id,
-                owner=account.owner,
-                operator=account.email,
-                vehicle_id=number,
-                ads_id=f"{account.owner}#75056#{number}",
-                driver_id=f"{account.owner}#75#{number:08}",
-                insee="75056",
-                added_at=long_ago,
+            licence = taxis.professional_licence(number)
+            driver = Driver(taxis.DEPARTEMENT, licence, "Camille", "Martin")
+            taxi, described = taxis.made(
+                taxi_id, number, account, is_free=_is_free(number), at=long_ago
             )
-            described = Description(
-                owner=account.owner,
-                vehicle=Vehicle(
-                    vehicle_id=number,
-                    licence_plate=f"AA-{number:06}-AA",
-                    model="508 SW",
-                    constructor="Peugeot",
-                    engine="diesel",
-                    color="noir",
-                    nb_seats=4,
-                    bank_check_accepted=True,
-                ),
-                details_version=1,
-                status=TaxiStatus.FREE if _is_free(number) else TaxiStatus.OCCUPIED,
-                radius_m=None,
-                availability_changed_at=long_ago,
-                status_changed_at=long_ago,
-                taxis=frozenset({taxi_id}),
-                open_hail=None,
-            )
-            taxis.append(rows.taxi_row(taxi, described))
-            descriptions.append(description_row(described))
+            made.append(rows.taxi_row(taxi, described))
+            descriptions.append(taxis.description_row(described))
             drivers.append(rows.driver_row(account.owner, driver))
-        for made in (taxis, descriptions, drivers, self._pages(accounts)):
-            _put(made[0].Meta.table_name, (row.serialize() for row in made))
+        for items in (made, descriptions, drivers, self._pages(accounts)):
+            _put(items[0].Meta.table_name, (row.serialize() for row in items))
         since = now - timedelta(hours=1)
         _put(
             table("last-positions"),

@@ -1,12 +1,11 @@
 """A registry as it is in the middle of a day: its taxis, their fleet pages, cells and pointers."""
 
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 
-from bench import fleets
+from bench import fleets, taxis
 from bench.cloud import Cloud, Drawn
 from bench.fleets import SHIFT_S, Fleet
 from chalicelib import geo
@@ -17,8 +16,7 @@ from chalicelib.positions.leaf_map import LeafMap
 from chalicelib.positions.window import Cell
 from chalicelib.registry import fleet as pages
 from chalicelib.registry import rows
-from chalicelib.registry.rows import DescriptionRow
-from chalicelib.registry.rules import Description, Taxi, TaxiStatus, Vehicle
+from chalicelib.registry.rules import Description, Taxi, TaxiStatus
 from chalicelib.settings import settings, table
 
 VIEWERS = [
@@ -59,38 +57,8 @@ class Scene:
 
     def _made_of(self, taxi: int) -> tuple[Taxi, Description]:
         owner = VIEWERS[self.fleet.operator(taxi // fleets.POST)]
-        added_at = self.cloud.now - timedelta(days=30)
-        described = Description(
-            owner=owner.owner,
-            vehicle=Vehicle(
-                vehicle_id=taxi,
-                licence_plate=f"AA-{taxi:06}-AA",
-                model="508 SW",
-                constructor="Peugeot",
-                engine="diesel",
-                color="noir",
-                nb_seats=4,
-                bank_check_accepted=True,
-            ),
-            details_version=1,
-            status=TaxiStatus.FREE if self.fleet.free[taxi] else TaxiStatus.OCCUPIED,
-            radius_m=None,
-            availability_changed_at=added_at,
-            status_changed_at=added_at,
-            taxis=frozenset({self.ids[taxi]}),
-            open_hail=None,
-        )
-        made = Taxi(
-            taxi_id=self.ids[taxi],
-            owner=owner.owner,
-            operator=owner.email,
-            vehicle_id=taxi,
-            ads_id=f"{owner.owner}#75056#{taxi}",
-            driver_id=f"{owner.owner}#75#{taxi:08}",
-            insee="75056",
-            added_at=added_at,
-        )
-        return made, described
+        at = self.cloud.now - timedelta(days=30)
+        return taxis.made(self.ids[taxi], taxi, owner, is_free=bool(self.fleet.free[taxi]), at=at)
 
     def _taxi(self, taxi_id: str) -> dict[str, Any] | None:
         if taxi_id not in self._numbers:
@@ -99,7 +67,7 @@ class Scene:
 
     def _description(self, key: str) -> dict[str, Any] | None:
         _, described = self._made_of(int(key.rpartition("#")[2]))
-        return description_row(described).to_dynamodb_dict()
+        return taxis.description_row(described).to_dynamodb_dict()
 
     def _know_places(self) -> None:
         """The grid that suits the fleet, every taxi in its cell, and a pointer to each.
@@ -135,20 +103,6 @@ class Scene:
     def cells(self) -> dict[int, Cell]:
         """Every cell there is."""
         return {name: cell for _, some in store.every_cell() for name, cell in some.items()}
-
-
-def description_row(described: Description) -> DescriptionRow:
-    """The item of a description that nobody has hailed."""
-    return DescriptionRow(
-        described.description_id,
-        owner=described.owner,
-        details_version=described.details_version,
-        taxis=set(described.taxis),
-        status=described.status,
-        availability_changed_at=described.availability_changed_at,
-        status_changed_at=described.status_changed_at,
-        **asdict(described.vehicle),
-    )
 
 
 def a_pointer(taxi_id: str, at_e7: tuple[int, int], *, since: datetime) -> dict[str, Any]:

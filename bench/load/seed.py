@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 from pynamodb.models import Model
 
+from bench import taxis
 from bench.fleets import Fleet
 from bench.load import fleet as fleets
 from bench.load.fleet import Places
@@ -28,15 +28,14 @@ from chalicelib.access.rules import Account, Role
 from chalicelib.positions import leaf_map, store
 from chalicelib.positions.leaf_map import LeafMap
 from chalicelib.registry import fleet as pages
-from chalicelib.registry import rows, rules
-from chalicelib.registry.rules import Ads, Description, Driver, Taxi, TaxiStatus, Vehicle
+from chalicelib.registry import rows
+from chalicelib.registry.rules import Ads, Driver
 from chalicelib.settings import settings, table
 from ops.local.provision import provision
 from ops.territory import loads
 
 ROOT = Path(__file__).resolve().parents[2]
 TOWNS = ROOT / "ops" / "demo" / "towns.geojson"
-INSEE = "75056"
 A_CALL = 25  # BatchWriteItem's limit
 AT_ONCE = 4
 TOLD_EACH_S = 5.0
@@ -57,53 +56,15 @@ def taxi_items(
     taxi_id: str, number: int, owner: Account, *, is_free: bool, now: datetime
 ) -> Iterator[Model]:
     """All that one taxi is made of."""
-    driver = Driver("75", f"75-{number:06}", "Anne", f"Lescaut {number}")
-    ads = Ads(insee=INSEE, numero=str(number), vehicle_id=number)
-    vehicle = Vehicle(
-        vehicle_id=number,
-        licence_plate=f"AA-{number:06}-AA",
-        model="508 SW",
-        constructor="Peugeot",
-        engine="diesel",
-        color="noir",
-        nb_seats=4,
-        bank_check_accepted=True,
-    )
-    described = Description(
-        owner=owner.owner,
-        vehicle=vehicle,
-        details_version=1,
-        status=TaxiStatus.FREE if is_free else TaxiStatus.OCCUPIED,
-        radius_m=None,
-        availability_changed_at=now,
-        status_changed_at=now,
-        taxis=frozenset({taxi_id}),
-        open_hail=None,
-    )
-    taxi = Taxi(
-        taxi_id=taxi_id,
-        owner=owner.owner,
-        operator=owner.email,
-        vehicle_id=number,
-        ads_id=rules.ads_id(owner.owner, ads.insee, ads.numero),
-        driver_id=rules.driver_id(owner.owner, driver.departement, driver.professional_licence),
-        insee=INSEE,
-        added_at=now,
-    )
+    licence = taxis.professional_licence(number)
+    driver = Driver(taxis.DEPARTEMENT, licence, "Anne", f"Lescaut {number}")
+    ads = Ads(insee=taxis.INSEE, numero=str(number), vehicle_id=number)
+    taxi, described = taxis.made(taxi_id, number, owner, is_free=is_free, at=now)
+    vehicle = described.vehicle
     yield rows.driver_row(owner.owner, driver)
     yield rows.ads_row(owner.owner, ads)
     yield rows.VehicleRow(vehicle.licence_plate, vehicle_id=number)
-    yield rows.DescriptionRow(
-        described.description_id,
-        owner=owner.owner,
-        details_version=1,
-        taxis={taxi_id},
-        added_at=now,
-        status=described.status,
-        availability_changed_at=now,
-        status_changed_at=now,
-        **asdict(vehicle),
-    )
+    yield taxis.description_row(described)
     yield rows.taxi_row(taxi, described)
     yield pages.key_row(taxi)
     yield pages.list_row(taxi, vehicle.licence_plate)
