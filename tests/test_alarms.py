@@ -256,7 +256,7 @@ def test_the_package_holds_the_alarms(tmp_path: Path) -> None:
     from ops.package import merged  # noqa: PLC0415  # Chalice's packaging takes a while to load
 
     (tmp_path / "infra").mkdir()
-    for name in ("resources.yaml", "watching.yaml"):
+    for name in ("resources.yaml", "watching.yaml", "udp.yaml"):
         (tmp_path / "infra" / name).write_text((RESOURCES.parent / name).read_text("utf-8"))
 
     text = merged(tmp_path).read_text("utf-8")
