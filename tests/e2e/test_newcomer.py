@@ -145,27 +145,26 @@ def test_a_datagram_moves_a_taxi(system: System) -> None:
     [taxi_id] = re.findall(r'"taxi_id":"(\w+)"', system.requests()[2])
     [address] = [line for line in system.lines if line.startswith("positions by UDP")]
     host, port = address.split()[4].split(":")
-    fields = {
-        "timestamp": str(int(time.time())),
-        "operator": demo.OPERATOR,
-        "taxi": taxi_id,
-        "lat": "48,8610",
-        "lon": "2.3560",
-        "device": "phone",
-        "status": "free",
-        "version": "2",
-    }
-    signed = hashlib.sha1("".join([*fields.values(), key]).encode())  # noqa: S324  # the formula
 
-    time.sleep(1)  # it counts as of the beginning of its second, in which the POST may have come
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.sendto(
-            json.dumps({**fields, "hash": signed.hexdigest()}).encode(), (host, int(port))
-        )
+    def moved() -> bool:
+        fields = {
+            "timestamp": str(int(time.time())),
+            "operator": demo.OPERATOR,
+            "taxi": taxi_id,
+            "lat": "48,8610",
+            "lon": "2.3560",
+            "device": "phone",
+            "status": "free",
+            "version": "2",
+        }
+        signed = hashlib.sha1("".join([*fields.values(), key]).encode())  # noqa: S324  # the formula
+        sent = json.dumps({**fields, "hash": signed.hexdigest()}).encode()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.sendto(sent, (host, int(port)))
+        return positions_of(system, key, [taxi_id]) == {taxi_id: (2.356, 48.861)}
 
-    eventually(
-        lambda: positions_of(system, key, [taxi_id]) == {taxi_id: (2.356, 48.861)}, within_s=6
-    )
+    # Again and again, as devices do: the demonstration's own fleet may say otherwise once.
+    eventually(moved, within_s=20)
 
 
 def test_an_account_is_added_suspended_resumed_and_given_a_new_key(system: System) -> None:
