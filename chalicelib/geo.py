@@ -136,7 +136,7 @@ class Box(NamedTuple):
 
 def _squeeze(bits: int) -> int:
     """Every second bit of a number, from the lowest on."""
-    return sum((bits >> 2 * place & 1) << place for place in range(bits.bit_length() + 1 >> 1))
+    return int(f"{bits:b}"[::-2][::-1], 2)
 
 
 def column_and_row(cell: int) -> tuple[int, int]:

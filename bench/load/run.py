@@ -21,9 +21,10 @@ LOOK_S = 1.0
 STEP_S = 5.0  # between two changes of the rate
 WARMING, SEARCHING = 0.4, 0.6  # of the time has passed, at most, when each of these is over
 FIRST_RATE = 20.0  # POSTs a second
-FASTER, SLOWER = 1.25, 0.75
+FASTER, SLOWER, UP_AGAIN = 1.25, 0.75, 1.1
 KEEPING_UP = 0.85  # of the rate asked for, at least, is sent
-PATIENCE = 2  # steps with too old positions, once the rate is found
+PATIENCE = 2  # steps in trouble, one after the other, before anything is concluded from them
+CAUTION = 6  # steps without trouble before a rate that was found is raised again
 DRAIN_S = 120.0  # without any progress
 
 
@@ -44,7 +45,7 @@ class Sample:
 
 @dataclass(slots=True)
 class Pace:
-    """The highest rate that holds: raised until positions grow too old or POSTs fail, then kept.
+    """The highest rate that holds: raised until positions grow too old or POSTs fail, then near that.
 
     Not before the fleet is on the road: a taxi's first report costs more than all the others.
     """
@@ -52,23 +53,24 @@ class Pace:
     oldest_s: float  # positions may be so old when they can be searched
     is_warm: bool = False
     is_found: bool = False
-    _late: int = 0
+    _bad: int = 0  # of the last steps, one after the other
+    _good: int = 0
 
     def next(self, rate: float, *, sent: float, oldest_s: float, failed: int) -> float:
         """The rate of the next step, after one in which so many POSTs a second were sent."""
         if not self.is_warm:
             return rate
         in_trouble = oldest_s > self.oldest_s or failed > 0
-        if not self.is_found:
-            if not in_trouble and sent >= KEEPING_UP * rate:
-                return rate * FASTER
+        is_bad = in_trouble or (not self.is_found and sent < KEEPING_UP * rate)
+        self._bad, self._good = (self._bad + 1, 0) if is_bad else (0, self._good + 1)
+        if self._bad >= PATIENCE:
+            self._bad = 0
             self.is_found = True
             return min(rate, sent) * SLOWER
-        self._late = self._late + 1 if in_trouble else 0
-        if self._late < PATIENCE:
-            return rate
-        self._late = 0
-        return rate * SLOWER
+        if self._good >= (CAUTION if self.is_found else 1):
+            self._good = 0
+            return rate * (UP_AGAIN if self.is_found else FASTER)
+        return rate
 
 
 @dataclass

@@ -16,10 +16,11 @@ from ops.local.place import Place
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_rate_rises_until_positions_grow_too_old_and_stays_lower() -> None:
+def test_the_rate_rises_until_positions_stay_too_old_and_is_kept_lower() -> None:
     pace = Pace(13.0, is_warm=True)
 
     assert pace.next(20, sent=20, oldest_s=6, failed=0) == 25
+    assert pace.next(25, sent=25, oldest_s=14, failed=0) == 25
     assert pace.next(25, sent=25, oldest_s=14, failed=0) == 18.75
     assert pace.next(18.75, sent=18.75, oldest_s=6, failed=0) == 18.75
 
@@ -29,22 +30,39 @@ def test_the_rate_is_left_alone_until_the_fleet_is_on_the_road() -> None:
 
 
 @pytest.mark.parametrize(("sent", "failed"), [(10.0, 0), (20.0, 1)])
-def test_the_rate_is_found_where_senders_cannot_keep_up_or_a_post_fails(
+def test_the_rate_is_found_where_senders_cannot_keep_up_or_posts_fail(
     sent: float, failed: int
 ) -> None:
     pace = Pace(13.0, is_warm=True)
 
-    assert pace.next(20, sent=sent, oldest_s=6, failed=failed) == sent * 0.75
+    rates = [pace.next(20, sent=sent, oldest_s=6, failed=failed) for _ in range(2)]
+
+    assert rates == [20, sent * 0.75]
     assert pace.is_found
 
 
-def test_a_rate_that_was_found_falls_only_after_trouble_that_lasts() -> None:
+def test_one_bad_step_neither_ends_the_rise_nor_lowers_the_rate() -> None:
+    rising, found = Pace(13.0, is_warm=True), Pace(13.0, is_warm=True, is_found=True)
+
+    assert [rising.next(20, sent=sent, oldest_s=6, failed=0) for sent in (10, 20, 10)] == [
+        20,
+        25,
+        20,
+    ]
+    assert [found.next(20, sent=20, oldest_s=oldest_s, failed=0) for oldest_s in (20, 6, 20)] == [
+        20,
+        20,
+        20,
+    ]
+    assert found.next(20, sent=20, oldest_s=20, failed=0) == 15
+
+
+def test_a_rate_that_was_found_rises_again_slowly_after_a_stall() -> None:
     pace = Pace(13.0, is_warm=True, is_found=True)
 
-    rates = [pace.next(20, sent=20, oldest_s=oldest_s, failed=0) for oldest_s in (20, 6, 20)]
+    rates = [pace.next(20, sent=20, oldest_s=6, failed=0) for _ in range(7)]
 
-    assert rates == [20, 20, 20]
-    assert pace.next(20, sent=20, oldest_s=20, failed=0) == 15
+    assert rates == [20, 20, 20, 20, 20, 22, 20]
 
 
 def test_what_is_stored_is_the_newest_accepted_or_a_later_one_or_the_taxi_has_lost_it() -> None:
