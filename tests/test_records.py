@@ -1,6 +1,7 @@
 """What all models share."""
 
 import pytest
+from botocore.awsrequest import AWSPreparedRequest
 from pynamodb.models import Model
 
 from chalicelib import aws
@@ -17,3 +18,19 @@ def test_every_model_s_client_is_of_the_one_session(model: type[Model]) -> None:
 
     assert theirs is aws.session()
     assert connection().session is aws.session()
+
+
+@pytest.mark.usefixtures("store")
+def test_every_call_says_who_calls_in_one_word_that_is_not_spelled_anew() -> None:
+    said = []
+
+    def look(request: AWSPreparedRequest, **_: object) -> None:
+        said.append(request.headers["User-Agent"])
+
+    direct, transactions = aws.dynamodb(), connection()
+    for client in (direct, transactions.client):
+        client.meta.events.register_first("before-send.dynamodb.*", look)
+    direct.list_tables()
+    transactions.list_tables()
+
+    assert said == [b"maraude", b"maraude"]

@@ -61,6 +61,8 @@ class Clients:
             read_timeout=25,
             retries={"mode": "standard", "max_attempts": 2},
             max_pool_connections=32,
+            parameter_validation=False,
+            user_agent="maraude-local",  # as chalicelib/aws.py
         )
         session = boto3.Session(region_name=REGION)
         return cls(
