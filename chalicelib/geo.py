@@ -9,6 +9,7 @@ what it is a quarter of, and no two cells are the same number.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from math import asin, cos, degrees, pi, radians, sin, sqrt
 from typing import NamedTuple
 
@@ -146,6 +147,7 @@ def column_and_row(cell: int) -> tuple[int, int]:
     return _squeeze(bits >> 1), _squeeze(bits) >> half
 
 
+@lru_cache(maxsize=8_192)  # a search looks at some thirty, mostly those of the one before
 def box(cell: int) -> Box:
     """The cell's rectangle."""
     columns, rows = 1 << level(cell) + _is_half(cell), 1 << level(cell)
