@@ -31,11 +31,15 @@ package: $(STAMP)
 rehearse: $(STAMP)
 	@$(BIN)/python -m ops.rehearsal
 
-# What positions and searches cost (docs/performance.md): ten minutes at most, or one.
+# What positions, searches and requests cost (docs/performance.md): nine minutes on two cores.
 bench: $(STAMP)
-	@$(BIN)/python -m bench --page docs/performance.md
+	@$(BIN)/python -m bench --page docs/performance.md --draw docs/fleet-sizes.svg
 	@$(BIN)/maraude cost --page docs/cost.md
+	@$(MAKE) bench-requests
+	@MARAUDE_LOAD_TAXIS=5000 MARAUDE_LOAD_S=45 \
+		$(BIN)/python -m bench.load --figures build/bench/lag.json --draw docs/lag.svg
 
+# The same of small fleets, which is neither kept nor drawn: a minute at most.
 bench-quick: $(STAMP)
 	@$(BIN)/python -m bench --quick
 
@@ -50,11 +54,12 @@ faults: $(STAMP)
 
 # 60,000 taxis on a local system for MARAUDE_LOAD_S=600 seconds, and what was lost.
 load: $(STAMP)
-	@PYTHONPATH=. $(BIN)/python -m bench.load --draw docs/load.svg
+	@PYTHONPATH=. $(BIN)/python -m bench.load --page docs/reliability.md --draw docs/load.svg
 
 # What whole requests cost on a local system of their own (docs/performance.md): some minutes.
 bench-requests: $(STAMP)
-	@$(BIN)/python -m bench.requests --page docs/performance.md --results build/bench/requests.json
+	@$(BIN)/python -m bench.requests --page docs/performance.md \
+		--results build/bench/requests.json --draw docs/latency.svg
 
 # Licences, the template, secrets, dependencies (docs/audit.md): five minutes the first time.
 audit: $(STAMP)

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from bench import page
+from bench import page, plots
 from ops.local import place
 from ops.local.place import Place, Run
 
@@ -368,6 +368,7 @@ def main() -> None:
     asked.add_argument("--quick", action="store_true", help="one small fleet, half a minute")
     asked.add_argument("--page", type=Path, help="where to put the table; without it only printed")
     asked.add_argument("--results", type=Path, help="where to put the figures as JSON")
+    asked.add_argument("--draw", type=Path, metavar="SVG", help="draws the latencies")
     given = asked.parse_args()
     began_at = datetime.now(UTC)
     costs = measured(QUICK if given.quick else SIZES)
@@ -375,6 +376,8 @@ def main() -> None:
     print(text)
     if given.page:
         page.put(text, given.page, BEGIN, END)
+    if given.draw:
+        plots.latencies(costs, given.draw)
     if given.results:
         given.results.parent.mkdir(parents=True, exist_ok=True)
         figures = {name: asdict(cost) for name, cost in costs.items()}

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from bench import page
 from bench.load import report, run
 from ops.local import place
 from ops.local.place import Place
@@ -20,6 +21,7 @@ def main() -> None:
     asked = argparse.ArgumentParser(prog="python -m bench.load", description=__doc__)
     asked.add_argument("--data", type=Path, help="a folder to keep; its fleet serves again")
     asked.add_argument("--figures", type=Path, default=Path("build/load.json"))
+    asked.add_argument("--page", type=Path, help="where to put the table; without it only printed")
     asked.add_argument("--draw", type=Path, metavar="SVG", help="draws the figures")
     asked.add_argument("--window", type=float, default=5.0, metavar="SECONDS", help="of ingest")
     asked.add_argument("--only-draw", action="store_true", help="the figures there are already")
@@ -37,6 +39,8 @@ def main() -> None:
         found = report.figures(results)
         report.kept(found, given.figures)
     print(report.table(found))
+    if given.page:
+        page.put(report.table(found), given.page, report.BEGIN, report.END)
     if given.draw:
         report.drawn(found, given.draw)
     counted = (found["counted"], found["after_restart"])

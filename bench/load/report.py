@@ -1,34 +1,15 @@
 """The table of a load, its figures as JSON, and its drawing."""
 
 import json
-import os
-import platform
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench import page, plots
 from bench.load.run import Results, cpu, slope
 from bench.load.senders import percentile
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def commit() -> str:
-    """The commit that is checked out, in short."""
-    ran = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607  # git is where the developer has it
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return ran.stdout.strip() or "unknown"
-
-
-def machine() -> str:
-    """What this machine is."""
-    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+BEGIN, END = "<!-- load: begin -->", "<!-- load: end -->"
 
 
 def figures(results: Results) -> dict[str, Any]:
@@ -44,8 +25,8 @@ def figures(results: Results) -> dict[str, Any]:
     began = results.customers
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit(),
-        "machine": machine(),
+        "commit": page.commit(),
+        "machine": page.machine(),
         "taxis": results.taxis,
         "seconds": results.seconds,
         "window_s": results.window_s,
@@ -143,39 +124,28 @@ def _counts(found: dict[str, int]) -> str:
 
 def drawn(found: dict[str, Any], to: Path) -> None:
     """Draws rate, age and memory over the time of the load, as SVG."""
-    import matplotlib as mpl  # noqa: PLC0415  # half a second, and only for this
-
-    mpl.use("svg")
-    mpl.rcParams["svg.hashsalt"] = "load"
-    from matplotlib import pyplot as plt  # noqa: PLC0415  # after the choice of how it draws
-
     samples = found["samples"]
-    minutes = [one["at_s"] / 60 for one in samples]
-    figure, (rate, age, memory) = plt.subplots(3, 1, sharex=True, figsize=(8, 8))
-    spans = list(zip(samples, samples[10:], strict=False))
-    rate.plot(
-        [after["at_s"] / 60 for _, after in spans],
-        [
-            (after["accepted"] - before["accepted"]) / (after["at_s"] - before["at_s"])
-            for before, after in spans
-        ],
-    )
-    rate.set_ylabel("positions/s")
-    aged = [one for one in samples if one["oldest_s"] is not None]
-    age.plot([one["at_s"] / 60 for one in aged], [one["oldest_s"] for one in aged], ".")
-    age.set_ylabel("oldest in a window, s")
-    for role in samples[-1]["rss_mb"]:
-        memory.plot(minutes, [one["rss_mb"].get(role) for one in samples], label=role)
-    memory.set_ylabel("memory, MB")
-    memory.set_yscale("log")
-    memory.set_xlabel("minutes")
-    memory.legend(ncol=3)
-    for axes in (rate, age):
-        axes.set_ylim(bottom=0)
-    figure.suptitle(f"{found['taxis']:,} taxis on one machine of {found['machine']}")
-    figure.tight_layout()
-    figure.savefig(to, metadata={"Date": None})
-    plt.close(figure)
+    panels = ("positions/s", "oldest in a window, s", "memory, MB")
+    title = f"{found['taxis']:,} taxis on one machine of {found['machine']}"
+    with plots.drawing(to, *panels, title=title) as (rate, age, memory):
+        spans = list(zip(samples, samples[10:], strict=False))
+        rate.plot(
+            [after["at_s"] / 60 for _, after in spans],
+            [
+                (after["accepted"] - before["accepted"]) / (after["at_s"] - before["at_s"])
+                for before, after in spans
+            ],
+        )
+        aged = [one for one in samples if one["oldest_s"] is not None]
+        age.plot([one["at_s"] / 60 for one in aged], [one["oldest_s"] for one in aged], ".")
+        minutes = [one["at_s"] / 60 for one in samples]
+        for role in samples[-1]["rss_mb"]:
+            memory.plot(minutes, [one["rss_mb"].get(role) for one in samples], label=role)
+        memory.set_yscale("log")
+        memory.set_xlabel("minutes")
+        memory.legend(ncol=3)
+        for axes in (rate, age):
+            axes.set_ylim(bottom=0)
 
 
 def kept(found: dict[str, Any], to: Path) -> None:

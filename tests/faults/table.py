@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.load.report import commit, machine
+from bench.page import commit, machine
 
 BEGIN, END = "<!-- faults: begin -->", "<!-- faults: end -->"
 
