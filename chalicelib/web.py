@@ -20,6 +20,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
+import msgspec
 from chalice import Chalice, Response
 from marshmallow import Schema, ValidationError, fields
 
@@ -624,6 +625,21 @@ def _read(
 _NOT_JSON = "No data provided, or data is not valid JSON."
 
 
+def parsed(sent: bytes) -> object:
+    """What JSON stands for. Raises ValueError, RecursionError.
+
+    msgspec reads it in a quarter of the time. What it refuses and `json` does not is left to that
+    one: `NaN`, numbers beyond a double, a byte order mark, UTF-16.
+    """
+    try:
+        return msgspec.json.decode(sent)
+    except (ValueError, RecursionError):
+        read: object = json.loads(sent)
+        # A lone surrogate is JSON, but no text: nothing could store it or send it back.
+        json.dumps(read, ensure_ascii=False).encode()
+        return read
+
+
 def _body(event: Mapping[str, Any], method: str, headers: Mapping[str, str]) -> object:
     """The JSON object that was sent. The gate stands before routing and keys (letaxi-api 2.2)."""
     said = headers.get("content-type", JSON)
@@ -643,10 +659,7 @@ def _body(event: Mapping[str, Any], method: str, headers: Mapping[str, str]) -> 
             raise BodyTooLarge(
                 errors.in_request(f"The body is over {settings().body_limit_bytes} bytes.")
             )
-        body: object = json.loads(sent)
-        # A lone surrogate is JSON, but no text: nothing could store it or send it back.
-        if b"\\u" in sent:
-            json.dumps(body, ensure_ascii=False).encode()
+        body = parsed(sent)
     except (ValueError, RecursionError):
         raise BodyUnreadable(errors.in_request(_NOT_JSON)) from None
     if not isinstance(body, dict):

@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from marshmallow import Schema, fields
 
 from chalicelib import errors, web
@@ -82,6 +84,7 @@ NO_TYPE = {"": ["PUT requests require to set the Content-Type header to applicat
         (b"{", NOT_JSON),
         (b"\xff\xfe", NOT_JSON),
         (b'{"data":[{"inner":{"word":"\\ud800"}}]}', NOT_JSON),
+        (b'{"data":[{"inner":{"word":"\xed\xa0\x80"}}]}', NOT_JSON),
         (b"[" * 100_000, NOT_JSON),
         (b'{"data":[{"size":' + b"1" * 5000 + b"}]}", NOT_JSON),
         (b"null", {"_schema": ["Invalid input type."]}),
@@ -123,6 +126,36 @@ def test_an_empty_object_stands_for_no_change_only_where_nothing_is_required(
 
     assert changed.status == 200
     assert errors_of(made) == {"data": ["Missing data for required field."]}
+
+
+TEXTS = st.recursive(
+    st.one_of(
+        *(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8)),
+        st.sampled_from([10**400, -(2**63) - 1, 5e-324, -0.0]),
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4)
+    ),
+    max_leaves=12,
+).map(lambda value: json.dumps(value, ensure_ascii=len(repr(value)) % 2 == 0))
+
+
+@given(
+    text=TEXTS,
+    cut=st.integers(0, 400),
+    put=st.sampled_from(["", "1", "\\ud83d", ",", '"', "\ufeff"]),
+)
+def test_json_is_read_as_the_standard_library_reads_it(text: str, cut: int, put: str) -> None:
+    sent = (text[:cut] + put + text[cut:]).encode(errors="surrogatepass")
+    try:
+        read = json.loads(sent)
+        json.dumps(read, ensure_ascii=False).encode()
+    except ValueError:
+        with pytest.raises(ValueError):  # noqa: PT011  # whichever of the two refuses it
+            web.parsed(sent)
+        return
+
+    assert repr(web.parsed(sent)) == repr(read)
 
 
 @pytest.mark.parametrize("said", ["text/html", "application/x-www-form-urlencoded", ""])

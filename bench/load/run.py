@@ -66,7 +66,7 @@ class Pace:
         if self._bad >= PATIENCE:
             self._bad = 0
             self.is_found = True
-            return min(rate, sent) * SLOWER
+            return max(FIRST_RATE / 10, min(rate, sent) * SLOWER)  # no rise begins at nothing
         if self._good >= (CAUTION if self.is_found else 1):
             self._good = 0
             return rate * (UP_AGAIN if self.is_found else FASTER)

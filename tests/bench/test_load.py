@@ -65,6 +65,14 @@ def test_a_rate_that_was_found_rises_again_slowly_after_a_stall() -> None:
     assert rates == [20, 20, 20, 20, 20, 22, 20]
 
 
+def test_a_system_that_answers_nothing_for_a_while_is_still_asked() -> None:
+    pace = Pace(13.0, is_warm=True)
+
+    rates = [pace.next(20, sent=0, oldest_s=99, failed=9) for _ in range(2)]
+
+    assert rates == [20, 2]
+
+
 def test_what_is_stored_is_the_newest_accepted_or_a_later_one_or_the_taxi_has_lost_it() -> None:
     accepted = {
         "newest": ([1, 2], []),
