@@ -5,10 +5,10 @@ order that it asks for, and begins again with what others were faster at.
 """
 
 from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from msgspec import Struct
 from pynamodb.transactions import TransactWrite
 
 from chalicelib import geo, tracing
@@ -31,6 +31,7 @@ from chalicelib.positions.store import Pointer
 from chalicelib.positions.window import Cell, Newcomer, Plan
 from chalicelib.registry.rules import TaxiStatus
 from chalicelib.settings import settings
+from chalicelib.structs import replace
 
 # How late a shard may be in following a pointer that it has moved, and a change still finds the taxi
 LATE_S = 600
@@ -61,8 +62,7 @@ class Reporting(NamedTuple):
     seen_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class WindowReport:
+class WindowReport(Struct, frozen=True):
     """What became of a window of reports."""
 
     positions: int = 0
@@ -150,8 +150,7 @@ def store_window(
     raise CellContended(f"{len(also)} cells could not be written in {store.TRIES} tries")
 
 
-@dataclass(slots=True)
-class _Round:
+class _Round(Struct):
     """One try of a window."""
 
     unknown: int
@@ -398,8 +397,7 @@ def near(circle: Circle, items: Iterable[Item], *, now: datetime) -> list[Found]
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Trail:
+class Trail(Struct, frozen=True):
     """The pointers of some taxis, and the cells that may hold them."""
 
     taxis: frozenset[int]
@@ -407,8 +405,7 @@ class Trail:
     cells: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(Struct, frozen=True):
     """A trail, and what its cells held."""
 
     trail: Trail

@@ -3,9 +3,10 @@
 import logging
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
+
+from msgspec import Struct
 
 from chalicelib import cache, dynamo, logs, metrics
 from chalicelib.access.rules import Account
@@ -33,6 +34,7 @@ from chalicelib.registry.rules import (
 )
 from chalicelib.registry.writes import TRIES, Moved, pause
 from chalicelib.settings import settings
+from chalicelib.structs import replace
 from chalicelib.territory import service as territory
 
 log = logging.getLogger("maraude.registry")
@@ -432,8 +434,7 @@ def every_taxi() -> Iterator[SurveyedTaxi]:
         yield SurveyedTaxi(licence.owner, licence.insee, added_at, usage)
 
 
-@dataclass(frozen=True, slots=True)
-class MovedAds:
+class MovedAds(Struct, frozen=True):
     """What became of the licences of towns that merged."""
 
     moved: int  # ADS that are their new town's

@@ -38,11 +38,11 @@ rises with the description, and no older copy wins over a newer one.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
+from msgspec import Struct
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
@@ -68,14 +68,14 @@ from chalicelib.registry.rules import (
     Usage,
 )
 from chalicelib.registry.writes import Moved, connection, setting, written
+from chalicelib.structs import replace
 
 R = TypeVar("R", bound=Model)
 
 TAXIS_A_MOVE = 32  # of one ADS: three actions each, of the hundred that a transaction takes
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """What a taxi may be made of, each None where the owner has none such."""
 
     ads: Ads | None

@@ -1,7 +1,6 @@
 """Hails with one keyword to change, and a scene with all that it takes to hail a taxi."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +15,7 @@ from chalicelib.positions import service as positions
 from chalicelib.positions.codec import Report
 from chalicelib.registry import service as registry
 from chalicelib.registry.rules import Description
+from chalicelib.structs import replace
 from tests import factories
 from tests.calls import Answer, Caller
 

@@ -4,7 +4,6 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -34,6 +33,7 @@ from chalicelib.registry.rules import (
     TaxiParts,
     TaxiStatus,
 )
+from chalicelib.structs import replace
 from tests import factories
 from tests.factories import BORDEAUX, CHARENTON, PARIS
 from tests.registry.races import client_of, just_before, plain, refusing, transactions
