@@ -4,12 +4,11 @@
 order that it asks for, and begins again with what others were faster at.
 """
 
-from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from msgspec import Struct
-from pynamodb.transactions import TransactWrite
 
 from chalicelib import geo, tracing
 from chalicelib.dynamo import Item, Want
@@ -546,32 +545,6 @@ def refit(*, now: datetime) -> LeafMap:
     maps = leaf_map.announced(maps, tree, now_s=now.timestamp())
     store.replace_leaf_maps(maps)
     return maps[-1]
-
-
-def forget(transaction: TransactWrite, taxi_id: str, seen: Sighting) -> None:
-    """Adds to the transaction that deletes a taxi that its last position goes, if it is as it was seen."""
-    for taxi in _numbers([taxi_id]):
-        store.forget(transaction, taxi, seen.trail.pointers.get(taxi))
-
-
-def delete_unknown(
-    *,
-    known: Callable[[Collection[str]], Container[str]],
-    before: datetime,
-    after: str | None,
-    dry_run: bool,
-) -> Page:
-    """Deletes a page of last positions of taxis that are not `known` and were last seen `before`."""
-    oldest = codec.first_tick_from(before)
-    pointers, last = store.page_of_pointers(after, size=POINTERS_A_PAGE)
-    old = {codec.id_of(taxi): taxi for taxi, pointer in pointers.items() if pointer.seen < oldest}
-    there = known(old.keys())
-    deleted = sum(
-        dry_run or store.forget_alone(taxi, pointers[taxi])
-        for taxi_id, taxi in old.items()
-        if taxi_id not in there
-    )
-    return Page({"positions_deleted": deleted}, last)
 
 
 def retire_cells(*, now: datetime, after: str | None = None, dry_run: bool = False) -> Page:

@@ -25,7 +25,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
 from chalicelib import dynamo
-from chalicelib.positions import service as positions
+from chalicelib.positions import night as positions
 from chalicelib.positions.service import Sighting
 from chalicelib.registry import fleet, rows, rules
 from chalicelib.registry.rows import AdsRow, DescriptionRow, DriverRow, TaxiRow

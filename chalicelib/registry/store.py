@@ -23,7 +23,6 @@
 | what these taxis are        | ads, drivers, | their keys         | 3 units a taxi,    | the same         |
 | made of                     | descriptions  |                    | strong             |                  |
 | what a search shows of them | taxis         | taxi_id            | 0.5 unit a taxi    | GET /taxis       |
-| these descriptions          | descriptions  | owner#vehicle_id   | 1 unit, strong     | ingest           |
 | the ADS and taxis of towns  | ads, taxis    | scan               | 1 unit per 4 KB    | towns that merge |
 | whose every taxi is, and    | taxis         | scan               | half a unit per 4  | the survey of    |
 | since when                  |               |                    | KB, 45 per 1,000   | fleets           |
@@ -49,6 +48,7 @@ from pynamodb.transactions import TransactWrite
 from chalicelib import aws, config, dynamo
 from chalicelib.dynamo import Item, Want
 from chalicelib.registry import fleet, rows, rules
+from chalicelib.registry.availability import licence
 from chalicelib.registry.rows import (
     AdsRow,
     DescriptionRow,
@@ -381,10 +381,7 @@ def _scanned(model: type[Model], *names: str) -> Iterator[Item]:
 def every_licence() -> Iterator[tuple[Licence, datetime]]:
     """Of every taxi whose it is, and when it was added: a scan, for jobs only."""
     for item in _scanned(TaxiRow, "owner", "insee", "vehicle_id", "added_at"):
-        owner = item["owner"]["S"]
-        key = rules.description_id(owner, int(item["vehicle_id"]["N"]))
-        added_at = TaxiRow.added_at.deserialize(item["added_at"]["S"])
-        yield Licence(owner, item["insee"]["S"], key), added_at
+        yield licence(item), TaxiRow.added_at.deserialize(item["added_at"]["S"])
 
 
 def every_usage() -> Iterator[tuple[str, Usage]]:
