@@ -16,6 +16,7 @@ from bench.units import Bill
 from chalicelib.positions import codec
 from chalicelib.positions import service as positions
 from chalicelib.positions.rules import Availability
+from chalicelib.registry import availability
 from chalicelib.registry import service as registry
 from chalicelib.registry.rules import TaxiStatus
 from chalicelib.settings import settings, table
@@ -132,7 +133,7 @@ def _window(scene: Scene, cost: Cost, layouts: Sequence[Layout]) -> None:
         started = time.process_time()
         with scene.cloud.meter.counting() as bill:
             done = positions.store_window(
-                shards[shard], availability_of=registry.availability_of, now=scene.cloud.now
+                shards[shard], availability_of=availability.availability_of, now=scene.cloud.now
             )
         cost.ingest_s += time.process_time() - started
         cost.positions += done.positions

@@ -1,7 +1,8 @@
 """What the taxis of all benchmarks are made of: one car, of the licences of Paris."""
 
-from dataclasses import asdict
 from datetime import datetime
+
+from msgspec.structs import asdict
 
 from chalicelib.access.rules import Account
 from chalicelib.registry import rules

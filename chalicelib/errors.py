@@ -4,13 +4,12 @@ A refusal carries faults, and a fault says where the caller went wrong: `at` is 
 error in the contract's error tree (`spec`: section 4), built by the four functions below.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 Path = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """One thing that is wrong, and where it stands in the error tree of the answer."""
 
     at: Path

@@ -12,16 +12,16 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from functools import lru_cache
+
+from msgspec import Struct, field
 
 from chalicelib.settings import settings
 
 NAMESPACE = "Maraude"
 
 
-@dataclass(slots=True)
-class _Line:
+class _Line(Struct):
     """What one line says: its directives as JSON, and its values by name."""
 
     directives: list[str] = field(default_factory=list)

@@ -5,16 +5,17 @@ defaults (positions 1). Every variable is called `MARAUDE_` and the field's name
 """
 
 import os
-from dataclasses import dataclass, fields
 from functools import cache
+
+from msgspec import Struct
+from msgspec.structs import fields
 
 
 class BadSetting(Exception):
     """The environment holds a value that the registry cannot run with. It names the variable."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """One deployment's values. Times end in `_s` (seconds), lengths in `_m` (metres)."""
 
     stage: str = "dev"
@@ -78,7 +79,7 @@ class Settings:
             "requests_a_second",
             *("hook_connect_s", "hook_within_s", "hook_calls_at_once"),
             *("taxi_kept_days", "part_kept_days", "key_days", "secret_days"),
-            *(field.name for field in fields(self) if field.name.startswith("wait_")),
+            *(name for name in self.__struct_fields__ if name.startswith("wait_")),
         ):
             if getattr(self, name) <= 0:
                 raise BadSetting(f"MARAUDE_{name.upper()} must be more than 0")

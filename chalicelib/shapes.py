@@ -5,7 +5,8 @@ asked while a request is served; the tests hold every answer against these shape
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 Shape = Mapping[str, object]
 
@@ -79,8 +80,7 @@ META = record(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """What is sent back: the shape of JSON, or the media type of something else."""
 
     shape: Shape | None

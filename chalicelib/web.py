@@ -15,7 +15,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import unquote
@@ -23,6 +22,7 @@ from urllib.parse import unquote
 import msgspec
 from chalice import Chalice, Response
 from marshmallow import Schema, ValidationError, fields
+from msgspec import Struct, field
 
 from chalicelib import clock, errors, logs, metrics, tracing
 from chalicelib.access import service as access
@@ -31,6 +31,7 @@ from chalicelib.activity import service as activity
 from chalicelib.activity.rules import Action, Activity, Pending, Resource
 from chalicelib.settings import settings
 from chalicelib.shapes import Answers
+from chalicelib.structs import replace
 
 VERBS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 WITH_BODY = frozenset({"PATCH", "POST", "PUT"})
@@ -116,16 +117,14 @@ class Nothing(Schema):
 View = Callable[..., "Reply"]
 
 
-@dataclass(slots=True)
-class Noted:
+class Noted(Struct):
     """What the log says of a request: its route as the API document has it, and its account's id."""
 
     route: str
     account_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Route:
+class Route(Struct, frozen=True, eq=False):
     """One verb of one path: who may ask, what is read, and what may come back.
 
     `roles` None: no key is asked for; empty: any account will do. `body` reads the one element of
@@ -151,8 +150,7 @@ def _declared(schema: Schema | None, path: str) -> Schema:
     return schema
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One request, read once. Header names are in lower case; `body` is the JSON, None without one."""
 
     method: str
@@ -250,8 +248,7 @@ def _not_one(data: object) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """What is sent back. `body` is text as it goes out."""
 
     status: int

@@ -9,7 +9,7 @@ import binascii
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -20,8 +20,7 @@ from chalicelib.positions import codec
 from chalicelib.positions import service as positions
 from chalicelib.positions.codec import Unreadable
 from chalicelib.positions.rules import Availability, CellContended
-from chalicelib.registry import service as registry
-from chalicelib.registry.rules import TaxiStatus
+from chalicelib.registry import availability as registry
 from chalicelib.settings import table
 from ingest_lambda.records import Answer, Event, put_aside, sequence_number
 
@@ -114,11 +113,4 @@ def _changed_taxis(change: Event) -> dict[str, Availability]:
     watched = ("status", "radius", "availability_changed_at", "taxis")
     if new is None or all(new.get(name) == old.get(name) for name in watched):
         return {}
-    radius = new.get("radius", {}).get("N")
-    availability = Availability(
-        status=TaxiStatus(new["status"]["S"]),
-        radius_m=None if radius is None else int(radius),
-        changed_at=datetime.fromtimestamp(0, UTC)
-        + timedelta(milliseconds=int(new["availability_changed_at"]["N"])),
-    )
-    return dict.fromkeys(new.get("taxis", {}).get("SS", ()), availability)
+    return dict.fromkeys(new.get("taxis", {}).get("SS", ()), registry.availability(new))

@@ -8,10 +8,10 @@ import base64
 import binascii
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
+from msgspec.structs import asdict
 
 from chalicelib import logs, metrics
 from chalicelib.edge import guarded

@@ -5,7 +5,6 @@ its own manages the owner, and comes once as itself and once as the owner (`X-Lo
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
@@ -14,6 +13,7 @@ from app import app
 from chalicelib.access import service as access
 from chalicelib.access import store as accounts
 from chalicelib.access.rules import Account, Role
+from chalicelib.structs import replace
 from tests import factories
 from tests.calls import Answer, Caller
 from tests.hails.hail_factories import Scene, a_wish

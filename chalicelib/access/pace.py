@@ -6,15 +6,17 @@ requests are spread over, a window lets in `Limit.a_window` of them and at most 
 each process that serves it.
 """
 
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+
+from chalicelib.structs import replace
 
 WINDOW_S = 10
 REPORTS_A_SECOND = 20  # of an account that asks as often as it may
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """What one account may ask for."""
 
     requests_a_second: int
@@ -30,8 +32,7 @@ class Limit:
         return max(1, self.requests_a_second // REPORTS_A_SECOND)
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(Struct, frozen=True):
     """What a process knows of one account's requests.
 
     `told` is how many all processes together had reported of the window when this one last reported;

@@ -1,8 +1,9 @@
 """Accounts, their roles, and who may act as whom: pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Role(StrEnum):
@@ -21,8 +22,7 @@ def implied(roles: Iterable[Role]) -> frozenset[Role]:
     return wanted | {Role.MOTEUR, Role.OPERATEUR} if Role.ADMIN in wanted else wanted
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """Whoever a request is made as. `email` is its login and its name as an operator; it need not be an address."""
 
     id: int
@@ -54,8 +54,7 @@ def may_act_as(key_owner: Account, other: Account, *, integration_email: str | N
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """What a list of accounts says of one of them."""
 
     id: int
@@ -65,8 +64,7 @@ class Line:
     manager_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """Which accounts are asked for (letaxi-api 10.4); an empty text asks for nothing in particular."""
 
     email: str = ""

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -12,6 +11,7 @@ from chalicelib.access.rules import Account, Line, Role
 from chalicelib.access.throttle import throttle
 from chalicelib.errors import Unidentified, Unknown, in_request
 from chalicelib.settings import settings
+from chalicelib.structs import replace
 
 
 class KeyMissing(Unidentified):

@@ -23,10 +23,10 @@ in both lists at the next request. `version` rises with each change and is the c
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
+from msgspec import Struct
 from pynamodb.attributes import (
     BooleanAttribute,
     NumberAttribute,
@@ -43,6 +43,7 @@ from chalicelib.access.rules import Account, Line, Role
 from chalicelib.records import Place
 from chalicelib.registry.writes import connection
 from chalicelib.settings import table
+from chalicelib.structs import replace
 
 LISTED = 10_000  # lines that a request reads at most
 KEY_BYTES = 2048  # of a key in DynamoDB; no account has a longer one
@@ -56,8 +57,7 @@ class Hook(NamedTuple):
     header_value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """All that is kept of an account. `sealed_key` opens with `vault.unseal`, `key_digest` finds it."""
 
     account: Account

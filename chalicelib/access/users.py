@@ -2,9 +2,10 @@
 
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from chalicelib import vault
 from chalicelib.access import attempts, passwords, rules, store
@@ -25,6 +26,7 @@ from chalicelib.errors import (
 from chalicelib.hails import addresses
 from chalicelib.registry.writes import pause
 from chalicelib.settings import settings
+from chalicelib.structs import replace
 
 TRIES = 6  # of a change that others are in the way of: a second in all
 LOOK_UP_S = 3  # the name of a webhook's host
@@ -50,8 +52,7 @@ class CredentialsWrong(Unidentified):
     """No account that may log in has this e-mail with this password or key."""
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(Struct, frozen=True):
     """An account and the accounts next to it. `api_key` is in clear."""
 
     record: store.Record

@@ -1,9 +1,10 @@
 """What the journal of the admins holds (letaxi-api 20.3): pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 
 class Resource(StrEnum):
@@ -25,8 +26,7 @@ class Action(StrEnum):
     CUSTOMER_HAIL = "customer_hail"
 
 
-@dataclass(frozen=True, slots=True)
-class Activity:
+class Activity(Struct, frozen=True):
     """One entry. `extra` is JSON."""
 
     at: datetime
@@ -36,24 +36,21 @@ class Activity:
     extra: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Pending:
+class Pending(Struct):
     """An activity that goes with a transaction of its request, `kept` then, or else by itself after it."""
 
     activity: Activity
     kept: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """An activity as it was kept; of two, the newer has the greater id."""
 
     id: str
     activity: Activity
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """Which entries are asked for; None asks for nothing in particular."""
 
     resource: str | None = None

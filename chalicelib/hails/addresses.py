@@ -12,10 +12,11 @@ import re
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
+
+from msgspec import Struct
 
 # The contract's texts (letaxi-api 10.2).
 INVALID = "This endpoint is invalid."
@@ -35,8 +36,7 @@ class EndpointRefused(Exception):
     """Hails cannot be sent there; the text is the contract's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """An operator's URL, taken apart. `resource` is the request's target, `login` goes as Basic."""
 
     scheme: str

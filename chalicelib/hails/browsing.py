@@ -4,8 +4,9 @@ A line whose deadline has passed is shown as it is once that is applied.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from chalicelib.access.rules import Account, Role
 from chalicelib.hails import lists, rows, rules, service, shown, store
@@ -18,8 +19,7 @@ from chalicelib.settings import settings
 SUPPORTED_AFTER = timedelta(hours=12)
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """What GET /hails may ask for: of each filter any value, of all filters each (letaxi-api 15.3).
 
     Texts match what begins with them, whatever the case; `dates` are days in UTC.
@@ -121,8 +121,7 @@ def list_for_support(
     return [hails[line.hail_id] for line in current if line.hail_id in hails], total
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """A session with its hails, oldest first."""
 
     session: Session

@@ -10,11 +10,11 @@ kept here. One that was never given back, for its process died, is free again af
 """
 
 import random
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
+from msgspec import Struct
 
 from chalicelib import aws
 from chalicelib.registry.rules import milliseconds
@@ -24,8 +24,7 @@ TRIES = 4
 _KEPT = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(Struct, frozen=True):
     """A lane that this process has until `until_ms`."""
 
     operator_id: int

@@ -29,9 +29,9 @@ it is over: nothing is counted while hails come in, which would make all of them
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
 from pynamodb.expressions.update import Action
 from pynamodb.pagination import ResultIterator
 
@@ -49,8 +49,7 @@ HAILS, SESSIONS = "all", "all-sessions"  # what each day has a list of
 _SHARDS = "0123456789abcdef"  # a hail's id begins with one of them
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(Struct, frozen=True):
     """A day on which there were hails; the counts are None until it is over and counted.
 
     `in_statistics` says whether the statistics have all that they keep of its hails.

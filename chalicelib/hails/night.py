@@ -4,8 +4,9 @@ Both jobs work in pages and may be broken off anywhere and repeated.
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from chalicelib.geo import LngLat
 from chalicelib.hails import lists, rules, store
@@ -56,8 +57,7 @@ def delete_old(*, now: datetime, after: str | None = None, dry_run: bool = False
     return _page_of_the_night(days, limit, after, treatment, dry_run=dry_run)
 
 
-@dataclass(frozen=True, slots=True)
-class _Treatment:
+class _Treatment(Struct, frozen=True):
     """What is done to hails: its name, which ones need it, how, and what is done after a day of them.
 
     `treat` says whether the hail is as it is to be; `over` hears of each day that is wholly before

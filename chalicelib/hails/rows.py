@@ -1,10 +1,11 @@
 """The items of hails in DynamoDB, and the objects they stand for."""
 
 import json
-from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import asdict
 from pynamodb.attributes import (
     Attribute,
     BooleanAttribute,
@@ -177,8 +178,7 @@ class LogRow(Model):
     ttl = NumberAttribute()
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """What a list shows of a hail and goes by; the names are those of `Hail`."""
 
     hail_id: str
@@ -209,8 +209,8 @@ _FRACTIONS = ("customer_lon", "customer_lat", "initial_taxi_lon", "initial_taxi_
 
 
 def _made(kind: Any, row: Model) -> Any:  # noqa: ANN401  # of the kind that was given
-    """A dataclass of the attributes that a row has under its fields' names."""
-    values = {field.name: getattr(row, field.name) for field in fields(kind)}
+    """A thing of the attributes that a row has under its fields' names."""
+    values = {name: getattr(row, name) for name in kind.__struct_fields__}
     for name in values.keys() & {*_WHOLE}:
         values[name] = None if values[name] is None else int(values[name])
     for name in values.keys() & {*_FRACTIONS}:
@@ -228,8 +228,7 @@ def hail(row: HailRow) -> Hail:
 
 def hail_row(hail: Hail) -> HailRow:
     """The item of a hail."""
-    values = {field.name: getattr(hail, field.name) for field in fields(Hail)}
-    return HailRow(**{**values, "characteristics": list(hail.characteristics)})
+    return HailRow(**{**asdict(hail), "characteristics": list(hail.characteristics)})
 
 
 def line(row: ListRow) -> Line:
@@ -240,13 +239,12 @@ def line(row: ListRow) -> Line:
 
 def line_of(hail: Hail) -> Line:
     """A hail's line."""
-    return Line(**{field.name: getattr(hail, field.name) for field in fields(Line)})
+    return Line(**{name: getattr(hail, name) for name in Line.__struct_fields__})
 
 
 def line_row(owner: str, line: Line) -> ListRow:
     """The item of a line in an owner's list."""
-    values = {field.name: getattr(line, field.name) for field in fields(Line)}
-    return ListRow(owner, line.entry, **values)
+    return ListRow(owner, line.entry, **asdict(line))
 
 
 def customer_key(moteur_id: int, customer_id: str) -> str:

@@ -6,14 +6,16 @@ a hail along it and in no other way (hail-lifecycle 3 and 4).
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, TypedDict
 
+from msgspec import Struct
+
 from chalicelib.access.rules import Account, Role
 from chalicelib.errors import Malformed, in_body
 from chalicelib.registry.rules import TaxiStatus
+from chalicelib.structs import replace
 
 
 class Status(StrEnum):
@@ -157,8 +159,7 @@ class Transition(NamedTuple):
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Hail:
+class Hail(Struct, frozen=True):
     """A customer's call for one taxi.
 
     `taxi_id` is the taxi's own id, `shown_taxi_id` the one that the moteur knows it by. The moteur
@@ -214,8 +215,7 @@ class Hail:
         return account.id in (self.moteur_id, self.operateur_id)
 
 
-@dataclass(frozen=True, slots=True)
-class HailWanted:
+class HailWanted(Struct, frozen=True):
     """What POST /hails asks for; `taxi_id` may be temporary."""
 
     customer_id: str
@@ -378,8 +378,7 @@ FIRST_BAN = timedelta(hours=24)
 LONGEST_BAN = timedelta(days=3650)  # where doubling ends
 
 
-@dataclass(frozen=True, slots=True)
-class Customer:
+class Customer(Struct, frozen=True):
     """A customer of one moteur. `changes` counts what was written of the bans.
 
     `session_id` is the session whose hail moved last, at `session_moved_at`.

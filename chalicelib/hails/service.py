@@ -10,10 +10,11 @@ import logging
 import secrets
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from chalicelib import logs, metrics
 from chalicelib.access import service as access
@@ -49,6 +50,7 @@ from chalicelib.registry.rules import Description, Driver, Taxi, TaxiStatus, is_
 from chalicelib.registry.writes import Moved, pause
 from chalicelib.search import service as search
 from chalicelib.settings import settings
+from chalicelib.structs import replace
 
 TRIES = 14  # of a step that others are in the way of: 3 s in all
 
@@ -435,8 +437,7 @@ def _queue_deadline(hail: Hail, *, now: datetime) -> None:
 # --- what the registry does by itself ------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Dispatch:
+class Dispatch(Struct, frozen=True):
     """A hail to send to its operator: the address, its header if it has a name, and the envelope."""
 
     hail_id: str
@@ -523,8 +524,7 @@ def _step(hail_id: str, decide: Callable[[Hail], Hail], *, task: str, now: datet
     raise Busy(in_request("The hail keeps changing. Please try again."))
 
 
-@dataclass(frozen=True, slots=True)
-class Swept:
+class Swept(Struct, frozen=True):
     """What a sweep has done. `failed` could not be moved this time."""
 
     expired: int = 0
@@ -573,8 +573,7 @@ def log_exchange(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
+class Story(Struct, frozen=True):
     """A hail, its transitions within, and its request log, oldest first."""
 
     hail: Hail

@@ -30,11 +30,11 @@ whatever changes with it: the taxi, the customer, lines of lists, entries of log
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
+from msgspec import Struct
 from pynamodb.exceptions import TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
@@ -55,6 +55,7 @@ from chalicelib.registry import store as registry_store
 from chalicelib.registry.rules import Description, Taxi
 from chalicelib.registry.writes import Moved, connection, setting, written
 from chalicelib.settings import settings
+from chalicelib.structs import replace
 
 R = TypeVar("R", bound=Model)
 
@@ -70,8 +71,7 @@ _OVERTAKEN = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
+class Replay(Struct, frozen=True):
     """An `Idempotency-Key`: the account's, and the digest of the body that came with it."""
 
     account_id: int
@@ -79,8 +79,7 @@ class Replay:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """An entry of a hail's request log. `payload` and `answer` are texts with phones masked."""
 
     at: datetime
@@ -93,8 +92,7 @@ class Exchange:
     final_status: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Struct, frozen=True):
     """A session, and the hails in it. `begun` is when its first hail was created."""
 
     session_id: str
@@ -104,8 +102,7 @@ class Session:
     hails: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
+class Before(Struct, frozen=True):
     """What a new hail goes by; each None where there is none such."""
 
     taxi: Taxi | None
@@ -115,8 +112,7 @@ class Before:
     replayed: tuple[str, str] | None  # the hail of the same Idempotency-Key, and its body's digest
 
 
-@dataclass(frozen=True, slots=True)
-class TaxiStep:
+class TaxiStep(Struct, frozen=True):
     """What a step does to the taxi's description."""
 
     before: Description

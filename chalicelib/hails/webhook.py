@@ -14,11 +14,12 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from http.client import HTTPConnection, HTTPException
 from typing import Any
+
+from msgspec import Struct, field
 
 from chalicelib import vault
 from chalicelib.hails import addresses
@@ -36,8 +37,7 @@ _FRAME = frozenset({"connection", "content-length", "host", "transfer-encoding",
 _PHONE_LENGTH = 255
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How long a connection and the whole exchange may take, and how much of a reply is read."""
 
     connect_s: float = 3.0
@@ -47,8 +47,7 @@ class Limits:
     pause_s: float = 0.5  # between them
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What came of a call: `failure` is None where the operator has taken the hail.
 
     `code` and `reply` are what the server answered, as far as it did.
@@ -72,8 +71,7 @@ def sign(body: bytes, secrets: tuple[str, ...], *, at_s: int) -> str:
     return ",".join([f"t={at_s}", *(f"v1={mark}" for mark in marks)])
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(Struct, frozen=True):
     """The moment by which an exchange is over."""
 
     within_s: float
@@ -102,8 +100,7 @@ class _Reader(io.RawIOBase):
         return self._socket.recv_into(buffer)
 
 
-@dataclass(frozen=True, slots=True)
-class _Limited:
+class _Limited(Struct, frozen=True):
     """A connected socket for `http.client`, which is over at the deadline."""
 
     connected: socket.socket

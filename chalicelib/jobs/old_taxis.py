@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from chalicelib.hails import lists
 from chalicelib.jobs.rules import Page
+from chalicelib.positions import night as last_positions
 from chalicelib.positions import service as positions
 from chalicelib.registry import fleet, night, store
 from chalicelib.registry.rules import Description, Taxi
@@ -26,7 +27,9 @@ def delete_old_taxis(*, now: datetime, after: str | None = None, dry_run: bool =
     limit = now - timedelta(days=settings().taxi_kept_days)
     what, _, key = (after or "taxis/").partition("/")
     if what == "positions":
-        page = positions.delete_unknown(known=store.taxis, before=limit, after=key, dry_run=dry_run)
+        page = last_positions.delete_unknown(
+            known=store.taxis, before=limit, after=key, dry_run=dry_run
+        )
         return page if page.after is None else Page(page.done, f"positions/{page.after}")
     taxis, last = night.page_of_taxis(key, size=A_PAGE)
     old = [taxi for taxi in taxis if taxi.added_at < limit]

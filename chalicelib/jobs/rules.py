@@ -1,13 +1,13 @@
 """What a job is: work on a schedule, done in pages, each harmless to repeat: pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from msgspec import Struct, field
 
-@dataclass(frozen=True, slots=True)
-class Page:
+
+class Page(Struct, frozen=True):
     """What one page of a job did, or would have done, by name (`{"blurred": 3}`).
 
     `after` is where the next page goes on, in the job's own words; None at the end.

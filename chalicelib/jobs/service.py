@@ -3,8 +3,9 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from chalicelib import metrics
 from chalicelib.hails import night
@@ -40,8 +41,7 @@ class JobUnknown(Exception):
     """No job has this name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What a run did, or would have done, by name; `resumed` where it went on with an earlier one."""
 
     done: Mapping[str, int]

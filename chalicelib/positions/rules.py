@@ -8,11 +8,12 @@ maximum, so `joined` may be applied in any order and as often as one likes.
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
 from math import asin, cos, pi, radians, sin, sqrt
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from chalicelib.geo import E7, EARTH_RADIUS_M, Circle, LngLat
 from chalicelib.positions import codec
@@ -29,8 +30,7 @@ class CellContended(Exception):
     """Others changed a cell each time before we could. The batch or request may be sent again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Availability:
+class Availability(Struct, frozen=True):
     """What a taxi is doing, and how far it wants to go for a customer; None where it has not said."""
 
     status: TaxiStatus
@@ -59,8 +59,7 @@ class Found(NamedTuple):
         return codec.moment(self.seen)
 
 
-@dataclass(frozen=True, slots=True)
-class LastPosition:
+class LastPosition(Struct, frozen=True):
     """Where a taxi was last, exactly as it was reported, and when that was received, to 0.1 s."""
 
     point: LngLat

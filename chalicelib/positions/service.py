@@ -4,12 +4,11 @@
 order that it asks for, and begins again with what others were faster at.
 """
 
-from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from pynamodb.transactions import TransactWrite
+from msgspec import Struct
 
 from chalicelib import geo, tracing
 from chalicelib.dynamo import Item, Want
@@ -31,6 +30,7 @@ from chalicelib.positions.store import Pointer
 from chalicelib.positions.window import Cell, Newcomer, Plan
 from chalicelib.registry.rules import TaxiStatus
 from chalicelib.settings import settings
+from chalicelib.structs import replace
 
 # How late a shard may be in following a pointer that it has moved, and a change still finds the taxi
 LATE_S = 600
@@ -61,8 +61,7 @@ class Reporting(NamedTuple):
     seen_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class WindowReport:
+class WindowReport(Struct, frozen=True):
     """What became of a window of reports."""
 
     positions: int = 0
@@ -150,8 +149,7 @@ def store_window(
     raise CellContended(f"{len(also)} cells could not be written in {store.TRIES} tries")
 
 
-@dataclass(slots=True)
-class _Round:
+class _Round(Struct):
     """One try of a window."""
 
     unknown: int
@@ -398,8 +396,7 @@ def near(circle: Circle, items: Iterable[Item], *, now: datetime) -> list[Found]
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Trail:
+class Trail(Struct, frozen=True):
     """The pointers of some taxis, and the cells that may hold them."""
 
     taxis: frozenset[int]
@@ -407,8 +404,7 @@ class Trail:
     cells: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(Struct, frozen=True):
     """A trail, and what its cells held."""
 
     trail: Trail
@@ -549,32 +545,6 @@ def refit(*, now: datetime) -> LeafMap:
     maps = leaf_map.announced(maps, tree, now_s=now.timestamp())
     store.replace_leaf_maps(maps)
     return maps[-1]
-
-
-def forget(transaction: TransactWrite, taxi_id: str, seen: Sighting) -> None:
-    """Adds to the transaction that deletes a taxi that its last position goes, if it is as it was seen."""
-    for taxi in _numbers([taxi_id]):
-        store.forget(transaction, taxi, seen.trail.pointers.get(taxi))
-
-
-def delete_unknown(
-    *,
-    known: Callable[[Collection[str]], Container[str]],
-    before: datetime,
-    after: str | None,
-    dry_run: bool,
-) -> Page:
-    """Deletes a page of last positions of taxis that are not `known` and were last seen `before`."""
-    oldest = codec.first_tick_from(before)
-    pointers, last = store.page_of_pointers(after, size=POINTERS_A_PAGE)
-    old = {codec.id_of(taxi): taxi for taxi, pointer in pointers.items() if pointer.seen < oldest}
-    there = known(old.keys())
-    deleted = sum(
-        dry_run or store.forget_alone(taxi, pointers[taxi])
-        for taxi_id, taxi in old.items()
-        if taxi_id not in there
-    )
-    return Page({"positions_deleted": deleted}, last)
 
 
 def retire_cells(*, now: datetime, after: str | None = None, dry_run: bool = False) -> Page:

@@ -1,4 +1,4 @@
-"""Cells and last positions in DynamoDB.
+"""Cells and last positions in DynamoDB (`night.py` has how last positions go).
 
 | question                       | table          | key         | cost                   | asked by            |
 | ------------------------------ | -------------- | ----------- | ---------------------- | ------------------- |
@@ -11,8 +11,6 @@
 | a page of last positions       | last-positions | scan        | half a unit per 4 KB   | nightly jobs        |
 | a last position without where  | last-positions | taxi_id     | 1 write unit           | the nightly job     |
 | it was                         |                |             |                        |                     |
-| a last position less, as it    | last-positions | taxi_id     | 2 write units in a     | nightly jobs        |
-| was read                       |                |             | transaction, else 1    |                     |
 | which cells there are          | config         | `leaf_map`  | with the other         | everyone            |
 |                                |                |             | documents              |                     |
 
@@ -33,10 +31,6 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from botocore.exceptions import ClientError
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.expressions.condition import Condition
-from pynamodb.models import Model
-from pynamodb.transactions import TransactWrite
 
 from chalicelib import aws, config, dynamo, geo
 from chalicelib.cell_tree import CellTree
@@ -47,8 +41,6 @@ from chalicelib.positions.entries import Entries
 from chalicelib.positions.leaf_map import LeafMap, Maps
 from chalicelib.positions.rules import Position
 from chalicelib.positions.window import Cell
-from chalicelib.records import Place
-from chalicelib.registry.writes import Moved, written
 from chalicelib.settings import table
 
 if TYPE_CHECKING:
@@ -75,17 +67,6 @@ class Pointer(NamedTuple):
     def seen(self) -> int:
         """Tick of the newest position that it tells of."""
         return max(self.since, self.last[0]) if self.last else self.since
-
-
-class _LastPositionRow(Model):
-    """What the condition of a deletion may speak of; all else of the table needs no model."""
-
-    class Meta(Place):
-        table_name = table("last-positions")
-
-    taxi_id = UnicodeAttribute(hash_key=True)
-    since = NumberAttribute()
-    seen = NumberAttribute(null=True)
 
 
 @cache
@@ -365,34 +346,6 @@ def blur(taxi: int, read: Pointer, last: Position) -> bool:
             },
         )
     )
-
-
-def forget(transaction: TransactWrite, taxi: int, read: Pointer | None) -> None:
-    """Adds to a transaction that a taxi's pointer goes, on condition that it is as it was read."""
-    if read is None:
-        nothing = _LastPositionRow.taxi_id.does_not_exist()
-        transaction.condition_check(_LastPositionRow, codec.id_of(taxi), condition=nothing)
-    else:
-        transaction.delete(_LastPositionRow(codec.id_of(taxi)), condition=_as_read(read))
-
-
-def forget_alone(taxi: int, read: Pointer) -> bool:
-    """Takes away a pointer that is as it was read; False where it is not."""
-    row = _LastPositionRow(codec.id_of(taxi))
-    try:
-        written(lambda: row.delete(_as_read(read)))
-    except Moved:
-        return False
-    return True
-
-
-def _as_read(read: Pointer) -> Condition:
-    as_read: Condition = _LastPositionRow.since == read.since
-    if read.last is None:
-        as_read &= _LastPositionRow.seen.does_not_exist()
-    else:
-        as_read &= _LastPositionRow.seen == read.last[0]
-    return as_read
 
 
 def _names(*attributes: str) -> dict[str, str]:

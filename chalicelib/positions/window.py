@@ -9,8 +9,9 @@ copies know which is the newer one.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from chalicelib.positions import leaf_map
 from chalicelib.positions.codec import LEAVING, Entry, Report
@@ -18,8 +19,7 @@ from chalicelib.positions.entries import Entries
 from chalicelib.positions.rules import Position, Register, entry, position, register
 
 
-@dataclass(slots=True)
-class Cell:
+class Cell(Struct):
     """A cell as it was read (version 0: there is none); a plan changes its entries."""
 
     version: int
@@ -33,8 +33,7 @@ class Newcomer(NamedTuple):
     square: int | None  # that its pointer points at
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(Struct):
     """Which cells to write, in which turn, and what must be true before an entry may go."""
 
     cells: Mapping[int, Cell]

@@ -1,6 +1,6 @@
 """The departement that a driver's licence is of, by its name or number (letaxi-api 11.1): pure."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from chalicelib.errors import Conflict, Fault, Unknown, in_body
 from chalicelib.territory.departements import NAMES
@@ -16,8 +16,7 @@ class DepartementAmbiguous(Conflict):
     """The name is one departement's, the number another's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Departement:
+class Departement(Struct, frozen=True):
     """One of the departements."""
 
     numero: str

@@ -21,9 +21,9 @@ taxi harms nobody, a taxi without its id could not be positioned.
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 
+from msgspec import Struct
 from pynamodb.expressions.condition import size
 from pynamodb.transactions import TransactWrite
 
@@ -35,8 +35,7 @@ from chalicelib.registry.writes import Moved, written
 PAGE = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Fleet:
+class Fleet(Struct, frozen=True):
     """The ids of an operator's taxis, and the newest page that was read of them."""
 
     ids: frozenset[str]

@@ -17,7 +17,6 @@ A deletion goes through only if nothing has changed since what it was decided on
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
@@ -26,12 +25,13 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
 from chalicelib import dynamo
-from chalicelib.positions import service as positions
+from chalicelib.positions import night as positions
 from chalicelib.positions.service import Sighting
 from chalicelib.registry import fleet, rows, rules
 from chalicelib.registry.rows import AdsRow, DescriptionRow, DriverRow, TaxiRow
 from chalicelib.registry.rules import Description, Taxi
 from chalicelib.registry.writes import Moved, connection, written
+from chalicelib.structs import replace
 
 Part = TypeVar("Part", DriverRow, AdsRow, DescriptionRow)
 

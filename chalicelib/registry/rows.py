@@ -1,9 +1,10 @@
 """The registry's items in DynamoDB, and the objects they stand for."""
 
-from dataclasses import fields
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import asdict
 from pynamodb.attributes import (
     Attribute,
     BooleanAttribute,
@@ -28,9 +29,6 @@ from chalicelib.registry.rules import (
     Vehicle,
 )
 from chalicelib.settings import table
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 
 class DateAttribute(Attribute[date]):
@@ -202,14 +200,10 @@ class FleetRow(Model):
     ids = UnicodeSetAttribute(null=True)
 
 
-def _shared(kind: "type[DataclassInstance]", row: Model) -> dict[str, Any]:
-    """The attributes of a row that a dataclass has under the same names."""
+def _shared(kind: type[Struct], row: Model) -> dict[str, Any]:
+    """The attributes of a row that a kind of thing has under the same names."""
     names = row.get_attributes()
-    return {field.name: getattr(row, field.name) for field in fields(kind) if field.name in names}
-
-
-def _all(thing: "DataclassInstance") -> dict[str, Any]:
-    return {field.name: getattr(thing, field.name) for field in fields(thing)}
+    return {name: getattr(row, name) for name in kind.__struct_fields__ if name in names}
 
 
 def driver(row: DriverRow) -> Driver:
@@ -220,7 +214,7 @@ def driver(row: DriverRow) -> Driver:
 def driver_row(owner: str, driver: Driver) -> DriverRow:
     """The item of an owner's driver."""
     key = rules.driver_id(owner, driver.departement, driver.professional_licence)
-    return DriverRow(key, **_all(driver))
+    return DriverRow(key, **asdict(driver))
 
 
 def ads(row: AdsRow) -> Ads:
@@ -230,7 +224,7 @@ def ads(row: AdsRow) -> Ads:
 
 def ads_row(owner: str, ads: Ads) -> AdsRow:
     """The item of an owner's ADS."""
-    return AdsRow(rules.ads_id(owner, ads.insee, ads.numero), owner=owner, **_all(ads))
+    return AdsRow(rules.ads_id(owner, ads.insee, ads.numero), owner=owner, **asdict(ads))
 
 
 def description(row: DescriptionRow) -> Description:
@@ -255,7 +249,7 @@ def taxi(row: TaxiRow) -> Taxi:
 
 def taxi_row(taxi: Taxi, description: Description) -> TaxiRow:
     """The item of a taxi, its copy included."""
-    return TaxiRow(**_all(taxi), **copy(description))
+    return TaxiRow(**asdict(taxi), **copy(description))
 
 
 def copy(description: Description) -> dict[str, Any]:

@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from fnmatch import translate
 from typing import NamedTuple, TypedDict
+
+from msgspec import Struct
+
+from chalicelib.structs import replace
 
 
 class TaxiStatus(StrEnum):
@@ -34,8 +37,7 @@ CHARACTERISTICS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Driver:
+class Driver(Struct, frozen=True):
     """A driver as one operator registered them; `departement` is its number."""
 
     departement: str
@@ -45,8 +47,7 @@ class Driver:
     birth_date: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ads:
+class Ads(Struct, frozen=True):
     """A parking licence (autorisation de stationnement) as one operator registered it."""
 
     insee: str
@@ -58,8 +59,7 @@ class Ads:
     category: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Vehicle:
+class Vehicle(Struct, frozen=True):
     """A vehicle as one operator describes it, as far as it is ever shown; None was not said."""
 
     vehicle_id: int
@@ -97,8 +97,7 @@ class AvailabilityAsked(TypedDict, total=False):
 STEP = timedelta(milliseconds=100)
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
+class Description(Struct, frozen=True):
     """A vehicle as one operator has it: the authority for status and radius of its taxis.
 
     `details_version` counts the changes of `vehicle`. `availability_changed_at` is when status or
@@ -148,8 +147,7 @@ class Description:
         return replace(changed, open_hail=open_hail, status_changed_at=self.status_changed_at)
 
 
-@dataclass(frozen=True, slots=True)
-class Taxi:
+class Taxi(Struct, frozen=True):
     """A vehicle, an ADS and a driver together. `owner` is the account, `operator` its e-mail."""
 
     taxi_id: str
@@ -194,8 +192,7 @@ class SurveyedTaxi(NamedTuple):
     usage: Usage
 
 
-@dataclass(frozen=True, slots=True)
-class TaxiParts:
+class TaxiParts(Struct, frozen=True):
     """What a taxi is to be made of, as an operator names it; `departement` is a number."""
 
     insee: str
@@ -205,8 +202,7 @@ class TaxiParts:
     professional_licence: str
 
 
-@dataclass(frozen=True, slots=True)
-class TaxiDetails:
+class TaxiDetails(Struct, frozen=True):
     """What a search shows of a taxi, and goes by: its owner's account and its licence's town."""
 
     taxi_id: str
@@ -224,8 +220,7 @@ class TaxiDetails:
     cpam_conventionne: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class Registered:
+class Registered(Struct, frozen=True):
     """A taxi with all that it is made of. `town` is the name of the ADS' town."""
 
     taxi: Taxi

@@ -1,11 +1,11 @@
 """The bodies that come and go: drivers, ADS, vehicles, taxis, positions (letaxi-api 11, 12, 14)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Annotated, Any
 
 import msgspec
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validate, validates
+from msgspec.structs import asdict
 
 from chalicelib import shapes
 from chalicelib.geo import E7, MAX_LAT

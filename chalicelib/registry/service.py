@@ -3,9 +3,10 @@
 import logging
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
+
+from msgspec import Struct
 
 from chalicelib import cache, dynamo, logs, metrics
 from chalicelib.access.rules import Account
@@ -24,7 +25,6 @@ from chalicelib.registry.rules import (
     AvailabilityAsked,
     Description,
     Driver,
-    Licence,
     Registered,
     SurveyedTaxi,
     Taxi,
@@ -33,6 +33,7 @@ from chalicelib.registry.rules import (
 )
 from chalicelib.registry.writes import TRIES, Moved, pause
 from chalicelib.settings import settings
+from chalicelib.structs import replace
 from chalicelib.territory import service as territory
 
 log = logging.getLogger("maraude.registry")
@@ -390,34 +391,11 @@ def described(description_id: str) -> Description | None:
 _details: cache.Memory[str, TaxiDetails] = cache.Memory(
     lambda: 65_536, lambda: float(settings().details_cache_s)
 )
-_licences: cache.Memory[str, Licence] = cache.Memory(lambda: 131_072, lambda: 3600.0)
 
 
 def details(taxi_ids: Collection[str]) -> Mapping[str, TaxiDetails]:
     """What a search shows of those of the taxis that there are, at most `details_cache_s` old."""
     return _details.completed(taxi_ids, store.details)
-
-
-def licences(taxi_ids: Collection[str]) -> Mapping[str, Licence]:
-    """Where those of the taxis that there are belong; a town's merging is known within the hour."""
-    return _licences.completed(
-        taxi_ids,
-        lambda missing: {
-            taxi_id: Licence(taxi.owner, taxi.insee, taxi.description_id)
-            for taxi_id, taxi in store.taxis(missing).items()
-        },
-    )
-
-
-def availability_of(taxi_ids: Collection[str]) -> Mapping[str, Availability]:
-    """Status and radius of those of the taxis that there are, as the last write left them."""
-    known = licences(taxi_ids)
-    described = store.descriptions({licence.description_id for licence in known.values()})
-    return {
-        taxi_id: _availability(described[licence.description_id])
-        for taxi_id, licence in known.items()
-        if licence.description_id in described
-    }
 
 
 def every_taxi() -> Iterator[SurveyedTaxi]:
@@ -432,8 +410,7 @@ def every_taxi() -> Iterator[SurveyedTaxi]:
         yield SurveyedTaxi(licence.owner, licence.insee, added_at, usage)
 
 
-@dataclass(frozen=True, slots=True)
-class MovedAds:
+class MovedAds(Struct, frozen=True):
     """What became of the licences of towns that merged."""
 
     moved: int  # ADS that are their new town's

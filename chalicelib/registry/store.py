@@ -23,7 +23,6 @@
 | what these taxis are        | ads, drivers, | their keys         | 3 units a taxi,    | the same         |
 | made of                     | descriptions  |                    | strong             |                  |
 | what a search shows of them | taxis         | taxi_id            | 0.5 unit a taxi    | GET /taxis       |
-| these descriptions          | descriptions  | owner#vehicle_id   | 1 unit, strong     | ingest           |
 | the ADS and taxis of towns  | ads, taxis    | scan               | 1 unit per 4 KB    | towns that merge |
 | whose every taxi is, and    | taxis         | scan               | half a unit per 4  | the survey of    |
 | since when                  |               |                    | KB, 45 per 1,000   | fleets           |
@@ -38,17 +37,18 @@ rises with the description, and no older copy wins over a newer one.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
+from msgspec import Struct
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
 from chalicelib import aws, config, dynamo
 from chalicelib.dynamo import Item, Want
 from chalicelib.registry import fleet, rows, rules
+from chalicelib.registry.availability import licence
 from chalicelib.registry.rows import (
     AdsRow,
     DescriptionRow,
@@ -68,14 +68,14 @@ from chalicelib.registry.rules import (
     Usage,
 )
 from chalicelib.registry.writes import Moved, connection, setting, written
+from chalicelib.structs import replace
 
 R = TypeVar("R", bound=Model)
 
 TAXIS_A_MOVE = 32  # of one ADS: three actions each, of the hundred that a transaction takes
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """What a taxi may be made of, each None where the owner has none such."""
 
     ads: Ads | None
@@ -381,10 +381,7 @@ def _scanned(model: type[Model], *names: str) -> Iterator[Item]:
 def every_licence() -> Iterator[tuple[Licence, datetime]]:
     """Of every taxi whose it is, and when it was added: a scan, for jobs only."""
     for item in _scanned(TaxiRow, "owner", "insee", "vehicle_id", "added_at"):
-        owner = item["owner"]["S"]
-        key = rules.description_id(owner, int(item["vehicle_id"]["N"]))
-        added_at = TaxiRow.added_at.deserialize(item["added_at"]["S"])
-        yield Licence(owner, item["insee"]["S"], key), added_at
+        yield licence(item), TaxiRow.added_at.deserialize(item["added_at"]["S"])
 
 
 def every_usage() -> Iterator[tuple[str, Usage]]:

@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Sized
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from chalicelib import dynamo, metrics, vault
 from chalicelib.access.rules import Account, Role
@@ -24,16 +25,14 @@ class CruisingForbidden(Unknown):
     """The customer is inside an exclusion zone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A free taxi near the customer, and what may be shown of it."""
 
     position: Found
     details: TaxiDetails
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What a search came to, step by step (positions 6).
 
     `near` counts the free and fresh within the largest radius, `found` holds those of them that may

@@ -2,9 +2,10 @@
 
 import calendar
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 T = TypeVar("T")
 
@@ -20,8 +21,7 @@ def months_before(at: datetime, months: int) -> datetime:
     return at.replace(year=year, month=month + 1, day=day)
 
 
-@dataclass(frozen=True, slots=True)
-class Milestones(Generic[T]):
+class Milestones(Struct, Generic[T], frozen=True):
     """A value at each of the four milestones, in the contract's names."""
 
     today: T

@@ -1,12 +1,11 @@
 """Which part of the country, and whose taxis, a statistic is asked for (letaxi-api 19): pure."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from chalicelib.territory.rules import departement_of
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """Each filter that is given must hold; None asks for nothing in particular.
 
     `owners` are accounts as owners of records (`Account.owner`): those of `groups`, of `manager`, or

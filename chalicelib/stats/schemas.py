@@ -1,12 +1,11 @@
 """What is asked of the statistics, and what is shown (letaxi-api 19)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from dataclasses import fields as dataclass_fields
 from datetime import UTC, datetime
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields, pre_load, validate
+from msgspec.structs import asdict
 
 from chalicelib.access.rules import Line
 from chalicelib.shapes import (
@@ -236,7 +235,7 @@ SEARCH_STATISTICS = record(
     {
         "taxis": record(
             "SearchQuartiles",
-            {field.name: nullable(NUMBER) for field in dataclass_fields(SearchQuartiles)},
+            dict.fromkeys(SearchQuartiles.__struct_fields__, nullable(NUMBER)),
         ),
         "moteurs": list_of(record("Searcher", {"moteur": TEXT, "count": WHOLE})),
     },

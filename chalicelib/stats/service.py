@@ -5,8 +5,9 @@ of accounts. What is shown is as old as its schedule (`jobs/service.py`).
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from chalicelib import cache
 from chalicelib.access import service as access
@@ -49,8 +50,7 @@ def filters(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class TaxiStatistics:
+class TaxiStatistics(Struct, frozen=True):
     """What GET /stats/taxis shows."""
 
     fleet: FleetSummary
@@ -80,8 +80,7 @@ def hail_statistics(asked: Filter, *, now: datetime) -> HailStatistics:
 # --- groups ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """A group of taxis (`groupement`): how many it has of those that it says it has."""
 
     account: Account
@@ -146,8 +145,7 @@ def managers() -> list[Line]:
 # --- maps -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class DepartementCount:
+class DepartementCount(Struct, frozen=True):
     """The taxis with a licence of a departement, and a point inside it where its towns are known."""
 
     numero: str
@@ -183,8 +181,7 @@ def search_heat() -> Heat:
 # --- searches -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class SearchStatistics:
+class SearchStatistics(Struct, frozen=True):
     """What GET /stats/searches shows: `moteurs` by their e-mails, those that searched most first."""
 
     quartiles: SearchQuartiles
@@ -207,8 +204,7 @@ def search_statistics(asked: Filter, *, now: datetime) -> SearchStatistics:
 # --- the public page ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class PublicFigures:
+class PublicFigures(Struct, frozen=True):
     """What anybody may see: taxis in percent of the licences that each conurbation declared.
 
     `connected` has an entry for the first day of each month of the last year and of the present

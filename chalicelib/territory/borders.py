@@ -7,11 +7,12 @@ points a centimetre apart are told apart, and a corner shared by three towns is 
 import zlib
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from math import gcd
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from chalicelib.geo import E7Point
 
@@ -23,8 +24,7 @@ class Path(NamedTuple):
     ys: "array[int]"
 
 
-@dataclass(frozen=True)
-class Outline:
+class Outline(Struct, frozen=True, dict=True):
     """A polygon's rings, outer one first; or only those of its edges that a ray can meet.
 
     The ray leaves the point in question along its parallel, to the east or to the west. A tile

@@ -4,9 +4,10 @@ import fnmatch
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from chalicelib.geo import E7Point
 from chalicelib.territory import borders
@@ -25,8 +26,7 @@ def departement_of(insee: str) -> str:
     return insee[:3] if insee.startswith(("97", "98")) else insee[:2]
 
 
-@dataclass(frozen=True, slots=True)
-class Zone:
+class Zone(Struct, frozen=True):
     """A common pick-up zone (ZUPC). `number` is the order in which zones became known."""
 
     zone_id: str
@@ -35,8 +35,7 @@ class Zone:
     members: frozenset[str]
 
 
-@dataclass(frozen=True)
-class Zones:
+class Zones(Struct, frozen=True, dict=True):
     """All zones, by number."""
 
     zones: tuple[Zone, ...]
@@ -62,8 +61,7 @@ class Zones:
 NO_ZONES = Zones(())
 
 
-@dataclass(frozen=True, slots=True)
-class Conurbation:
+class Conurbation(Struct, frozen=True):
     """Towns that statistics take together. `declared_ads` is how many licences they say they gave."""
 
     conurbation_id: str
@@ -72,8 +70,7 @@ class Conurbation:
     members: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a customer stands: the towns that cover the point, lowest code first, and the towns
     whose licences may pick up there. Where towns overlap, the first one counts (territory 2)."""
 
@@ -84,8 +81,7 @@ class Place:
 NOWHERE = Place((), frozenset())
 
 
-@dataclass(frozen=True, slots=True)
-class Tile:
+class Tile(Struct, frozen=True):
     """The borders round one cell: a polygon and its town at the same place of the two lists."""
 
     towns: tuple[str, ...]
@@ -101,8 +97,7 @@ class Tile:
         return tuple(sorted(covering))
 
 
-@dataclass(frozen=True, slots=True)
-class Exclusion:
+class Exclusion(Struct, frozen=True):
     """An area where nobody may pick up. `exclusion_id` is OpenStreetMap's (`way/231093392`)."""
 
     exclusion_id: str
@@ -120,8 +115,7 @@ def is_excluded(point: E7Point, exclusions: Iterable[Exclusion]) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Station:
+class Station(Struct, frozen=True):
     """A taxi station, for information only. `places` is 0 where it is not known.
 
     One that is drawn has `polygons`, with a point inside them; one that is a point has none.
@@ -164,8 +158,7 @@ def _glob(search: str) -> str:
     )
 
 
-@dataclass(frozen=True)
-class Gazetteer:
+class Gazetteer(Struct, frozen=True, dict=True):
     """All towns by name: in the order of their folded names, then of their codes."""
 
     towns: tuple[Town, ...]

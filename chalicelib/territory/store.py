@@ -36,15 +36,18 @@ import zlib
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
+from msgspec.structs import astuple
 
 from chalicelib import aws, config, dynamo, geo
 from chalicelib.cell_tree import ROOT_LEVEL, CellTree
 from chalicelib.dynamo import Item
 from chalicelib.geo import E7, E7Point, LngLat
 from chalicelib.settings import table
+from chalicelib.structs import replace
 from chalicelib.territory import borders
 from chalicelib.territory.borders import Outline, Shape
 from chalicelib.territory.rules import (
@@ -77,8 +80,7 @@ class LoadOvertaken(Exception):
 # --- small documents ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Edition:
+class Edition(Struct, frozen=True, dict=True):
     """Where everything is: what the document `territory` says. `version` rises with each change."""
 
     version: int = 0
@@ -108,8 +110,7 @@ class Edition:
         return [_entry("names", self.generation, prefix) for prefix in begins]
 
 
-@dataclass(frozen=True)
-class Shelf:
+class Shelf(Struct, frozen=True, dict=True):
     """Where the stations are: what the document `stations` says."""
 
     version: int = 0
@@ -117,16 +118,14 @@ class Shelf:
     parts: int = 0
 
 
-@dataclass(frozen=True)
-class Exclusions:
+class Exclusions(Struct, frozen=True, dict=True):
     """What the document `exclusions` says, by id."""
 
     version: int = 0
     exclusions: Mapping[str, Exclusion] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Conurbations:
+class Conurbations(Struct, frozen=True, dict=True):
     """What the document `conurbations` says, by id."""
 
     version: int = 0
@@ -455,7 +454,7 @@ def _station_row(one: Station) -> list[object]:
     polygons = [
         [[list(path.xs), list(path.ys)] for path in outline.paths] for outline in one.polygons
     ]
-    *values, _ = astuple(replace(one, polygons=()))
+    *values, _ = astuple(one)
     return [*values, polygons]
 
 

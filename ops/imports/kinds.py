@@ -5,7 +5,7 @@ a dry run says what the import would do. Of each good line its keys stay in memo
 """
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from chalicelib.errors import Conflict, Refusal, in_body
 from chalicelib.registry import bulk, departements, rules, store
 from chalicelib.registry import service as registry
 from chalicelib.registry.rules import Ads, TaxiParts
+from chalicelib.structs import replace
 from chalicelib.territory import service as territory
 from ops.imports import forms
 from ops.imports.forms import Form

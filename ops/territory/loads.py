@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import shapely
@@ -10,6 +9,7 @@ import shapely
 from chalicelib import config
 from chalicelib.dynamo import Item
 from chalicelib.geo import E7, E7Point
+from chalicelib.structs import replace
 from chalicelib.territory import store
 from chalicelib.territory.borders import Shape
 from chalicelib.territory.rules import Town, Zone, Zones, departement_of

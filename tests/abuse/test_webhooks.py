@@ -1,12 +1,12 @@
 """An operator's webhook as a way in: whatever its account says, nothing but public addresses is called."""
 
 import socket
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from chalicelib.hails import webhook
+from chalicelib.structs import replace
 from tests.hails import servers
 from tests.hails.test_webhook import HAIL, NOW, QUICK, send
 

@@ -3,7 +3,6 @@
 import hashlib
 import time
 from base64 import b64encode
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +13,7 @@ from chalicelib.access import attempts, passwords, service, store, users
 from chalicelib.access.rules import Role
 from chalicelib.activity.store import ActivityRow
 from chalicelib.settings import table
+from chalicelib.structs import replace
 from tests.access.conftest import Call
 from tests.calls import Answer, Caller
 

@@ -1,7 +1,6 @@
 """Hails with one keyword to change, and a scene with all that it takes to hail a taxi."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,8 +13,10 @@ from chalicelib.hails.rules import Hail, HailWanted, Status, Transition
 from chalicelib.positions import codec
 from chalicelib.positions import service as positions
 from chalicelib.positions.codec import Report
+from chalicelib.registry import availability
 from chalicelib.registry import service as registry
 from chalicelib.registry.rules import Description
+from chalicelib.structs import replace
 from tests import factories
 from tests.calls import Answer, Caller
 
@@ -155,7 +156,9 @@ class Scene:
         assert number is not None
         lng_e7, lat_e7 = to_e7(TAXI)
         report = Report(codec.tick(at), [number], [lat_e7], [lng_e7])
-        positions.store_window([report], availability_of=registry.availability_of, now=clock.now())
+        positions.store_window(
+            [report], availability_of=availability.availability_of, now=clock.now()
+        )
 
     def post(self, taxi_id: str | None = None, **changes: Any) -> Answer:
         """POST /hails, by the search app."""
@@ -189,7 +192,7 @@ class Scene:
     def description(self, taxi_id: str | None = None) -> Description:
         """The taxi's description as it is stored."""
         taxi_id = taxi_id or self.taxi_id
-        licence = registry.licences([taxi_id])[taxi_id]
+        licence = availability.licences([taxi_id])[taxi_id]
         found = registry.described(licence.description_id)
         assert found is not None
         return found

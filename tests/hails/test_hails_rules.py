@@ -1,6 +1,5 @@
 """The life of a hail, on values: each step by each party, deadlines, bans and sessions."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,6 +18,7 @@ from chalicelib.hails.rules import (
     StepRefused,
 )
 from chalicelib.registry.rules import TaxiStatus
+from chalicelib.structs import replace
 from tests.hails.hail_factories import (
     ADMIN,
     MOTEUR,

@@ -10,7 +10,7 @@ import ssl
 import time
 import tracemalloc
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from cryptography.x509.oid import NameOID
 from chalicelib.hails import webhook
 from chalicelib.hails.service import Dispatch
 from chalicelib.hails.webhook import Limits, Outcome
+from chalicelib.structs import replace
 from tests.hails import servers
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

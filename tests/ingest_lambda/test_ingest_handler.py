@@ -13,7 +13,7 @@ import pytest
 from chalicelib import aws, clock, dynamo
 from chalicelib.geo import Circle
 from chalicelib.positions import codec, service
-from chalicelib.registry import service as registry_service
+from chalicelib.registry import availability
 from ingest_lambda import handler, records
 from tests.positions import fleets
 from tests.positions.fleets import PARIS, Registry, e7, taxi_id
@@ -23,7 +23,7 @@ from tests.positions.fleets import PARIS, Registry, e7, taxi_id
 def registry(store: None, monkeypatch: pytest.MonkeyPatch) -> Registry:  # noqa: ARG001  # a fixture of a fixture
     """A registry of a thousand taxis, all free."""
     made = Registry()
-    monkeypatch.setattr(registry_service, "availability_of", made.availability_of)
+    monkeypatch.setattr(availability, "availability_of", made.availability_of)
     records._url.cache_clear()
     return made
 

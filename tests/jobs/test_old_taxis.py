@@ -15,7 +15,7 @@ from chalicelib.jobs.rules import Page
 from chalicelib.positions import codec
 from chalicelib.positions import service as positions
 from chalicelib.positions.codec import Report
-from chalicelib.registry import fleet, service
+from chalicelib.registry import availability, fleet, service
 from chalicelib.registry.rows import TaxiRow
 from chalicelib.registry.rules import TaxiParts
 from chalicelib.settings import BadSetting, read
@@ -170,7 +170,9 @@ def test_a_taxi_that_is_seen_somewhere_else_just_then_stays(scene: Fleet, silent
     there = Report(codec.tick(scene.later), [number], [448_000_000], [-5_800_000])
 
     def seen() -> None:
-        positions.store_window([there], availability_of=service.availability_of, now=scene.later)
+        positions.store_window(
+            [there], availability_of=availability.availability_of, now=scene.later
+        )
 
     with just_before(transactions(), "TransactWriteItems", seen):
         scene.run(JOB)

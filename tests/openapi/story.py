@@ -24,7 +24,7 @@ from chalicelib.openapi import document
 from chalicelib.positions import codec
 from chalicelib.positions import service as positions
 from chalicelib.positions.codec import Report
-from chalicelib.registry import service as registry
+from chalicelib.registry import availability as registry
 from chalicelib.web import JSON
 from ops.territory import loads
 from tests.calls import Answer, Caller

@@ -1,7 +1,6 @@
 """Who may, and what bodies are taken and refused: the contract's tables, row by row, over HTTP."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from chalicelib.access import service as access
 from chalicelib.access import store as accounts
 from chalicelib.access.rules import Role
 from chalicelib.registry.routes import routes
+from chalicelib.structs import replace
 from chalicelib.web import Registry
 from ops.local.provision import provision
 from tests import factories

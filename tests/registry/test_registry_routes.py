@@ -12,7 +12,7 @@ from chalicelib.positions import codec
 from chalicelib.positions import service as positions
 from chalicelib.positions.codec import Report
 from chalicelib.positions.store import TRIES
-from chalicelib.registry import fleet, service
+from chalicelib.registry import availability, fleet
 from chalicelib.registry.rows import DescriptionRow, FleetRow
 from chalicelib.settings import table
 from tests import factories
@@ -54,7 +54,7 @@ def seen_here(taxi_id: str) -> None:
     assert number is not None
     positions.store_window(
         [Report(codec.tick(now), [number], [488_600_000], [23_500_000])],
-        availability_of=service.availability_of,
+        availability_of=availability.availability_of,
         now=now,
     )
 

@@ -1,7 +1,6 @@
 """Ids, filters, changes of status and departements, on values alone."""
 
 import time
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 from chalicelib.registry import departements, rules
 from chalicelib.registry.departements import DepartementAmbiguous, DepartementUnknown
 from chalicelib.registry.rules import AvailabilityAsked, Description, TaxiStatus, Vehicle
+from chalicelib.structs import replace
 
 NOON = datetime(2026, 3, 2, 12, 0, 0, 123456, tzinfo=UTC)
 

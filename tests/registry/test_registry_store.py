@@ -4,7 +4,6 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -15,7 +14,7 @@ from pynamodb.exceptions import TransactWriteError, UpdateError
 from chalicelib.access.rules import Account, Role
 from chalicelib.positions import codec
 from chalicelib.positions.rules import Availability
-from chalicelib.registry import fleet, rules, service, store, writes
+from chalicelib.registry import availability, fleet, rules, service, store, writes
 from chalicelib.registry.rows import (
     AdsRow,
     DescriptionRow,
@@ -34,6 +33,7 @@ from chalicelib.registry.rules import (
     TaxiParts,
     TaxiStatus,
 )
+from chalicelib.structs import replace
 from tests import factories
 from tests.factories import BORDEAUX, CHARENTON, PARIS
 from tests.registry.races import client_of, just_before, plain, refusing, transactions
@@ -457,12 +457,12 @@ def test_availability_is_what_the_last_write_left(calls: list[str]) -> None:
     with_parts()
     found = registered()
     taxi_id = found.taxi.taxi_id
-    service.availability_of([taxi_id])
+    availability.availability_of([taxi_id])
     later = NOON + timedelta(seconds=1)
     service.change_taxi(found, {"status": "free", "radius": 200}, now=later)
     calls.clear()
 
-    said = service.availability_of([taxi_id, "2222222"])
+    said = availability.availability_of([taxi_id, "2222222"])
 
     assert said == {taxi_id: Availability(TaxiStatus.FREE, 200, later)}
     assert calls == ["BatchGetItem", "BatchGetItem"]  # the unknown taxi, and the description
@@ -529,7 +529,7 @@ def test_a_taxi_without_a_description_is_not_found() -> None:
 
     with pytest.raises(service.TaxiUnknown):
         service.find_taxi(OPERATOR, found.taxi.taxi_id)
-    assert service.availability_of([found.taxi.taxi_id]) == {}
+    assert availability.availability_of([found.taxi.taxi_id]) == {}
 
 
 @pytest.mark.parametrize("text", ["all", "x" * 3000, "aaaaaa\0"])
@@ -626,8 +626,8 @@ def test_licences_say_whose_taxis_are_and_of_which_town(calls: list[str]) -> Non
     taxi_id = registered().taxi.taxi_id
     calls.clear()
 
-    first = service.licences([taxi_id, "2222222"])
-    second = service.licences([taxi_id])
+    first = availability.licences([taxi_id, "2222222"])
+    second = availability.licences([taxi_id])
 
     assert first == second == {taxi_id: Licence("7", PARIS, "7#1")}
     assert calls == ["BatchGetItem"]

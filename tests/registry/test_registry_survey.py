@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict
 
 from chalicelib.registry import rows, rules, service
 from chalicelib.registry.rows import DescriptionRow, TaxiRow
@@ -65,7 +66,7 @@ def description_row(description: Description) -> DescriptionRow:
         status_changed_at=description.status_changed_at,
         taxis=set(description.taxis),
         details_version=description.details_version,
-        **rows._all(description.vehicle),
+        **asdict(description.vehicle),
     )
 
 
@@ -95,7 +96,7 @@ def test_every_taxi_has_its_owner_town_and_how_it_is_used(call: Call) -> None:
 def test_the_taxis_of_a_double_shift_car_are_used_as_it_is_and_one_without_a_car_is_not() -> None:
     description_row(DESCRIPTION).save()
     for taxi_id, changes in (("aaaaaaa", {}), ("bbbbbbb", {}), ("ccccccc", {"vehicle_id": 1})):
-        values: dict[str, Any] = {**rows._all(TAXI), "taxi_id": taxi_id, **changes}
+        values: dict[str, Any] = {**asdict(TAXI), "taxi_id": taxi_id, **changes}
         rows.taxi_row(Taxi(**values), DESCRIPTION).save()
 
     found = sorted(service.every_taxi(), key=lambda taxi: taxi.usage.radius_m or 0)

@@ -16,7 +16,7 @@ from chalicelib.geo import LngLat, geohash6, to_e7
 from chalicelib.positions import codec
 from chalicelib.positions import service as positions
 from chalicelib.positions.codec import Report
-from chalicelib.registry import service as registry
+from chalicelib.registry import availability as registry
 from chalicelib.stats.searches import codec as codec_of_searches
 from chalicelib.stats.searches import stream
 from chalicelib.stats.searches.rules import Search

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from chalicelib.geo import E7Point, from_e7
 from chalicelib.jobs.rules import Page
 from chalicelib.positions import service as positions
-from chalicelib.registry import service as registry
+from chalicelib.registry import availability as registry
 from chalicelib.registry.rules import TaxiStatus
 from chalicelib.stats.active import rules, store
 from chalicelib.stats.active.rules import DAY, HOUR, ActiveTaxi, Span

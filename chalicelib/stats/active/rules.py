@@ -2,15 +2,17 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from chalicelib import geo
 from chalicelib.geo import LngLat
 from chalicelib.stats.filters import Filter
+from chalicelib.structs import replace
 
 HEATED_CELLS = 20_000  # of the map of taxis: the heaviest
 
@@ -52,8 +54,7 @@ def rows(taxis: Collection[ActiveTaxi]) -> Rows:
     return {key: Tally(count, free[key]) for key, count in active.items()}
 
 
-@dataclass(frozen=True)
-class ActiveCounts:
+class ActiveCounts(Struct, frozen=True, dict=True):
     """The counters of some time by town, zone and operator; what there is no row of counts 0.
 
     Whole territories count every taxi, an operator's own figures only the free ones, as the
@@ -147,8 +148,7 @@ def day_of(moment: datetime) -> datetime:
     return hour_of(moment).replace(hour=0)
 
 
-@dataclass(frozen=True, slots=True)
-class HourOfDay:
+class HourOfDay(Struct, frozen=True):
     """One hour of the day (0-23) over all days that were counted, of some of the towns.
 
     `last` is the newest hour folded in, None while there is none; `hours` how many there are; `sums`

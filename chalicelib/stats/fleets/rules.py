@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from chalicelib.registry.rules import SurveyedTaxi
 from chalicelib.stats.calendar import THRESHOLD, Milestones
@@ -11,8 +12,7 @@ from chalicelib.stats.filters import Filter
 from chalicelib.territory.rules import departement_of
 
 
-@dataclass(frozen=True, slots=True)
-class TownFleet:
+class TownFleet(Struct, frozen=True):
     """The taxis of one owner in one town; there is at least one.
 
     A taxi is registered from when it was added, and connected from when its operator last set its
@@ -37,8 +37,7 @@ class TownFleet:
         return self.registered.today
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(Struct, frozen=True):
     """All taxis as of one moment, by town and owner; `at` is None where none was taken."""
 
     at: datetime | None
@@ -48,8 +47,7 @@ class Survey:
 NO_SURVEY = Survey(None, ())
 
 
-@dataclass(frozen=True, slots=True)
-class FleetSummary:
+class FleetSummary(Struct, frozen=True):
     """The taxis that were asked for, as of the survey's moment `at`, None where none was taken.
 
     `average_radius` is in metres, of the taxis that have a radius; `average_radius_change` is how
@@ -65,8 +63,7 @@ class FleetSummary:
     at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class OwnerFleet:
+class OwnerFleet(Struct, frozen=True):
     """How many taxis an owner has, and when it added the newest."""
 
     count: int

@@ -8,12 +8,13 @@ numbers are stored, so a measure never gets another's.
 from array import array
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from itertools import compress
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from chalicelib.geo import LngLat, distance_m, geohash6
 from chalicelib.hails.rules import Hail, Status
@@ -63,8 +64,7 @@ Pair = tuple[str, str]  # the operateur as an owner, and the town of the custome
 # --- counting a day ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class DayCount:
+class DayCount(Struct, frozen=True):
     """What is kept of a day's hails: rows of sums, and how many there were in each geohash-6 cell."""
 
     rows: Mapping[Pair, Row]
@@ -128,8 +128,7 @@ class Column(NamedTuple):
     values: "array[int]"
 
 
-@dataclass(frozen=True, slots=True)
-class Sums:
+class Sums(Struct, frozen=True):
     """A day's rows, or some of them, turned into a column for each measure.
 
     So five years of a whole country are added up in a second, without a step of Python for each sum.
@@ -183,8 +182,7 @@ class Sums:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(Struct, frozen=True):
     """Sums over all pairs that were asked for: of each day that had hails, and of all time (steps)."""
 
     days: Mapping[date, Sequence[int]]
@@ -258,8 +256,7 @@ PERIODS: Mapping[str, Callable[[date], Hashable]] = {
 Averages = Mapping[str, Mapping[str, Mapping[str, float]]]
 
 
-@dataclass(frozen=True, slots=True)
-class HailStatistics:
+class HailStatistics(Struct, frozen=True):
     """What GET /stats/hails tells, of days that are over (letaxi-api 19).
 
     `milestones` by the contract's names; `total` has pairs of month (1 to 12) and number, for months

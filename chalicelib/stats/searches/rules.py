@@ -7,10 +7,11 @@ departement, by day.
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import accumulate
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from chalicelib.stats.filters import Filter
 from chalicelib.territory.rules import departement_of
@@ -45,8 +46,7 @@ _EPOCH = date(1970, 1, 1)
 Histogram = Counter[int]  # how often each value came
 
 
-@dataclass(frozen=True, slots=True)
-class TownCounts:
+class TownCounts(Struct, frozen=True):
     """The searches in one town: taxis found and seen, metres to the nearest, and hours of the day."""
 
     found: Histogram = field(default_factory=Counter)
@@ -62,8 +62,7 @@ class TownCounts:
         self.hours.update(other.hours)
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Struct, frozen=True):
     """Searches by town, by account and town, and by geohash of 6 characters."""
 
     towns: dict[str, TownCounts] = field(default_factory=dict)
@@ -144,8 +143,7 @@ def percentile(histogram: Mapping[int, int], part: float) -> float | None:
     return low + (place - before) * (high - low)
 
 
-@dataclass(frozen=True, slots=True)
-class SearchQuartiles:
+class SearchQuartiles(Struct, frozen=True):
     """Quartiles over all searches, in the contract's names; None where nothing was searched.
 
     The nearest taxi's are in metres, over the searches that found one.

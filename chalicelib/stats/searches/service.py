@@ -3,9 +3,10 @@
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TypeVar
+
+from msgspec import Struct
 
 from chalicelib import cache, clock, geo, logs
 from chalicelib.geo import LngLat
@@ -72,8 +73,7 @@ def note(
 # --- counting -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """What a record of the stream holds, its place in its shard, and when it reached the stream."""
 
     sequence_number: int
@@ -81,8 +81,7 @@ class Report:
     searches: Sequence[Search]
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(Struct, frozen=True):
     """What a batch came to: `known` were counted before, `lost` belong into sheets that are full."""
 
     searches: int
