@@ -8,11 +8,11 @@ what it is a quarter of, and no two cells are the same number.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import asin, cos, degrees, pi, radians, sin, sqrt
 from typing import NamedTuple
 
 import geohash2
+from msgspec import Struct
 
 EARTH_RADIUS_M = 6_371_008.8  # mean radius R1 of GRS 80 (Moritz 1980)
 METRES_A_DEGREE = EARTH_RADIUS_M * pi / 180  # along a meridian
@@ -194,8 +194,7 @@ def geohash_prefix(text: str) -> tuple[int, int]:
     return bits, 5 * len(text)
 
 
-@dataclass(frozen=True, slots=True)
-class Circle:
+class Circle(Struct, frozen=True):
     """What a search looks at: a point and a radius in metres."""
 
     centre: LngLat

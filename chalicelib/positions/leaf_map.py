@@ -7,7 +7,8 @@ old map is fresh any more.
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from chalicelib import geo
 from chalicelib.cell_tree import ROOT_LEVEL, CellTree
@@ -18,8 +19,7 @@ NOTICE_S = 120  # from the announcement of a map to its use: twice the age of a 
 CLOCKS_APART_S = 5  # by how much one process's clock may be ahead of another's
 
 
-@dataclass(frozen=True, slots=True)
-class LeafMap:
+class LeafMap(Struct, frozen=True):
     """One version of the tree, used by writers from `starts_s` (seconds since 1970) on."""
 
     version: int
