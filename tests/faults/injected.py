@@ -18,16 +18,22 @@ class _Raw(BytesIO):
 
 
 class Fault:
-    """Something that happens to a share of the calls; `happened` counts."""
+    """Something that happens to a share of the calls, and to those of `always`; `happened` counts.
 
-    def __init__(self, share: float, *, seed: int) -> None:
+    Of calls in a row that it happens to, one fails to the end, for all that botocore tries again.
+    """
+
+    def __init__(self, share: float, *, seed: int, always: range = range(0)) -> None:
         self.happened = 0
         self._share = share
         self._dice = random.Random(seed)
+        self._always = always
+        self._calls = 0
 
     def strikes(self) -> bool:
         """Whether it happens to this call."""
-        strikes = self._dice.random() < self._share
+        strikes = self._dice.random() < self._share or self._calls in self._always
+        self._calls += 1
         self.happened += strikes
         return strikes
 

@@ -94,6 +94,7 @@ def test_a_full_disk_is_said_and_what_was_there_before_stays(small_disk: Path, t
         seen=f"exit code {code}, one sentence; of 2 accounts the {len(kept)} of before",
         lost=len({"before@example.org"} - kept),
         named="everything since the last clean stop, and said so",
+        guard="ops.local.state.StateService.stop",
     )
     assert code == 1
     assert "could not be written" in said
