@@ -1,5 +1,6 @@
 """Faults of AWS's services, injected where botocore sends a request: its own retries are on the way."""
 
+import json
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -112,3 +113,21 @@ def conflicting(fault: Fault, client: Any) -> Iterator[None]:
 
     with _hooked([client], "before-call.dynamodb.TransactWriteItems", cancel):
         yield
+
+
+@contextmanager
+def queues(client: Any) -> Iterator[list[tuple[str, str]]]:
+    """SQS takes every message and brings none: (queue, body) of each, for whoever brings them."""
+    sent: list[tuple[str, str]] = []
+
+    class Taken:
+        status_code = 200
+        headers: Mapping[str, str] = MappingProxyType({})
+
+    def take(params: dict[str, Any], **_: Any) -> Any:
+        said = json.loads(params["body"])
+        sent.append((said["QueueUrl"].rpartition("-test-")[2], said["MessageBody"]))
+        return Taken(), {"MessageId": str(len(sent))}
+
+    with _hooked([client], "before-call.sqs.SendMessage", take):
+        yield sent

@@ -91,10 +91,16 @@ class Drive:
         return len(known) - len(last)
 
     def count(self) -> tuple[str, int]:
-        """What became of all positions: in words, and how many no search shows as they were accepted."""
+        """What became of all positions: in words, and how many are not found there by both
+        who searches and who asks for the taxi."""
         found = fleets.searched(PARIS, now=at(5), radius_m=10_000)
         shown = {one.taxi_id: (one.seen, one.lat_e7, one.lng_e7) for one in found}
-        lost = sum(shown.get(taxi_id(taxi)) != place for taxi, place in self.accepted.items())
+        last = service.where_is(map(taxi_id, self.accepted), now=at(5))
+        known = {one: (codec.tick(it.seen_at), *e7(it.point)[::-1]) for one, it in last.items()}
+        lost = sum(
+            not shown.get(taxi_id(taxi)) == known.get(taxi_id(taxi)) == place
+            for taxi, place in self.accepted.items()
+        )
         strange = sum(
             rules.position(entry) not in (self.accepted[taxi], self.before.get(taxi))
             for taxi, entries in fleets.entries().items()
