@@ -239,5 +239,5 @@ def test_operators_that_lie_have_hails_that_fail(scene: Scene, patient: SetUp, t
         lost=len(scripts) - ended,
         guard="chalicelib.hails.webhook.judge",
     )
-    assert operator.connections == len(scripts)
+    assert operator.connections >= len(scripts)
     assert ended == len(scripts)
