@@ -47,7 +47,7 @@ class TooManyRequests(TooMany):
 
 
 @made_once
-def _hasty() -> "DynamoDBClient":
+def client() -> "DynamoDBClient":
     """DynamoDB for a count that no request should wait for: one try, and a short one."""
     limits = Config(
         connect_timeout=WITHIN_S,
@@ -64,7 +64,7 @@ def add(account_id: int, window: int, requests: int) -> int:
 
     Raises botocore's BotoCoreError and ClientError.
     """
-    answer = _hasty().update_item(
+    answer = client().update_item(
         TableName=table("request-counts"),
         Key={"counted": {"S": f"{account_id}#{window}"}},
         UpdateExpression="ADD #requests :requests SET #ttl = :ttl",

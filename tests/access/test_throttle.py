@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from chalicelib import cache
 from chalicelib.access import pace, service
-from chalicelib.access import throttle as throttle_module
+from chalicelib.access import throttle as throttles
 from chalicelib.access.rules import Role
 from chalicelib.access.throttle import REST_S, WITHIN_S, Throttle, TooManyRequests
 from chalicelib.activity.store import ActivityRow
@@ -222,15 +222,15 @@ def test_a_table_that_hangs_costs_one_request_half_a_second_and_refuses_nobody(
 ) -> None:
     with servers.serving(servers.hangs) as hanging:
         monkeypatch.setenv("MARAUDE_ENDPOINT", f"http://127.0.0.1:{hanging.port}")
-        throttle_module._hasty.cache_clear()
+        throttles.client.cache_clear()
         limit(SMALL)
         began_s = time.monotonic()
 
         assert came(Throttle(), 300) == 300
 
         took_s = time.monotonic() - began_s
-        throttle_module._hasty().close()
-        throttle_module._hasty.cache_clear()
+        throttles.client().close()
+        throttles.client.cache_clear()
     assert hanging.connections == 1
     assert took_s < 3 * WITHIN_S
 

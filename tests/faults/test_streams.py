@@ -21,7 +21,7 @@ from tests.faults import injected
 from tests.faults.conftest import TIMES, Tell
 from tests.ingest_lambda.test_ingest_handler import a_change, a_record, put_aside
 from tests.positions import fleets
-from tests.positions.fleets import PARIS, Registry, e7, taxi_id
+from tests.positions.fleets import NOON, PARIS, Registry, at, e7, taxi_id
 
 Record = dict[str, Any]  # of an event of Lambda's
 
@@ -177,3 +177,34 @@ def test_poison_in_the_middle_of_changes_of_descriptions_is_put_aside_alone(tell
     )
     assert sorted(aside) == sorted(one["dynamodb"]["SequenceNumber"] for one in strange)
     assert lost == 0
+
+
+def test_a_change_of_a_description_that_was_given_up_shows_after_the_night(tell: Tell) -> None:
+    """What is put aside of the stream of descriptions is not replayed: retiring cells looks for itself."""
+    known = Registry(taxis=10**6)
+    taxis = range(1, 20 * TIMES + 1)
+    report = fleets.a_report(*((taxi, PARIS) for taxi in taxis))
+    fleets.stored([report], now=NOON, registry=known)
+    for taxi in taxis[::2]:
+        known.change(taxi, TaxiStatus.OCCUPIED, changed_at=at(1))
+    later = fleets.a_report(*((taxi, PARIS) for taxi in taxis), seen_at=at(60))
+    fleets.stored([later], now=at(60), registry=known)
+
+    def wrong() -> int:
+        shown = {one.taxi_id for one in fleets.searched(PARIS, now=at(61))}
+        return len(shown ^ {taxi_id(taxi) for taxi in taxis[1::2]})
+
+    before = wrong()
+    service.retire_cells(availability_of=known.availability_of, now=at(61))
+
+    after = wrong()
+    tell(
+        "changes of descriptions are given up and put aside",
+        seen=f"{len(taxis[::2])} of {len(taxis)} taxis: {before} are still shown as they were after "
+        f"their next report, {after} after `retire-cells`",
+        lost=after,
+        named="until the night, or until `retire-cells` is run by hand, what they show is old",
+        guard="chalicelib.positions.service._outdated",
+    )
+    assert before == len(taxis[::2])
+    assert after == 0
