@@ -46,7 +46,7 @@ abuse: $(STAMP)
 
 # What is lost when something fails (docs/reliability.md): five minutes.
 faults: $(STAMP)
-	@MARAUDE_FAULTS_PAGE=docs/reliability.md MARAUDE_FAULTS_TIMES="$${MARAUDE_FAULTS_TIMES:-3}" \
+	@MARAUDE_FAULTS_PAGE=docs/reliability.md MARAUDE_FAULTS_TIMES="$${MARAUDE_FAULTS_TIMES:-2}" \
 		$(BIN)/python -m pytest -v --tb=short tests/faults
 
 # 60,000 taxis on a local system for MARAUDE_LOAD_S=600 seconds, and what was lost.

@@ -232,7 +232,7 @@ def test_a_table_that_hangs_costs_one_request_half_a_second_and_refuses_nobody(
         throttles.client().close()
         throttles.client.cache_clear()
     assert hanging.connections == 1
-    assert took_s < 3 * WITHIN_S
+    assert took_s < 10 * WITHIN_S  # without its own limits: 20 s
 
 
 # --- in a request ---------------------------------------------------------------------------------
