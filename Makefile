@@ -48,9 +48,10 @@ abuse: $(STAMP)
 	@MARAUDE_ABUSE_INPUTS=100000 MARAUDE_ABUSE_SEED="$${MARAUDE_ABUSE_SEED:-$$(date +%s)}" \
 		$(BIN)/python -m pytest -q --show-capture=no tests/abuse
 
-# What is lost when something fails (docs/reliability.md): two minutes.
+# What is lost when something fails (docs/reliability.md): five minutes.
 faults: $(STAMP)
-	@MARAUDE_FAULTS_PAGE=docs/reliability.md $(BIN)/python -m pytest -q tests/faults
+	@MARAUDE_FAULTS_PAGE=docs/reliability.md MARAUDE_FAULTS_TIMES="$${MARAUDE_FAULTS_TIMES:-2}" \
+		$(BIN)/python -m pytest -v --tb=short tests/faults
 
 # 60,000 taxis on a local system for MARAUDE_LOAD_S=600 seconds, and what was lost.
 load: $(STAMP)

@@ -83,13 +83,13 @@ def session() -> Session:
     return made
 
 
-def client(service: str) -> Any:  # noqa: ANN401  # of the service's own kind, which stubs know by name only
+def client(service: str, *, limits: Config = _LIMITS) -> Any:  # noqa: ANN401  # of the service's own kind, which stubs know by name only
     """A client of a service in this deployment, with its limits."""
     return session().create_client(
         service,
         region_name=settings().region,
         endpoint_url=settings().endpoint or None,
-        config=_LIMITS,
+        config=limits,
     )
 
 

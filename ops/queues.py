@@ -3,7 +3,8 @@
 Only hails' messages can be: they say where to look, and one that comes late changes nothing. What
 `ingest-failures` and `search-failures` hold is the place of records in a stream. Those positions are too
 old to be shown when somebody comes to mend what failed; and which searches of a batch were counted
-before it failed nobody knows, so that some would be counted twice.
+before it failed nobody knows, so that some would be counted twice. A change of a description that was given
+up is shown by the job `retire-cells`, which looks for itself.
 """
 
 import argparse

@@ -23,6 +23,7 @@ from app import app
 from chalicelib import aws, clock, config, web
 from chalicelib import cache as caches
 from chalicelib.access import service as access
+from chalicelib.access import throttle as throttles
 from chalicelib.access.rules import Role
 from chalicelib.geo import LngLat, to_e7
 from chalicelib.hails import handlers
@@ -306,7 +307,7 @@ def _fail(key: str) -> None:
     statuses = []
     for outcome in ({"side_effect": gone}, {"return_value": flood}):
         caches.forget_all()
-        with mock.patch.object(aws.dynamodb(), "update_item", **outcome):
+        with mock.patch.object(throttles.client(), "update_item", **outcome):
             statuses += [caller.get("/hails").status for _ in range(25)]
     assert statuses == [200] * 49 + [429]
     caches.forget_all()

@@ -11,13 +11,17 @@ learnt of it refuses without asking. An item that a whole flood is added to take
 
 The count is of the key's owner, whoever the request is made as. Who has no key that is known is not
 counted here: such a request costs one read unit, and the gateway's own limit holds for it. Where the
-sum cannot be had, requests are let in, and for `REST_S` this process does not try again.
+sum cannot be had within `WITHIN_S`, requests are let in, and for `REST_S` this process does not try
+again: a table that hangs costs one request in 30 s of a process half a second.
 """
 
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache as made_once
+from typing import TYPE_CHECKING
 
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import aws, cache, metrics
@@ -26,9 +30,13 @@ from chalicelib.access.pace import Count, Limit
 from chalicelib.errors import TooMany, in_request
 from chalicelib.settings import settings, table
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
 ACCOUNTS = 4096  # of which a process knows how much they ask
 KEPT_S = 60  # since the last request of one
 REST_S = 30
+WITHIN_S = 0.5  # to connect, and again to be answered: a write takes some 10 ms
 _ROW_KEPT_S = 600
 
 Add = Callable[[int, int, int], int]  # account id, window, requests: their new sum
@@ -38,12 +46,25 @@ class TooManyRequests(TooMany):
     """The key is used too often: more than its share of requests in a second."""
 
 
+@made_once
+def client() -> "DynamoDBClient":
+    """DynamoDB for a count that no request should wait for: one try, and a short one."""
+    limits = Config(
+        connect_timeout=WITHIN_S,
+        read_timeout=WITHIN_S,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        parameter_validation=False,
+    )
+    made: DynamoDBClient = aws.client("dynamodb", limits=limits)
+    return made
+
+
 def add(account_id: int, window: int, requests: int) -> int:
     """Counts requests of an account, and answers all that are counted of the window.
 
     Raises botocore's BotoCoreError and ClientError.
     """
-    answer = aws.dynamodb().update_item(
+    answer = client().update_item(
         TableName=table("request-counts"),
         Key={"counted": {"S": f"{account_id}#{window}"}},
         UpdateExpression="ADD #requests :requests SET #ttl = :ttl",

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 
 from msgspec import Struct
 
@@ -13,6 +14,7 @@ from chalicelib.jobs import old_taxis, orphans, store
 from chalicelib.jobs.rules import Job
 from chalicelib.jobs.store import Progress
 from chalicelib.positions import service as positions
+from chalicelib.registry import availability
 from chalicelib.stats.active import counting
 from chalicelib.stats.fleets import service as fleets
 from chalicelib.stats.hails import service as hail_statistics
@@ -33,7 +35,7 @@ JOBS: Mapping[str, Job] = {
     "fold-searches": searches.fold,
     "delete-old-taxis": old_taxis.delete_old_taxis,
     "delete-orphans": orphans.delete_orphans,
-    "retire-cells": positions.retire_cells,
+    "retire-cells": partial(positions.retire_cells, availability_of=availability.availability_of),
 }
 
 

@@ -547,11 +547,20 @@ def refit(*, now: datetime) -> LeafMap:
     return maps[-1]
 
 
-def retire_cells(*, now: datetime, after: str | None = None, dry_run: bool = False) -> Page:
+def retire_cells(
+    *,
+    availability_of: AvailabilityOf,
+    now: datetime,
+    after: str | None = None,
+    dry_run: bool = False,
+) -> Page:
     """Turns positions that are too old for a cell into last positions, and removes empty cells.
 
-    A page is one of the scan of all cells. May be broken off and repeated, from the beginning or
-    from `after`, a cell's key. A cell that changes meanwhile is alive and left alone.
+    Then it shows what `availability_of` says of the taxis that are left where a cell says otherwise: a
+    change that its stream has given up would else stay unseen for as long as the taxi stays about.
+    A page is one of the scan of all cells, and the reading of two small items for each taxi left. May be
+    broken off and repeated, from the beginning or from `after`, a cell's key. A cell that changes
+    meanwhile is alive and left alone. Raises CellContended.
     """
     oldest = _oldest_fresh(now)
     now_tick = codec.tick(now)
@@ -568,7 +577,26 @@ def retire_cells(*, now: datetime, after: str | None = None, dry_run: bool = Fal
             emptied += store.delete_cell(name, cell.version)
         elif old:
             store.write_cell(name, cell.version, packed, map_version=0, now_tick=now_tick)
-    return Page({"cells": len(cells), "emptied": emptied, "kept": kept}, last or None)
+    outdated = _outdated(cells.values(), availability_of, oldest=oldest)
+    if not dry_run:
+        _show(outdated, now=now)
+    return Page(
+        {"cells": len(cells), "emptied": emptied, "kept": kept, "corrected": len(outdated)},
+        last or None,
+    )
+
+
+def _outdated(
+    cells: Iterable[Cell], availability_of: AvailabilityOf, *, oldest: int
+) -> dict[int, Register]:
+    """What is said of the taxis of cells, seen in the tick `oldest` or later, that the cells do not have."""
+    shown: dict[int, Register] = {}
+    for cell in cells:
+        for taxi, entry in cell.entries.items():
+            if entry[3] >= oldest:
+                shown[taxi] = max(rules.register(entry), shown.get(taxi, (0, 0)))
+    said = _available(shown, availability_of)
+    return {taxi: register for taxi, register in said.items() if register > shown[taxi]}
 
 
 def blur(*, now: datetime, after: str | None = None, dry_run: bool = False) -> Page:

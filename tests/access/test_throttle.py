@@ -1,6 +1,7 @@
 """A key that is used too often: who is refused, what it costs, and what happens without the table."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,13 +12,15 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from chalicelib import cache
 from chalicelib.access import pace, service
+from chalicelib.access import throttle as throttles
 from chalicelib.access.rules import Role
-from chalicelib.access.throttle import REST_S, Throttle, TooManyRequests
+from chalicelib.access.throttle import REST_S, WITHIN_S, Throttle, TooManyRequests
 from chalicelib.activity.store import ActivityRow
 from chalicelib.settings import settings, table
 from tests.access.conftest import Call
 from tests.calls import Caller
 from tests.emitted import metrics_of
+from tests.hails import servers
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)  # a window begins
 SMALL = 20  # requests a second: 200 in a window, each of them told
@@ -212,6 +215,24 @@ def test_a_table_that_fails_is_asked_again_after_a_while(
         reports.append(sums.reports)
 
     assert reports == [1, 1, 2]
+
+
+def test_a_table_that_hangs_costs_one_request_half_a_second_and_refuses_nobody(
+    limit: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with servers.serving(servers.hangs) as hanging:
+        monkeypatch.setenv("MARAUDE_ENDPOINT", f"http://127.0.0.1:{hanging.port}")
+        throttles.client.cache_clear()
+        limit(SMALL)
+        began_s = time.monotonic()
+
+        assert came(Throttle(), 300) == 300
+
+        took_s = time.monotonic() - began_s
+        throttles.client().close()
+        throttles.client.cache_clear()
+    assert hanging.connections == 1
+    assert took_s < 10 * WITHIN_S  # without its own limits: 20 s
 
 
 # --- in a request ---------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """What faults came to: each test tells its row, and `make faults` prints and keeps the table."""
 
 import os
+import pkgutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,22 @@ import pytest
 from tests.faults import table
 
 Tell = Callable[..., None]
+TIMES = int(os.environ.get("MARAUDE_FAULTS_TIMES", "1"))  # how much more of everything
 
 _rows: list[table.Row] = []
 
 
 @pytest.fixture
 def tell() -> Tell:
-    """Adds a row: the fault, what was offered and what became of it, and what was lost."""
+    """Adds a row: the fault, what was offered and what became of it, and what was lost.
 
-    def told(fault: str, *, seen: str, lost: int, named: str = "") -> None:
-        _rows.append(table.Row(fault, seen, lost, named))
+    `guard` names what prevents a loss, without which the test was seen to fail: a function of ours,
+    and behind a colon which part of it.
+    """
+
+    def told(fault: str, *, seen: str, lost: int, guard: str, named: str = "") -> None:
+        pkgutil.resolve_name(guard.partition(":")[0])  # the page names nothing that is gone
+        _rows.append(table.Row(fault, seen, lost, guard, named))
 
     return told
 

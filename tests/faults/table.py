@@ -16,11 +16,15 @@ class MarkersMissing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A fault, and what it came to; `named` says what may be lost, where anything may."""
+    """A fault, and what it came to; `named` says what may be lost, where anything may.
+
+    `guard` is what prevents it, without which the test was seen to fail.
+    """
 
     fault: str
     seen: str
     lost: int
+    guard: str
     named: str = ""
 
 
@@ -29,12 +33,15 @@ def made(rows: Sequence[Row]) -> str:
     lines = [
         f"{datetime.now(UTC):%Y-%m-%d}, after commit `{commit()}`, {machine()}.",
         "",
-        "| fault | seen | lost |",
-        "| --- | --- | --- |",
+        "| fault | seen | lost | seen to fail without |",
+        "| --- | --- | --- | --- |",
     ]
     for row in rows:
         named = f": {row.named}" if row.named else ""
-        lines.append(f"| {row.fault} | {row.seen} | **{row.lost}**{named} |")
+        where, _, part = row.guard.partition(":")
+        lines.append(
+            f"| {row.fault} | {row.seen} | **{row.lost}**{named} | `{where}`{part and f':{part}'} |"
+        )
     return "\n".join(lines)
 
 

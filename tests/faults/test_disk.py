@@ -2,21 +2,18 @@
 
 import json
 import os
-import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ops.local.process import ROOT, environment
 from tests.faults.conftest import Tell
+from tests.faults.local import maraude, stopped, up
 
 pytestmark = pytest.mark.local_stack
 
 SIZE_KB = 4096
-STOPS_S = 90
 
 
 @pytest.fixture
@@ -32,40 +29,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip(f"a small disk cannot be mounted here: {made.stderr.strip()}")
     yield tmp_path
     subprocess.run(["umount", "-l", str(tmp_path)], check=True)  # noqa: S607  # the system's own
-
-
-def maraude(folder: Path, *words: str) -> str:
-    ran = subprocess.run(
-        [sys.executable, "-m", "ops.cli", *words, "--data", str(folder)],
-        cwd=ROOT,
-        env=environment({}),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return ran.stdout
-
-
-def up(folder: Path) -> "subprocess.Popen[str]":
-    words = ["up", "--no-demo", "--port=0", "--udp-port=0", f"--data={folder}"]
-    started = subprocess.Popen(
-        [sys.executable, "-m", "ops.cli", *words],
-        cwd=ROOT,
-        env=environment({}),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert started.stdout is not None
-    said = started.stdout.readline()
-    assert said.startswith("ready "), said
-    return started
-
-
-def stopped(running: "subprocess.Popen[str]") -> tuple[int, str]:
-    running.send_signal(signal.SIGTERM)
-    said, _ = running.communicate(timeout=STOPS_S)
-    return running.returncode, said
 
 
 def emails(folder: Path) -> set[str]:
@@ -94,6 +57,7 @@ def test_a_full_disk_is_said_and_what_was_there_before_stays(small_disk: Path, t
         seen=f"exit code {code}, one sentence; of 2 accounts the {len(kept)} of before",
         lost=len({"before@example.org"} - kept),
         named="everything since the last clean stop, and said so",
+        guard="ops.local.state.StateService.stop",
     )
     assert code == 1
     assert "could not be written" in said

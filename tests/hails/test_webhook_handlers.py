@@ -17,6 +17,7 @@ from chalicelib.registry.rules import milliseconds
 from chalicelib.settings import settings, table
 from tests.hails import servers
 from tests.hails.hail_factories import Scene
+from tests.hails.queues import feed
 
 pytestmark = pytest.mark.usefixtures("near_servers")
 
@@ -35,23 +36,6 @@ def near_servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def scene(store: None) -> Scene:  # noqa: ARG001  # it needs the tables
     return Scene()
-
-
-def feed(name: str, *bodies: str) -> list[str]:
-    """Hands messages to a function of the application as SQS does: the ids of those that failed."""
-    records = [
-        {
-            "messageId": f"m{place}",
-            "receiptHandle": "r",
-            "body": body,
-            "attributes": {},
-            "messageAttributes": {},
-            "eventSourceARN": f"arn:aws:sqs:eu-west-3:0:{name}",
-        }
-        for place, body in enumerate(bodies)
-    ]
-    answer = app.handler_map[name]({"Records": records}, None)
-    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
 def waiting(name: str) -> list[dict[str, Any]]:

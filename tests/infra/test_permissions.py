@@ -22,7 +22,8 @@ from chalicelib.jobs import service as jobs
 from chalicelib.jobs import store as places
 from chalicelib.jobs.store import Progress
 from chalicelib.positions import codec
-from chalicelib.registry.rules import milliseconds
+from chalicelib.registry import store as registry_store
+from chalicelib.registry.rules import TaxiStatus, milliseconds
 from chalicelib.settings import settings
 from chalicelib.stats.searches import codec as searches_codec
 from ingest_lambda import handler, searches
@@ -178,7 +179,11 @@ def heard_jobs(witness: Witness, folder: Path) -> None:
     ):
         now = clock.now() + days * DAY
         if (name, days) == ("retire-cells", 1):
-            fleet.report(fleet.taxi(), at=now)  # of its cell, all but this is old
+            taxi_id = fleet.taxi()
+            fleet.report(taxi_id, at=now)  # of its cell, all but this is old
+            described = fleet.description(taxi_id)  # and this is wrong
+            changed = described.changed({"status": TaxiStatus.OCCUPIED}, now=now)
+            registry_store.change_availability(described, changed)
         if name == "delete-orphans":
             unused_parts(fleet)
         with witness.process(function_of(name.replace("-", "_"))):

@@ -64,7 +64,7 @@ def test_a_taxi_goes_with_all_that_is_its_own(scene: Fleet) -> None:
     scene.report(scene.taxi_id, at=scene.later - DAY)
     taxi_id = scene.registered("1")
     scene.report(taxi_id, at=scene.now)
-    positions.retire_cells(now=scene.now + DAY)
+    positions.retire_cells(availability_of=availability.availability_of, now=scene.now + DAY)
     description = scene.description(taxi_id)
 
     scene.run(JOB)
@@ -262,7 +262,7 @@ def test_a_last_position_of_no_taxi_goes_when_it_is_a_year_old(scene: Fleet) -> 
     for taxi_id in (known, unknown):
         scene.report(taxi_id, at=scene.now)
     scene.report(scene.taxi_id, at=scene.later - DAY)
-    positions.retire_cells(now=scene.now + DAY)
+    positions.retire_cells(availability_of=availability.availability_of, now=scene.now + DAY)
     scene.rode(known, at=scene.now)
     TaxiRow(unknown).delete()
 

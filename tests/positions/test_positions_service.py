@@ -1,6 +1,7 @@
 """The positions on an in-process DynamoDB and Kinesis."""
 
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -43,6 +44,9 @@ def split(store: None) -> None:  # noqa: ARG001  # a fixture of a fixture
         for half in geo.halves(geo.ancestor(geo.finest_cell(*e7(point)), 14))
     }
     positions_store.replace_leaf_maps([LeafMap(1, 0, CellTree(splits))])
+
+
+retire = partial(service.retire_cells, availability_of=Registry().availability_of)
 
 
 def found(point: LngLat = PARIS, *, now: datetime = NOON) -> list[str]:
@@ -595,7 +599,7 @@ def test_a_last_position_is_exact_and_knows_its_time() -> None:
 @pytest.mark.usefixtures("split")
 def test_a_taxi_that_came_back_is_where_it_is_now_not_where_it_was_last() -> None:
     stored([a_report((1, PARIS))], now=NOON)
-    service.retire_cells(now=at(200))
+    retire(now=at(200))
     stored([a_report((1, NEXT_SQUARE), seen_at=at(300))], now=at(300))
 
     last = service.where_is([taxi_id(1)], now=at(301))
@@ -673,7 +677,7 @@ def test_nothing_disappears_from_search_while_the_leaf_map_changes(*, in_four: b
     assert announced.tree.splits
     assert seen_versions == {first, first + 1}
     assert all(len(copies) == 1 for copies in fleets.entries().values())
-    service.retire_cells(now=at(start))
+    retire(now=at(start))
     leaves = {announced.tree.leaf(geo.finest_cell(*e7(point))) for _, point in crowd}
     assert keys_of_cells() == set(map(geo.key, leaves))
 
@@ -704,15 +708,53 @@ def test_a_change_of_status_reaches_a_taxi_that_only_the_replaced_map_placed() -
 # --- the night ------------------------------------------------------------------------------------
 
 
+def a_change_that_nobody_shows() -> Registry:
+    """Two free taxis that go on reporting; the registry says that the first is occupied by now."""
+    registry = Registry()
+    stored([a_report((1, PARIS), (2, PARIS))], now=NOON, registry=registry)
+    registry.change(1, OCCUPIED, changed_at=at(1))
+    for second in (5, 65, 125):
+        stored(
+            [a_report((1, PARIS), (2, PARIS), seen_at=at(second))],
+            now=at(second),
+            registry=registry,
+        )
+    return registry
+
+
+@pytest.mark.usefixtures("split")
+def test_a_change_that_its_stream_gave_up_does_not_show_by_itself_and_does_after_retiring() -> None:
+    registry = a_change_that_nobody_shows()
+    before = found(now=at(126))
+
+    done = service.retire_cells(availability_of=registry.availability_of, now=at(126))
+
+    assert before == [taxi_id(1), taxi_id(2)]
+    assert done.done["corrected"] == 1
+    assert found(now=at(126)) == [taxi_id(2)]
+    again = service.retire_cells(availability_of=registry.availability_of, now=at(126))
+    assert again.done["corrected"] == 0
+
+
+@pytest.mark.usefixtures("split")
+def test_retiring_dry_counts_what_it_would_correct_and_corrects_nothing() -> None:
+    registry = a_change_that_nobody_shows()
+
+    done = service.retire_cells(availability_of=registry.availability_of, now=at(126), dry_run=True)
+
+    assert done.done["corrected"] == 1
+    assert found(now=at(126)) == [taxi_id(1), taxi_id(2)]
+
+
 @pytest.mark.usefixtures("split")
 def test_retiring_keeps_last_positions_and_leaves_no_old_cell() -> None:
     stored(
         [a_report((1, PARIS), (2, NEXT_CELL)), a_report((3, PARIS), seen_at=at(100))], now=at(100)
     )
 
-    done = service.retire_cells(now=at(150))
+    done = retire(now=at(150))
 
-    assert done == Page({"cells": 2, "emptied": 1, "kept": 2})
+    assert done == Page({"cells": 2, "emptied": 1, "kept": 2, "corrected": 0})
     assert set(fleets.entries()) == {3}
     assert set(service.where_is(map(taxi_id, (1, 2, 3)), now=at(150))) == {
         taxi_id(1),
@@ -724,9 +766,9 @@ def test_retiring_keeps_last_positions_and_leaves_no_old_cell() -> None:
 @pytest.mark.usefixtures("split")
 def test_retiring_twice_is_retiring_once() -> None:
     stored([a_report((1, PARIS))], now=NOON)
-    service.retire_cells(now=at(200))
+    retire(now=at(200))
 
-    assert service.retire_cells(now=at(201)) == Page({"cells": 0, "emptied": 0, "kept": 0})
+    assert retire(now=at(201)) == Page({"cells": 0, "emptied": 0, "kept": 0, "corrected": 0})
 
 
 @pytest.mark.usefixtures("split")
@@ -736,11 +778,11 @@ def test_retiring_dry_says_what_it_would_do_and_does_not_do_it() -> None:
     )
     before = fleets.entries()
 
-    done = service.retire_cells(now=at(150), dry_run=True)
+    done = retire(now=at(150), dry_run=True)
 
-    assert done == service.retire_cells(now=at(150), dry_run=True)
+    assert done == retire(now=at(150), dry_run=True)
     assert fleets.entries() == before
-    assert done == service.retire_cells(now=at(150))
+    assert done == retire(now=at(150))
 
 
 @pytest.mark.usefixtures("split")
@@ -750,9 +792,9 @@ def test_retiring_goes_on_behind_the_cell_where_it_was_broken_off() -> None:
         item["cell"]["S"] for item in aws.dynamodb().scan(TableName="maraude-test-cells")["Items"]
     ]
 
-    done = service.retire_cells(now=at(200), after=first)
+    done = retire(now=at(200), after=first)
 
-    assert done == Page({"cells": 1, "emptied": 1, "kept": 1})
+    assert done == Page({"cells": 1, "emptied": 1, "kept": 1, "corrected": 0})
     [left] = aws.dynamodb().scan(TableName="maraude-test-cells")["Items"]
     assert left["cell"]["S"] == first
 
@@ -765,7 +807,7 @@ TWO_MONTHS = timedelta(days=60)
 def retired(*positions: tuple[int, LngLat]) -> None:
     """Stores where taxis were at noon as their last positions."""
     stored([a_report(*positions)], now=NOON)
-    service.retire_cells(now=at(200))
+    retire(now=at(200))
 
 
 def last_positions() -> dict[str, tuple[int, int]]:
@@ -836,9 +878,9 @@ def test_blurring_goes_on_where_it_was_broken_off(monkeypatch: pytest.MonkeyPatc
 def test_retiring_goes_on_after_a_crash() -> None:
     stored([a_report((1, PARIS), (2, NEXT_CELL))], now=NOON)
     with pytest.raises(Crash), fleets.hooked("before-call", fleets.crashing(2)):
-        service.retire_cells(now=at(200))
+        retire(now=at(200))
 
-    service.retire_cells(now=at(200))
+    retire(now=at(200))
 
     assert fleets.entries() == {}
     assert len(service.where_is([taxi_id(1), taxi_id(2)], now=at(200))) == 2
@@ -852,7 +894,7 @@ def test_a_cell_that_lives_is_not_retired() -> None:
         stored([a_report((1, PARIS), seen_at=at(200))], now=at(200))
 
     with fleets.hooked("before-call", fleets.interrupted(2, report)):
-        service.retire_cells(now=at(200))
+        retire(now=at(200))
 
     assert found(now=at(200)) == [taxi_id(1)]
 

@@ -1,0 +1,61 @@
+"""Transactions that others are in the way of: nobody gets a taxi twice, and no granted step is lost."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from ops.local.place import Place
+from ops.local.state import StateService
+from tests.faults.conftest import TIMES, Tell
+
+pytestmark = pytest.mark.local_stack
+
+TAXIS = 5 * TIMES
+
+
+@pytest.fixture
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    place = Place(tmp_path_factory.mktemp("conflicts") / "place")
+    with place.held():
+        pass
+    service = StateService(place)
+    service.start()
+    yield service.endpoint
+    service.stop()
+
+
+def test_of_cancelled_transactions_no_hail_is_double_and_no_step_is_lost(
+    endpoint: str, tell: Tell
+) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.faults.conflicts", str(TAXIS)],
+        env={
+            **os.environ,
+            "MARAUDE_ENDPOINT": endpoint,
+            "MARAUDE_STAGE": "conflicts",
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    found = json.loads(ran.stdout.splitlines()[-1])
+    lost = TAXIS - found["sound"]
+    tell(
+        "a third of the transactions are cancelled by a conflict",
+        seen=f"{found['conflicts']} cancelled; four customers at once for each of {TAXIS} taxis had "
+        f"{found['created']} hails; {found['granted']} steps were granted to who sent them twice at "
+        f"once, {found['declined']} customers declined meanwhile; {found['sound']} hails and "
+        "taxis agree",
+        lost=lost,
+        guard="chalicelib.hails.service.TRIES: deciding anew on what is there",
+    )
+    assert found["conflicts"] > TAXIS
+    assert found["created"] == found["alone"] == TAXIS
+    assert lost == 0
