@@ -39,10 +39,10 @@ bench: $(STAMP)
 bench-quick: $(STAMP)
 	@$(BIN)/python -m bench --quick
 
-# A hundred thousand bad inputs, other ones each time: a quarter of an hour (docs/abuse.md).
+# A hundred thousand bad inputs, other ones each time: some minutes (docs/abuse.md).
 abuse: $(STAMP)
 	@MARAUDE_ABUSE_INPUTS=100000 MARAUDE_ABUSE_SEED="$${MARAUDE_ABUSE_SEED:-$$(date +%s)}" \
-		$(BIN)/python -m pytest -q --show-capture=no tests/abuse
+		$(BIN)/python -m pytest -v -n 2 --show-capture=no tests/abuse
 
 # What is lost when something fails (docs/reliability.md): two minutes.
 faults: $(STAMP)
