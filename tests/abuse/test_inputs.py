@@ -11,17 +11,15 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
-from moto import mock_aws
 
 from app import app
-from chalicelib import aws, cache, config
+from chalicelib import aws
 from chalicelib.access import service as access
 from chalicelib.access.rules import Role
-from chalicelib.stats.searches import stream
-from ops.local.provision import provision
 from tests import factories
 from tests.abuse.inputs import A_BATCH, OPERATIONS, Input, batches
 from tests.calls import Caller
+from tests.conftest import empty_registry
 from tests.hails.hail_factories import Scene
 
 INPUTS = int(os.environ.get("MARAUDE_ABUSE_INPUTS", "2500"))
@@ -130,15 +128,11 @@ def _strict(params: Any, **_: object) -> None:
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
     """One registry for all inputs, so that what one of them leaves behind meets the next."""
-    with mock_aws():
-        config.forget()
-        cache.forget_all()
-        provision("test", endpoint=None, region="eu-west-3")
+    with empty_registry():
         events = aws.dynamodb().meta.events
         events.register("provide-client-params.dynamodb", _strict)
         yield World()
         events.unregister("provide-client-params.dynamodb", _strict)
-        stream.notes.forget()
 
 
 def send(caller: Caller, sent: Input) -> tuple[int, str]:
