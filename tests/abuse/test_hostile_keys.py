@@ -2,7 +2,8 @@
 
 import gzip
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from chalicelib.hails import service as hails
 from chalicelib.hails.rules import Status
 from chalicelib.positions import codec
 from chalicelib.positions import service as positions
+from chalicelib.registry import rules as registry
 from chalicelib.settings import settings
 from tests import factories
 from tests.calls import Caller
@@ -132,6 +134,37 @@ def test_a_body_that_is_compressed_is_not_inflated(scene: Scene) -> None:
 
     assert answer.status == 400
     assert answer.errors == {"": ["No data provided, or data is not valid JSON."]}
+
+
+@pytest.mark.parametrize("value", [" " * 40_000 + "!", "a" * 40_000 + "!", "-a1 " * 10_000])
+def test_a_filter_is_read_in_a_time_that_grows_with_its_length_only(value: str) -> None:
+    began_s = time.process_time()
+
+    found = registry.pattern([value])
+
+    assert time.process_time() - began_s < 1  # the square of the length took half a minute
+    assert found.match("AB-123-CD") is None
+
+
+LAMBDA_ANSWER_BYTES = (
+    6_291_556  # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+)
+
+
+@pytest.mark.parametrize("named", [lambda at: f"{at:x}", lambda at: chr(0x800 + at)])
+def test_the_answer_to_the_worst_body_is_one_that_lambda_takes(
+    scene: Scene, named: Callable[[int], str]
+) -> None:
+    """Each field that is not known is named, and one letter of three bytes takes six."""
+    fields = ",".join(f'"{named(at)}":0' for at in range(0xD000))
+    body = f'{{{fields},"x":"{"é" * 200_000}"}}'.encode()
+    limit = settings().body_limit_bytes
+
+    answer = scene.as_operateur.send("POST", "/drivers", body)
+
+    assert answer.status == 400
+    assert len(body) <= limit
+    assert len(answer.text) * limit / len(body) < LAMBDA_ANSWER_BYTES
 
 
 @pytest.mark.parametrize("page", ["2", "999999999", "9" * 40, "-1", "0"])
