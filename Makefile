@@ -43,10 +43,13 @@ bench: $(STAMP)
 bench-quick: $(STAMP)
 	@$(BIN)/python -m bench --quick
 
-# A hundred thousand bad inputs, other ones each time: a quarter of an hour (docs/abuse.md).
+# A hundred thousand bad inputs, other ones each time, atheris, the times of checks: half an hour at most
+# (docs/abuse.md).
 abuse: $(STAMP)
 	@MARAUDE_ABUSE_INPUTS=100000 MARAUDE_ABUSE_SEED="$${MARAUDE_ABUSE_SEED:-$$(date +%s)}" \
-		$(BIN)/python -m pytest -q --show-capture=no tests/abuse
+		$(BIN)/python -m pytest -v -n 2 --show-capture=no tests/abuse --ignore tests/abuse/test_timing.py
+	@$(BIN)/python -m tests.abuse.fuzz --seconds 60
+	@MARAUDE_ABUSE_INPUTS=100000 $(BIN)/python -m pytest -q -s tests/abuse/test_timing.py
 
 # What is lost when something fails (docs/reliability.md): five minutes.
 faults: $(STAMP)

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,8 @@ from ops.local.provision import provision
 ROOT = Path(__file__).resolve().parents[1]
 
 
-@pytest.fixture
-def store() -> Iterator[None]:
+@contextmanager
+def empty_registry() -> Iterator[None]:
     """Empty tables, stream and queues, in this process (moto), and no cache of an earlier test."""
     with mock_aws():
         config.forget()
@@ -39,6 +40,13 @@ def store() -> Iterator[None]:
         provision("test", endpoint=None, region="eu-west-3")
         yield
         stream.notes.forget()
+
+
+@pytest.fixture
+def store() -> Iterator[None]:
+    """The same for a test."""
+    with empty_registry():
+        yield
 
 
 def exported(folder: Path) -> None:

@@ -127,8 +127,11 @@ _STATUSES = {code: status for status, code in STATUS_CODES.items()}
 
 
 def status_of(head: int) -> TaxiStatus:
-    """The status in an entry's head."""
-    return _STATUSES[head >> STATUS_SHIFT & STATUS]
+    """The status in an entry's head. Raises Unreadable for one that there is not."""
+    try:
+        return _STATUSES[head >> STATUS_SHIFT & STATUS]
+    except KeyError:
+        raise Unreadable(f"no status of a taxi in {head:#x}") from None
 
 
 def pack_entries(entries: Iterable[Entry]) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, KeysView, Mapping, MutableMappin
 from struct import Struct
 
 from chalicelib.positions import codec
-from chalicelib.positions.codec import ENTRY, ID, LEAVING, Entry
+from chalicelib.positions.codec import ENTRY, ID, IDS, LEAVING, Entry
 from chalicelib.positions.rules import Position
 
 _SIZE = ENTRY.size
@@ -28,9 +28,14 @@ class Entries(MutableMapping[int, Entry]):
     def __init__(self, packed: bytes = b"") -> None:
         """Takes them as `codec.pack_entries` answers them; of two of one taxi the last one counts.
 
+        A damaged one, whose number is no taxi's, is left out, and so gone when the cell is next written.
         Raises Unreadable for a number of bytes that no cell has.
         """
         taxis = [head & ID for head in codec.heads(packed)]
+        if max(taxis, default=0) >= IDS:
+            entries = codec.unpack_entries(packed)
+            packed = codec.pack_entries(entry for entry in entries if entry[0] & ID < IDS)
+            taxis = [taxi for taxi in taxis if taxi < IDS]
         self._places = dict(zip(taxis, range(0, len(packed), _SIZE), strict=True))
         if len(self._places) < len(taxis):
             packed = b"".join(packed[place : place + _SIZE] for place in self._places.values())

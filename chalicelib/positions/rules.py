@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from chalicelib.geo import E7, EARTH_RADIUS_M, Circle, LngLat
 from chalicelib.positions import codec
-from chalicelib.positions.codec import ID, RADIUS_SHIFT, REGISTER, Entry, id_of
+from chalicelib.positions.codec import ID, IDS, RADIUS_SHIFT, REGISTER, Entry, id_of
 from chalicelib.registry.rules import TaxiStatus
 
 LAST_POSITION_KEPT = timedelta(days=60)  # then its coordinates are shown as 0, 0 (hails 9)
@@ -152,6 +152,7 @@ def near(
     return [
         Found._make((distance_m, id_of(taxi), reach_m or default_radius_m, lng_e7, lat_e7, seen))
         for distance_m, taxi, reach_m, lng_e7, lat_e7, seen in found
+        if taxi < IDS  # a damaged entry hides one taxi, and not a town
     ]
 
 

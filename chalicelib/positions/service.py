@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from chalicelib import geo, tracing
+from chalicelib import geo, metrics, tracing
 from chalicelib.dynamo import Item, Want
 from chalicelib.errors import Conflict, Unknown, in_request, in_url
 from chalicelib.geo import Circle
@@ -507,7 +507,10 @@ def _cells_of(
 
 
 def reporting(*, since: datetime) -> dict[str, Reporting]:
-    """The taxis that have reported since then, by id. Reads every cell: for a job."""
+    """The taxis that have reported since then, by id. Reads every cell: for a job.
+
+    A taxi of which an entry is damaged is left out, and counted.
+    """
     oldest = codec.first_tick_from(since)
     newest: dict[int, Entry] = {}
     for _, cells in store.every_cell():
@@ -515,12 +518,17 @@ def reporting(*, since: datetime) -> dict[str, Reporting]:
             for taxi, entry in cell.entries.items():
                 if entry[3] >= oldest:
                     newest[taxi] = rules.joined(entry, newest.get(taxi, entry))
-    return {
-        codec.id_of(taxi): Reporting(
-            taxi, codec.status_of(head), lng_e7, lat_e7, codec.moment(seen)
-        )
-        for taxi, (head, lat_e7, lng_e7, seen, _) in newest.items()
-    }
+    found, damaged = {}, 0
+    for taxi, (head, lat_e7, lng_e7, seen, _) in newest.items():
+        try:
+            status = codec.status_of(head)
+        except codec.Unreadable:
+            damaged += 1
+            continue
+        found[codec.id_of(taxi)] = Reporting(taxi, status, lng_e7, lat_e7, codec.moment(seen))
+    if damaged:
+        metrics.emit({}, counts={"entries_damaged": damaged})
+    return found
 
 
 def refit(*, now: datetime) -> LeafMap:

@@ -256,7 +256,8 @@ def description_id(owner: str, vehicle_id: int) -> str:
     return f"{owner}#{vehicle_id}"
 
 
-_PLATE_LIKE = re.compile(r"([a-z]*)[ -]*([0-9]*)[ -]*([a-z]*)", re.IGNORECASE | re.ASCII)
+# Possessive, for no character can go to two of the parts: a long value is read once.
+_PLATE_LIKE = re.compile(r"([a-z]*+)[ -]*+([0-9]*+)[ -]*+([a-z]*+)", re.IGNORECASE | re.ASCII)
 _SQL_TO_GLOB = str.maketrans({"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"})
 
 

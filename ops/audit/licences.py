@@ -48,7 +48,12 @@ def closure(asked: Iterable[Requirement]) -> dict[str, Distribution]:
     """The distributions that are asked for, and what they take, by name. Raises CannotGoOn."""
     found: dict[str, Distribution] = {}
     done: set[tuple[str, str]] = set()
-    waiting = [(one, extra) for one in asked for extra in ("", *one.extras)]
+    waiting = [
+        (one, extra)
+        for one in asked
+        if one.marker is None or one.marker.evaluate()  # else it is for other machines
+        for extra in ("", *one.extras)
+    ]
     while waiting:
         one, extra = waiting.pop()
         name = canonicalize_name(one.name)
@@ -69,7 +74,10 @@ def closure(asked: Iterable[Requirement]) -> dict[str, Distribution]:
 
 
 def declared(about: Distribution, spelled: Mapping[str, str]) -> str:
-    """Its licence in its own words: the SPDX expression, else the line, else the classifiers."""
+    """Its licence in its own words: the SPDX expression, else the line, else the classifiers.
+
+    Where its metadata says nothing, the title of the text that it comes with may.
+    """
     told = about.metadata
     for expression in told.get_all("License-Expression") or ():
         return str(expression)
@@ -81,7 +89,16 @@ def declared(about: Distribution, spelled: Mapping[str, str]) -> str:
         for one in told.get_all("Classifier") or ()
         if (match := _LISTED_LICENCE.fullmatch(one))
     ]
-    return " AND ".join(listed) or spelled.get(line.split("\n")[0], NOT_SAID)
+    title = line.split("\n")[0] or _title(about)
+    return " AND ".join(listed) or spelled.get(title, NOT_SAID)
+
+
+def _title(about: Distribution) -> str:
+    """The first two lines of its licence's text, as one."""
+    for name in about.metadata.get_all("License-File") or ():
+        lines = (about.read_text(f"licenses/{name}") or "").split("\n")
+        return ", ".join([line.strip() for line in lines if line.strip()][:2])
+    return ""
 
 
 def is_allowed(expression: str, allowed: Iterable[str]) -> bool:

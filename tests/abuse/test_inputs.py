@@ -3,24 +3,23 @@
 In every run a few thousand inputs, the same ones; `make abuse` sends `MARAUDE_ABUSE_INPUTS` of them.
 """
 
+import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
-from hypothesis import strategies as st
-from moto import mock_aws
 
 from app import app
-from chalicelib import aws, cache, config
+from chalicelib import aws
 from chalicelib.access import service as access
 from chalicelib.access.rules import Role
-from chalicelib.stats.searches import stream
-from ops.local.provision import provision
 from tests import factories
-from tests.abuse.inputs import OPERATIONS, Input, inputs
+from tests.abuse.inputs import A_BATCH, OPERATIONS, Input, batches
 from tests.calls import Caller
+from tests.conftest import empty_registry
 from tests.hails.hail_factories import Scene
 
 INPUTS = int(os.environ.get("MARAUDE_ABUSE_INPUTS", "2500"))
@@ -83,14 +82,19 @@ class World:
             "user_id": str(scene.operateur.id),
             "customer_id": SECRETS["a customer"],
         }
+        both = scene.caller("both", Role.OPERATEUR, Role.MOTEUR)[1]
+        # Who may do most comes most often, for what is refused at the door breaks nothing.
         self.strangers = [
+            both,
             Caller(app),
+            both,
             Caller(app, key="no such key"),
+            both,
             Caller(app, key=access.add("nobody")[1]),
             scene.caller("other operateur", Role.OPERATEUR)[1],
             scene.caller("other moteur", Role.MOTEUR)[1],
-            scene.caller("both", Role.OPERATEUR, Role.MOTEUR)[1],
         ]
+        self.admin = scene.caller("admin", Role.ADMIN)[1]
 
     def seen_by_its_owner(self) -> Mapping[str, Any]:
         """All of the partner's that nobody else may change."""
@@ -124,15 +128,11 @@ def _strict(params: Any, **_: object) -> None:
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
     """One registry for all inputs, so that what one of them leaves behind meets the next."""
-    with mock_aws():
-        config.forget()
-        cache.forget_all()
-        provision("test", endpoint=None, region="eu-west-3")
+    with empty_registry():
         events = aws.dynamodb().meta.events
         events.register("provide-client-params.dynamodb", _strict)
         yield World()
         events.unregister("provide-client-params.dynamodb", _strict)
-        stream.notes.forget()
 
 
 def send(caller: Caller, sent: Input) -> tuple[int, str]:
@@ -142,33 +142,39 @@ def send(caller: Caller, sent: Input) -> tuple[int, str]:
     return answer.status, f"{headers} {answer.text}"
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+# The journal is read first, while it is short: every write adds to it, and moto is slow with lists.
+@pytest.mark.parametrize("operation", sorted(OPERATIONS, key="GET /activity_logs".__ne__))
 def test_no_input_is_a_fault_of_ours_or_shows_what_is_another_partner_s(
-    world: World, operation: str
+    world: World, operation: str, record_property: Callable[[str, object], None]
 ) -> None:
     before = world.seen_by_its_owner()
+    secrets = [*SECRETS.items(), *world.keys.items()]
+    verb = operation.partition(" ")[0]
+    callers = [*world.strangers, *([world.admin] if verb == "GET" else [])]
+    answered: Counter[int] = Counter()
 
     @seed(SEED)
     @settings(
-        max_examples=max(10, INPUTS // len(OPERATIONS)),
+        max_examples=max(1, -(-INPUTS // (len(OPERATIONS) * A_BATCH))),
         deadline=None,
         database=None,
         phases=(Phase.generate, Phase.shrink),
         suppress_health_check=list(HealthCheck),
     )
-    @given(sent=inputs(operation, world.named), who=st.integers(0, len(world.strangers) - 1))
-    def attack(sent: Input, who: int) -> None:
-        status, came = send(world.strangers[who], sent)
+    @given(batch=batches(operation, world.named))
+    def attack(batch: list[Input]) -> None:
+        for sent, who in zip(batch, itertools.cycle(callers), strict=False):
+            status, came = send(who, sent)
+            answered[status] += 1
 
-        assert status < 500, came
-        leaks = {
-            name
-            for name, secret in (*SECRETS.items(), *world.keys.items())
-            if secret in came and secret not in sent.said
-        }
-        assert leaks == set()
+            assert status < 500, sent
+            if who is world.admin:  # who may see everything
+                continue
+            leaks = {name for name, secret in secrets if secret in came and secret not in sent.said}
+            assert leaks == set(), sent
 
     attack()
+    record_property("answered", dict(answered))
     assert world.seen_by_its_owner() == before
 
 

@@ -50,6 +50,21 @@ def test_a_distribution_s_licence_is_read_where_it_says_it(
     assert licences.declared(a_distribution(tmp_path, *lines), DECIDED.spelled) == licence
 
 
+def test_a_licence_that_only_its_text_names_is_read_there(tmp_path: Path) -> None:
+    said = a_distribution(tmp_path, "License-File: COPYING")
+    text = tmp_path / "some-1.0.dist-info" / "licenses" / "COPYING"
+    text.parent.mkdir()
+    text.write_text("\n      The Licence\n   Version 9\n\nTerms\n")
+    spelled = {"The Licence, Version 9": "MIT"}
+
+    assert licences.declared(said, spelled) == "MIT"
+    assert licences.declared(said, {}) == "not said"
+
+
+def test_a_requirement_for_other_machines_is_none_of_ours() -> None:
+    assert licences.closure([Requirement('no-such-distribution; sys_platform == "none"')]) == {}
+
+
 @pytest.mark.parametrize(
     ("expression", "may"),
     [

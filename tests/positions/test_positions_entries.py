@@ -110,3 +110,13 @@ def test_of_two_positions_the_newer_stays_and_of_one_tick_the_more_northern(
     seen, lat_e7, lng_e7 = reported if is_newer else (100, 10, 20)
     assert superseded == (not is_newer)
     assert entries[1] == (1, lat_e7, lng_e7, seen, 0)
+
+
+def test_a_damaged_entry_is_left_out_and_the_others_stay() -> None:
+    sound, other = (1, 10, 20, 5, 4), (2, 11, 21, 6, 4)
+    damaged = (ID, 12, 22, 7, 4)
+
+    entries = packed(sound, damaged, other)
+
+    assert _unpacked(entries) == {1: sound, 2: other}
+    assert entries.packed() == codec.pack_entries([sound, other])

@@ -178,6 +178,15 @@ def test_two_taxis_whose_ids_share_their_lower_bits_are_two() -> None:
     assert {one.taxi_id for one in found} == {taxi_id(1), taxi_id(other)}
 
 
+def test_a_damaged_entry_hides_one_taxi_and_not_a_town() -> None:
+    head, *rest = an_entry(1)
+    damaged = [(codec.IDS | head & ~codec.ID, *rest), (head | codec.STATUS << 41, *rest)]
+
+    found = near(Circle(PARIS, 500), [*damaged, an_entry(2)])
+
+    assert [taxi.taxi_id for taxi in found] == [taxi_id(2)]
+
+
 def test_a_found_taxi_says_where_and_when_it_was_seen_exactly() -> None:
     [found] = near(Circle(PARIS, 500), [an_entry(seen_at=at(-3))])
 

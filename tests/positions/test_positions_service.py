@@ -15,6 +15,7 @@ from chalicelib.positions.codec import Report
 from chalicelib.positions.leaf_map import LeafMap
 from chalicelib.positions.rules import CellContended, LastPosition
 from chalicelib.positions.service import MapAnnounced, TaxiUnknown
+from tests.emitted import metrics_of
 from tests.positions import fleets
 from tests.positions.fleets import (
     FREE,
@@ -908,3 +909,22 @@ def test_a_search_needs_one_call_where_a_taxi_stands_on_a_corner_of_four_cells()
 
     assert len(want.keys) >= 4
     assert len(want.keys) <= dynamo.KEYS_A_CALL
+
+
+@pytest.mark.usefixtures("store")
+def test_a_taxi_with_a_status_that_there_is_not_is_counted_and_the_others_are_reporting(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stored([a_report((1, PARIS), (2, PARIS))], now=NOON)
+    ((_, cells),) = positions_store.every_cell()
+    ((name, cell),) = cells.items()
+    head, *rest = cell.entries[1]
+    cell.entries[1] = (head | codec.STATUS << codec.STATUS_SHIFT, *rest)  # type: ignore[assignment]  # still five
+    packed = cell.entries.packed()
+    positions_store.write_cell(name, cell.version, packed, map_version=1, now_tick=codec.tick(NOON))
+
+    reporting = service.reporting(since=NOON)
+
+    assert list(reporting) == [taxi_id(2)]
+    counted = {metric.name: metric.value for metric in metrics_of(capsys.readouterr().out)}
+    assert counted["entries_damaged"] == 1

@@ -32,7 +32,8 @@ def unpack(packed: bytes) -> list[Search]:
         if not inflating.eof:
             raise Unreadable("the report is cut off, or too large")
         number, searches = msgspec.json.decode(text, type=tuple[int, list[Search]])
-    except (zlib.error, msgspec.DecodeError) as error:
+    # Text that is no UTF-8 is a UnicodeDecodeError to msgspec, and no DecodeError.
+    except (zlib.error, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Unreadable(str(error)) from error
     if number != FORMAT:
         raise Unreadable(f"no format {number}")
