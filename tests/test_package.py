@@ -188,13 +188,13 @@ def test_all_handlers_answer_from_the_zip_alone(package: Path, tmp_path: Path) -
 
 @pytest.mark.local_stack
 def test_a_cold_start_costs_a_few_times_what_a_bare_chalice_app_costs(package: Path) -> None:
-    """Bounds against a step back, wide enough for a busy machine: uncompiled and unpruned, the API costs
-    24 times. `docs/performance.md` has figures of a quiet one, and goals (10 and 6 times)."""
-    found = cold_start.measure(package / "deployment.zip", runs=5)
+    """The API's bound is its goal. The ingest function's goal of 6 is left some room: where others use the
+    machine's caches, the smaller bare app suffers less. `docs/performance.md` has the figures."""
+    found = cold_start.measure(package / "deployment.zip", runs=cold_start.RUNS)
 
     bare_s = found["a bare Chalice app"]
-    assert found["the API"] < 14 * bare_s
-    assert found["the ingest function"] < 11 * bare_s
+    assert found["the API"] < 10 * bare_s
+    assert found["the ingest function"] < 7 * bare_s
 
 
 def test_what_botocore_tells_people_stays_behind(package: Path) -> None:
