@@ -167,7 +167,7 @@ def test_the_answer_to_the_worst_body_is_one_that_lambda_takes(
     assert len(answer.text) * limit / len(body) < LAMBDA_ANSWER_BYTES
 
 
-@pytest.mark.parametrize("page", ["2", "999999999", "9" * 40, "-1", "0"])
+@pytest.mark.parametrize("page", ["999999999", "9" * 40])
 def test_a_page_that_is_far_away_reads_no_more_than_the_first(scene: Scene, page: str) -> None:
     scene.hail()
 
