@@ -205,7 +205,7 @@ def test_a_killed_state_service_loses_what_came_since_the_last_clean_stop_and_sa
         f"positions since then {len(kept - before)} and {len(since.keys() & stored.keys())}",
         lost=len(before - kept),
         named="everything since the last clean stop, and said so",
-        guard="ops.local.state.StateService.stop: waiting until the state is written",
+        guard="ops.local.stack.Stack._look: saying so",
     )
     assert before <= kept
     assert "everything since the last clean stop is lost" in said
