@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
+
+LONGEST_OVERLAP = timedelta(days=30)  # for which an account's old key opens beside the new one
 
 
 class Role(StrEnum):

@@ -383,6 +383,17 @@ def test_what_nobody_can_say_is_noted_and_is_not_wrong(environment: Change) -> N
     assert wrong() == []
 
 
+def test_accounts_whose_old_key_still_opens_are_noted() -> None:
+    for email in ("app", "admin"):
+        access.rotate_key(email, now=clock.now(), overlap=timedelta(days=1))
+    access.revoke_old_key("admin")
+
+    assert [one for one in noted() if one.startswith("Two keys open for now")] == [
+        "Two keys open for now (`maraude account list` says until when): app."
+    ]
+    assert wrong() == []
+
+
 def test_the_local_system_is_not_asked_for_what_it_has_not(environment: Change) -> None:
     keys = boto3.client("secretsmanager").get_secret_value(SecretId="maraude-test-keys")
     # Nothing answers there: the clients of what both have were made before, others would fail.
