@@ -40,10 +40,15 @@ class Step:
         )
 
 
-def steps(page: str, *, on_aws: bool) -> list[Step]:
-    """What a reader of `docs/PAGE.md` types, in its order; the blocks for AWS only where that is."""
+def page(name: str) -> str:
+    """The text of `docs/NAME.md`."""
+    return (DOCS / f"{name}.md").read_text("utf-8")
+
+
+def steps(text: str, *, on_aws: bool) -> list[Step]:
+    """What the reader of a page types, in its order; the blocks for AWS only where that is."""
     found: list[Step] = []
-    for part in re.split(r"^## ", (DOCS / f"{page}.md").read_text("utf-8"), flags=re.MULTILINE):
+    for part in re.split(r"^#{2,} ", text, flags=re.MULTILINE):
         section = part.partition("\n")[0]
         for language, block in _BLOCK.findall(part):
             lines = block.splitlines()
@@ -74,7 +79,7 @@ class Shell:
     def __init__(self, folder: Path, environment: Mapping[str, str], *, patience_s: float) -> None:
         """A line that takes longer than `patience_s` ends the shell."""
         self._patience_s = patience_s
-        self._complaints = tempfile.TemporaryFile("w+")
+        self._complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115  # closed with the shell
         self._bash = subprocess.Popen(
             ["/bin/bash", "--noprofile", "--norc"],
             cwd=folder,

@@ -131,8 +131,15 @@ def measure(taxis: int) -> Iterator[tuple[str, Run]]:
                 provision(STAGE, endpoint=service.endpoint, region=REGION)
                 run(service.endpoint, "territory", "load-towns", str(TOWNS))
                 keys = str(Path(folder, "keys.csv"))
-                for what, more in (("checked only", ["--dry-run"]), ("imported", []), ("again", [])):
-                    yield what, run(service.endpoint, "import", str(exported), "--keys", keys, *more)
+                for what, more in (
+                    ("checked only", ["--dry-run"]),
+                    ("imported", []),
+                    ("again", []),
+                ):
+                    yield (
+                        what,
+                        run(service.endpoint, "import", str(exported), "--keys", keys, *more),
+                    )
             finally:
                 service.stop()
 
@@ -142,7 +149,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m ops.imports.measure", description="Measures.")
     parser.add_argument("--taxis", type=int, default=TAXIS, metavar="N")
     asked = parser.parse_args(argv)
-    os.environ.update(AWS_ACCESS_KEY_ID="measure", AWS_SECRET_ACCESS_KEY="measure")
     try:
         for what, one in measure(asked.taxis):
             print(f"{what}: {one.took_s:.0f} s, {one.peak_mb:.0f} MB at its peak\n{one.said}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.followed import AWS_ONLY, DOCS, Shell, steps
+from ops.followed import AWS_ONLY, Shell, page, steps
 from tests.e2e.test_newcomer import System
 
 pytestmark = pytest.mark.local_stack
@@ -30,7 +30,7 @@ def test_a_reader_who_types_every_step_sees_what_the_runbook_says(
     followed = 0
 
     with Shell(tmp_path, environment, patience_s=300) as shell:
-        for step in steps("runbook", on_aws=False):
+        for step in steps(page("runbook"), on_aws=False):
             answer = shell.type(step.typed)
             assert answer.code == 0, (step.typed, answer.complained)
             assert step.is_seen(answer.said), (step.typed, answer.said)
@@ -40,7 +40,7 @@ def test_a_reader_who_types_every_step_sees_what_the_runbook_says(
 
 
 def test_what_is_not_followed_says_that_it_is_for_aws() -> None:
-    procedures = (DOCS / "runbook.md").read_text("utf-8").partition("\n# Procedures\n")[2]
+    procedures = page("runbook").partition("\n# Procedures\n")[2]
     blocks = re.findall(r"^```(\w*)\n(.*?)^```$", procedures, re.MULTILINE | re.DOTALL)
     first, *others = [text for language, text in blocks if language != "console"]
 
