@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bench import page
+from ops import pages
 from ops.local import place
 from ops.local.place import Place, Run
 
@@ -374,7 +375,7 @@ def main() -> None:
     text = made(costs, began_at=began_at)
     print(text)
     if given.page:
-        page.put(text, given.page, BEGIN, END)
+        pages.put(text, given.page, BEGIN, END)
     if given.results:
         given.results.parent.mkdir(parents=True, exist_ok=True)
         figures = {name: asdict(cost) for name, cost in costs.items()}
