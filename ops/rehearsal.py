@@ -179,11 +179,11 @@ class Rehearsal:
 
     def _ask_the_doctor(self, line: str) -> followed.Answer:
         """Does what the doctor says of tables; then nothing is wrong but what the cloud here lacks."""
-        for advice in re.findall(
-            "^  -> (aws dynamodb .*)", self.type(line, fine=(0, 1)).said, re.MULTILINE
-        ):
-            self.type(advice)
         answer = self.type(line, fine=(0, 1))
+        if advice := re.findall("^  -> (aws dynamodb .*)", answer.said, re.MULTILINE):
+            for one in advice:
+                self.type(one)
+            answer = self.type(line, fine=(0, 1))
         wanted = [f"The alarm {name} is not there." for name in self._left_out]
         wanted += [what.replace("prod", self.stage) for what in self._to_come]
         if sorted(re.findall("^(.*)\\n  -> ", answer.said, re.MULTILINE)) != sorted(wanted):
