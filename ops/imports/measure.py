@@ -31,6 +31,7 @@ from ops.local.state import StateService
 STAGE = "local"
 TAXIS = 60_000  # the national fleet (positions 8)
 OPERATORS = 200
+_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "measure", "AWS_SECRET_ACCESS_KEY": "measure"}
 TOWNS = Path(demo.__file__).with_name("towns.geojson")
 
 
@@ -98,8 +99,7 @@ def run(endpoint: str, *words: str) -> Run:
                 {
                     "MARAUDE_ENDPOINT": endpoint,
                     "MARAUDE_SECRET_KEYS": "bWVhc3VyZS1tZWFzdXJlLW1lYXN1cmUtbWVhc3VyZS4=",
-                    "AWS_ACCESS_KEY_ID": "measure",
-                    "AWS_SECRET_ACCESS_KEY": "measure",
+                    **_CREDENTIALS,
                     "AWS_DEFAULT_REGION": REGION,
                     "NO_PROXY": "*",
                 }
@@ -150,6 +150,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m ops.imports.measure", description="Measures.")
     parser.add_argument("--taxis", type=int, default=TAXIS, metavar="N")
     asked = parser.parse_args(argv)
+    os.environ.update(_CREDENTIALS)  # with them, the tables are made
     try:
         for what, one in measure(asked.taxis):
             print(f"{what}: {one.took_s:.0f} s, {one.peak_mb:.0f} MB at its peak\n{one.said}")
