@@ -27,9 +27,9 @@ test check: $(STAMP)
 package: $(STAMP)
 	@$(BIN)/python -m ops.package --stage "$(STAGE)"
 
-# The package, deployed to a cloud on this machine, used and taken down (docs/deploy.md).
+# The package, deployed to a cloud on this machine by the runbook, used and taken down: some minutes (docs/deploy.md).
 rehearse: $(STAMP)
-	@$(BIN)/python -m ops.rehearsal
+	@$(BIN)/python -m ops.rehearsal --stage "$(STAGE)"
 
 # What positions, searches and requests cost (docs/performance.md): nine minutes on two cores.
 bench: $(STAMP)

@@ -10,20 +10,6 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "performance.md"
 
 
-class MarkersMissing(Exception):
-    """The page does not say where the tables go."""
-
-
-def put(tables: str, page: Path, begin: str, end: str) -> None:
-    """Puts tables between two markers of a page, in place of the last ones. Raises MarkersMissing."""
-    text = page.read_text(encoding="utf-8")
-    before, begins, rest = text.partition(begin)
-    _, ends, after = rest.partition(end)
-    if not begins or not ends:
-        raise MarkersMissing(f"{page.name} lacks {begin} or {end}")
-    page.write_text(f"{before}{begin}\n{tables}\n{end}{after}", encoding="utf-8")
-
-
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A table of Markdown."""
     lines = [head, ["---"] * len(head), *rows]

@@ -7,8 +7,9 @@ from datetime import datetime
 from pathlib import Path
 
 from bench import cpu, hails, positions, searches
-from bench.page import commit, machine, put, table
+from bench.page import commit, machine, table
 from bench.positions import SHARDS
+from ops import pages
 
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 
@@ -66,7 +67,7 @@ class Results:
 
 def written(results: Results, page: Path) -> None:
     """Puts the tables in place of the last ones. Raises MarkersMissing."""
-    put(made(results), page, BEGIN, END)
+    pages.put(made(results), page, BEGIN, END)
 
 
 def made(results: Results) -> str:

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bench import page, plots
+from ops import pages
 from ops.local import place
 from ops.local.place import Place, Run
 
@@ -375,7 +376,7 @@ def main() -> None:
     text = made(costs, began_at=began_at)
     print(text)
     if given.page:
-        page.put(text, given.page, BEGIN, END)
+        pages.put(text, given.page, BEGIN, END)
     if given.draw:
         plots.latencies(costs, given.draw)
     if given.results:

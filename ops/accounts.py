@@ -6,6 +6,7 @@ import getpass
 import json
 import re
 import sys
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ops import target
@@ -65,9 +66,10 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         ("resume", "let it in again", _resume),
         (
             "rotate-key",
-            "give it a new key and print it; the old one stops within a minute",
+            "give it a new key and print it; the old one stops within a minute, or after --overlap",
             _rotate,
         ),
+        ("revoke-old-key", "let the key of before its last rotation stop within a minute", _revoke),
         (
             "set-password",
             "give it a password for the console: asked for, or the first line of standard input",
@@ -79,6 +81,13 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         action.add_argument("email", metavar="EMAIL")
         action.set_defaults(run=run)
 
+    actions.choices["rotate-key"].add_argument(
+        "--overlap",
+        metavar="TIME",
+        type=_time,
+        default=timedelta(0),
+        help="for how long the old key opens as well: 30m, 24h, 7d",
+    )
     for action in actions.choices.values():
         target.add_arguments(action)
 
@@ -109,12 +118,15 @@ def _add(arguments: argparse.Namespace) -> None:
 
 
 def _list(_: argparse.Namespace) -> None:
+    from chalicelib import clock
     from chalicelib.access import store
 
+    now = clock.now()
     records = sorted(store.every(), key=lambda record: record.account.id)
     emails = {record.account.id: record.account.email for record in records}
     for record in records:
         account = record.account
+        old_key = record.old_key_at(now)
         line = {
             "id": account.id,
             "email": account.email,
@@ -124,6 +136,7 @@ def _list(_: argparse.Namespace) -> None:
             "active": account.active,
             "fleet_size": record.fleet_size,
             "hail_url": record.hail_endpoint_production,
+            "old_key_until": old_key.until.isoformat() if old_key else None,
         }
         print(json.dumps(line, ensure_ascii=False))
     print(f"{len(records)} accounts", file=sys.stderr)
@@ -228,6 +241,16 @@ def _size(text: str) -> int:
     return size
 
 
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def _time(text: str) -> timedelta:
+    found = re.fullmatch("([0-9]{1,5})([mhd])", text)
+    if found is None:
+        raise ValueError(text)
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
 def _suspend(arguments: argparse.Namespace) -> None:
     _set_active(arguments, active=False)
     print(f"{arguments.email} is suspended; its key opens nothing within a minute.")
@@ -252,10 +275,24 @@ def _rotate(arguments: argparse.Namespace) -> None:
     from chalicelib.access import service
 
     try:
-        account, key = service.rotate_key(arguments.email, now=clock.now())
+        account, key = service.rotate_key(
+            arguments.email, now=clock.now(), overlap=arguments.overlap
+        )
     except service.AccountUnknown:
         raise _unknown(arguments.email) from None
+    except service.OverlapRefused as error:
+        raise CannotGoOn(str(error)) from None
     print(json.dumps({"id": account.id, "email": account.email, "api_key": key}))
+
+
+def _revoke(arguments: argparse.Namespace) -> None:
+    from chalicelib.access import service
+
+    try:
+        service.revoke_old_key(arguments.email)
+    except service.AccountUnknown:
+        raise _unknown(arguments.email) from None
+    print(f"Only the newest key of {arguments.email} opens, within a minute.")
 
 
 def _secret(arguments: argparse.Namespace) -> None:

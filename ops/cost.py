@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from ops import pages
 from ops.errors import CannotGoOn
 
 if TYPE_CHECKING:
@@ -307,16 +308,6 @@ def page() -> str:
 BEGIN, END = "<!-- cost: begin -->", "<!-- cost: end -->"
 
 
-def write_page(file: Path) -> None:
-    """Puts the tables of `page` between the markers of the file. Raises CannotGoOn."""
-    text = file.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise CannotGoOn(f"{file} lacks {BEGIN} or {END}.")
-    file.write_text(f"{before}{begin}\n{page()}\n{end}{after}", encoding="utf-8")
-
-
 def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds the command."""
     usual = Wanted(0)
@@ -350,7 +341,7 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 
 def _run(asked: argparse.Namespace) -> None:
     if asked.page:
-        write_page(asked.page)
+        pages.put(page(), asked.page, BEGIN, END)
         return
     figures, prices = loaded()
     wanted = Wanted(asked.taxis, asked.period, asked.searches, asked.hails, asked.changes)

@@ -1,8 +1,9 @@
 """`make rehearse`: the package deployed to a cloud on this machine, used as partners use it, taken down.
 
-    python -m ops.rehearsal [--package build/dev]
+    python -m ops.rehearsal [--stage dev] [--package build/dev]
 
-The cloud is a MiniStack of its own. Its CloudFormation is given the package's template and zip, as
+The cloud is a MiniStack of its own. The commands of docs/deploy.md and docs/runbook.md are typed as
+they stand there (`followed.py`), so that its CloudFormation is given the package's template and zip, as
 AWS's would be; it asks IAM (`AUTH`), so each function works under the role that the template gives it,
 and what a role lacks fails here. What this cloud cannot do is `GAPS`, which is printed and stands in
 docs/deploy.md.
@@ -11,12 +12,13 @@ docs/deploy.md.
 import argparse
 import json
 import os
-import subprocess
+import re
+import shutil
 import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,9 +28,8 @@ import boto3
 import urllib3
 import yaml
 from botocore.exceptions import BotoCoreError, ClientError
-from cryptography.fernet import Fernet
 
-from ops import fleet, package
+from ops import fleet, followed, package, tools
 from ops.client import ApiRefused, Client
 from ops.cold_start import unpacked
 from ops.demo import fleet as demo
@@ -39,23 +40,26 @@ from ops.local.place import REGION, Place
 from ops.local.process import environment
 from ops.local.state import StateService
 
-STAGE = "dev"
-STACK = f"maraude-{STAGE}"
 BUCKET = "packages"
+DOMAIN = "api.registry.example"
 ANSWER_S = 29  # for a request, as the gateway of AWS gives it
-STACK_S = 120  # for the stack to be made, or to go
+STACK_S = 120  # for the stack to go
 SEEN_S = 30  # for a position to be found: the window of the ingest function, and its first start
+TYPED_S = 300  # for a line that is typed
 
 TOWNS = Path(demo.__file__).with_name("towns.geojson")
 
 # What the cloud here does otherwise than AWS, of what the template asks for.
 GAPS = (
     "alarms that count several functions or tables (metric math) are not known: left out of the stack",
-    "tables get neither their TTL, nor point-in-time recovery, nor deletion protection",
+    "tables do not get their TTL: the rehearsal does what the doctor says of that",
+    "a table is restored as it is, not as it was at a point in time",
+    "of the 120 s in which functions begin anew, the rehearsal waits for one",
     "streams are not encrypted; the gateway's access log and its throttling do not work",
     "the gateway's own answers are not ours: a verb that no path knows is 403, not the contract's 404",
     "stream triggers ignore retries, bisecting and where failures go (ops/local/runner.py has them)",
-    "no domain is asked for, so the API answers under /api",
+    "a domain is made, with no certificate and no name that anybody could ask: the API answers under /api",
+    "nobody need confirm a subscription",
     "functions run on this machine's processor, with this machine's compiled modules, not on arm64",
     "functions may call private addresses, for the operator's server is here",
 )
@@ -78,19 +82,38 @@ _TICK = {
 }
 
 
+_GIVEN = {"BUCKET": BUCKET, "DOMAIN": DOMAIN}  # of what the pages name in capitals
+
+# The procedures that make packages of commits: only what has the repository follows them.
+_OF_COMMITS = ("Deploy", "Roll back")
+_MAKES_A_PACKAGE = re.compile("make package|ops.package")
+
+
 class RehearsalFailed(CannotGoOn):
     """A step did not do what it should."""
 
 
 @dataclass
 class Rehearsal:
-    """The steps, on one cloud. Each raises RehearsalFailed, or what it was refused with."""
+    """The steps, on one cloud. Each raises RehearsalFailed, or what it was refused with.
+
+    A `package` that is given takes the place of those that the pages make of commits.
+    """
 
     endpoint: str
     place: Path  # for files of its own
+    stage: str
+    package: Path | None
+    shell: followed.Shell
     tell: Callable[[str], None]
     rows: list[tuple[str, str, float]] = field(default_factory=list)
     template: dict[str, Any] = field(default_factory=dict)
+    _left_out: list[str] = field(default_factory=list)  # names of alarms
+    _to_come: tuple[str, ...] = (
+        "No town has borders: every search is empty.",
+        "There is no account.",
+        "Nobody subscribes to maraude-prod-alarms: alarms wake nobody.",
+    )
     _keys: dict[str, str] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:  # noqa: ANN401  # boto3 makes its clients' kinds at run time
@@ -112,37 +135,90 @@ class Rehearsal:
         self.rows.append((what, came, took_s))
         self.tell(f"  {came} ({took_s:.1f} s)")
 
+    # --- what is typed --------------------------------------------------------------------------
+
+    @property
+    def stack(self) -> str:
+        """Its name, which begins the names of all that is in it."""
+        return f"maraude-{self.stage}"
+
+    def type(
+        self, line: str, given: Mapping[str, str] = _GIVEN, *, fine: Collection[int] = (0,)
+    ) -> followed.Answer:
+        """Types a line of a page, for this stage; `given` stands for what is in capitals there."""
+        line = re.sub(r"\bprod\b", self.stage, line)
+        line = re.sub(r"\b[A-Z_]+\b", lambda found: given.get(found[0], found[0]), line)
+        answer = self.shell.type(line)
+        if answer.code not in fine:
+            raise RehearsalFailed(f"{line}\nended with {answer.code}: {answer.complained[-2000:]}")
+        return answer
+
+    def follow(self, page: str, section: str, **given: str) -> list[followed.Answer]:
+        """Types what a section of a page says; what is answered, line by line."""
+        every = followed.steps(followed.page(page), on_aws=True)
+        steps = [one for one in every if one.section == section]
+        if not steps:
+            raise RehearsalFailed(f"docs/{page}.md has nothing to type under {section!r}.")
+        return [self._take(step, _GIVEN | given) for step in steps]
+
+    def _take(self, step: followed.Step, given: Mapping[str, str]) -> followed.Answer:
+        if _MAKES_A_PACKAGE.search(step.typed):
+            if not self.package:
+                self.type(step.typed, given)
+            self._adapt(self.package or self._build)
+        elif step.typed.startswith("maraude doctor"):
+            return self._ask_the_doctor(step.typed)
+        else:
+            answer = self.type(step.typed, given)
+            if not step.is_seen(answer.said):
+                raise RehearsalFailed(
+                    f"{step.typed}\nanswers {answer.said!r}, not {step.seen!r}, as the page has it."
+                )
+            return answer
+        return followed.Answer(0, "", "")
+
+    def _ask_the_doctor(self, line: str) -> followed.Answer:
+        """Does what the doctor says of tables; then nothing is wrong but what the cloud here lacks."""
+        answer = self.type(line, fine=(0, 1))
+        if advice := re.findall("^  -> (aws dynamodb .*)", answer.said, re.MULTILINE):
+            for one in advice:
+                self.type(one)
+            answer = self.type(line, fine=(0, 1))
+        wanted = [f"The alarm {name} is not there." for name in self._left_out]
+        wanted += [what.replace("prod", self.stage) for what in self._to_come]
+        if sorted(re.findall("^(.*)\\n  -> ", answer.said, re.MULTILINE)) != sorted(wanted):
+            raise RehearsalFailed(f"The doctor says {answer.said}{answer.complained}")
+        return answer
+
     # --- the stack ------------------------------------------------------------------------------
 
-    def upload(self, made: Path) -> str:
-        """Puts the zip and the template where CloudFormation looks for them."""
-        s3 = self.client("s3")
-        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    @property
+    def _build(self) -> Path:
+        return self.place / "source" / "build" / self.stage
+
+    def _adapt(self, made: Path) -> None:
+        """Makes a package one that the cloud here takes, where the pages look for it."""
         files = self.place / "files"
         unpacked(made / "deployment.zip", files)
-        packed = self.place / "deployment.zip"
-        with zipfile.ZipFile(packed, "w") as zipped:
+        self.template = yaml.load((made / "sam.yaml").read_text("utf-8"), Loader=yaml.CSafeLoader)
+        alarms = {
+            name: resource["Properties"].get("AlarmName", {}).get("Fn::Sub", "")
+            for name, resource in self.template["Resources"].items()
+        }
+        self._left_out = [
+            alarms[name].replace("${Stage}", self.stage) for name in adapted(self.template)
+        ]
+        self._build.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(self._build / "deployment.zip", "w") as zipped:
             for file in sorted(path for path in files.rglob("*") if path.is_file()):
                 zipped.write(file, file.relative_to(files))
-        s3.upload_file(str(packed), BUCKET, packed.name)
-        text = (made / "sam.yaml").read_text("utf-8")
-        self.template = yaml.load(text, Loader=yaml.CSafeLoader)
-        left_out = adapted(self.template)
-        body = json.dumps(self.template).encode()
-        s3.put_object(Bucket=BUCKET, Key="template.json", Body=body)
-        return f"{packed.stat().st_size / 1e6:.0f} MB and a template of {len(body) // 1000} kB; left out: {', '.join(left_out)}"
+        shutil.rmtree(files)
+        (self._build / "sam.yaml").write_text(yaml.dump(self.template), "utf-8")
 
     def deploy(self) -> str:
         """Makes the stage's secret, then the stack."""
-        keys = Fernet.generate_key().decode()
-        self.client("secretsmanager").create_secret(Name=f"{STACK}-keys", SecretString=keys)
-        formation = self.client("cloudformation")
-        formation.create_stack(
-            StackName=STACK,
-            TemplateURL=f"{self.endpoint}/{BUCKET}/template.json",
-            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-        )
-        self._settle("CREATE_COMPLETE")
+        self.follow("deploy", "Before the first time")
+        self.follow("runbook", "Deploy")
         made = self._resources()
         # SAM's own kinds have others in their place; a domain is made only where one is asked for.
         wanted = {
@@ -153,7 +229,7 @@ class Rehearsal:
         missing = wanted - {one["LogicalResourceId"] for one in made}
         if missing:
             raise RehearsalFailed(f"The stack was made without {', '.join(sorted(missing))}.")
-        return f"{len(made)} resources, {len(self.template['Resources'])} in the template"
+        return f"{len(made)} resources, {len(self.template['Resources'])} in the template; left out: {', '.join(self._left_out)}"
 
     def _settle(self, wanted: str) -> None:
         formation = self.client("cloudformation")
@@ -162,7 +238,7 @@ class Rehearsal:
             found = [
                 one
                 for one in formation.list_stacks()["StackSummaries"]
-                if one["StackName"] == STACK
+                if one["StackName"] == self.stack
             ]
             status = found[0]["StackStatus"]
             if status == wanted:
@@ -183,52 +259,72 @@ class Rehearsal:
         pages = self.client("cloudformation").get_paginator("list_stack_resources")
         return [
             one
-            for page in pages.paginate(StackName=STACK)
+            for page in pages.paginate(StackName=self.stack)
             for one in page["StackResourceSummaries"]
         ]
 
     def url(self) -> str:
         """Where the deployed API answers."""
         found = self.client("cloudformation").describe_stack_resource(
-            StackName=STACK, LogicalResourceId="RestAPI"
+            StackName=self.stack, LogicalResourceId="RestAPI"
         )
         api = found["StackResourceDetail"]["PhysicalResourceId"]
         return f"{self.endpoint}/_aws/execute-api/{api}/api"
 
+    def see_the_stage(self) -> str:
+        """What differs by stage is as the template has it: what is protected, and how long logs stay."""
+        is_prod = self.stage == "prod"
+        tables = self.client("dynamodb")
+        protected = [
+            name
+            for name in _LISTED["AWS::DynamoDB::Table"](self.client)
+            if tables.describe_table(TableName=name)["Table"]["DeletionProtectionEnabled"]
+        ]
+        kept = sum(
+            one.get("DeletionPolicy") == "Retain" for one in self._of("AWS::DynamoDB::Table")
+        )
+        groups = self.client("logs").describe_log_groups()["logGroups"]
+        days = {group.get("retentionInDays") for group in groups}
+        if len(protected) != (kept if is_prod else 0) or days != {90 if is_prod else 30}:
+            raise RehearsalFailed(f"Protected: {protected}; days that logs are kept: {days}.")
+        return f"{len(protected)} tables cannot be deleted; logs are kept for {days.pop()} days"
+
+    def _of(self, kind: str) -> list[dict[str, Any]]:
+        return [one for one in self.template["Resources"].values() if one["Type"] == kind]
+
     # --- what the ops team does -------------------------------------------------------------------
 
-    def maraude(self, *words: str) -> str:
-        """Runs a command of the desk on the stage; what it prints."""
-        ran = subprocess.run(
-            [sys.executable, "-m", "ops.cli", *words, "--stage", STAGE],
-            env=environment(
-                {
-                    "AWS_ENDPOINT_URL": self.endpoint,
-                    "AWS_ACCESS_KEY_ID": "test",
-                    "AWS_SECRET_ACCESS_KEY": "test",
-                    "AWS_DEFAULT_REGION": REGION,
-                    "MARAUDE_SECRET_ID": f"{STACK}-keys",
-                    "NO_PROXY": "*",
-                }
-            ),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if ran.returncode != 0:
-            raise RehearsalFailed(f"maraude {' '.join(words)}: {ran.stderr.strip()}")
-        return ran.stdout
-
     def prepare(self, hail_url: str) -> str:
-        """Loads the towns, and adds an operator and a search app."""
-        self.maraude("territory", "load-towns", str(TOWNS))
-        for email, *more in (
-            ("operator", "--role", "operateur", "--hail-url", hail_url),
-            ("app", "--role", "moteur"),
-        ):
-            added = json.loads(self.maraude("account", "add", email, *more))
-            self._keys[email] = added["api_key"]
-        return "towns, an operator, a search app"
+        """Loads the towns, adds an operator and a search app, and gives the API a domain."""
+        self._to_come = ()
+        answers = self.follow(
+            "deploy",
+            "The first time",
+            FILE=str(TOWNS),
+            EMAIL="operator",
+            URL=hail_url,
+            ADDRESS="ops@registry.example",
+        )
+        app = self.type("maraude account add app --role moteur --stage prod")
+        for answer in (*answers, app):
+            if '"api_key"' in answer.said:
+                added = json.loads(answer.said)
+                self._keys[added["email"]] = added["api_key"]
+        *_, target = self.follow(
+            "deploy",
+            "Under a domain of its own",
+            CERTIFICATE="arn:aws:acm:eu-west-3:000000000000:certificate/any",
+        )
+        return f"towns, an operator, a search app; {DOMAIN} is to point to {target.said.strip()}"
+
+    def mend(self, sections: Collection[str]) -> str:
+        """Follows the procedures of the runbook, word for word."""
+        commit = self.type("git rev-parse HEAD~1").said if not self.package else ""
+        self.type('where="--stage prod" wait_s=1')
+        for section in sections:
+            self.tell(f"  {section}")
+            self.follow("runbook", section, COMMIT_BEFORE=commit)
+        return f"{len(sections)} procedures"
 
     # --- what partners do ---------------------------------------------------------------------------
 
@@ -314,7 +410,7 @@ class Rehearsal:
     def take_down(self) -> str:
         """Deletes the stack; what the template says is kept remains, and nothing else."""
         resources = self._resources()
-        self.client("cloudformation").delete_stack(StackName=STACK)
+        self.client("cloudformation").delete_stack(StackName=self.stack)
         self._settle("DELETE_COMPLETE")
         kept = {
             name
@@ -386,7 +482,6 @@ def adapted(template: dict[str, Any]) -> list[str]:
         del resources[name]
     for resource in resources.values():
         if "CodeUri" in resource.get("Properties", {}):
-            resource["Properties"]["CodeUri"] = f"s3://{BUCKET}/deployment.zip"
             variables = (
                 resource["Properties"].setdefault("Environment", {}).setdefault("Variables", {})
             )
@@ -407,12 +502,60 @@ def cloud(place: Path) -> Iterator[str]:
             service.stop()
 
 
-def rehearse(made: Path, *, tell: Callable[[str], None]) -> Rehearsal:
-    """All steps with a package. Raises CannotGoOn, and what AWS's calls raise."""
-    with tempfile.TemporaryDirectory() as folder, cloud(Path(folder, "cloud")) as endpoint:
-        rehearsal = Rehearsal(endpoint, Path(folder), tell)
-        rehearsal.step("uploading", lambda: rehearsal.upload(made))
+@contextmanager
+def desk(folder: Path, endpoint: str, *, of_commits: bool) -> Iterator[followed.Shell]:
+    """A shell of the ops team in `folder/source`, with the registry's repository where it makes packages."""
+    source = folder / "source"
+    if of_commits:
+        tools.run(["git", "clone", "--quiet", "--shared", str(package.ROOT), str(source)])
+        for file in [*source.glob("*"), *source.glob("infra/*")]:
+            os.utime(file, (0, 0))  # or make would think that .venv is older
+        (source / ".venv").symlink_to(Path(sys.prefix))
+    else:
+        source.mkdir()
+    path = (str(Path(sys.executable).parent), str(tools.ready("aws-command")), os.environ["PATH"])
+    variables = {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
+        "NO_PROXY": "*",
+        "PATH": os.pathsep.join(path),
+    }
+    with followed.Shell(source, environment(variables), patience_s=TYPED_S) as shell:
+        # SQS's endpoint is set in this version of the command, whatever the environment says.
+        shell.type('aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }')
+        yield shell
+
+
+def procedures(*, of_commits: bool) -> list[str]:
+    """The sections of the runbook that are followed, "Roll back" last: the others try this commit."""
+    every = followed.steps(followed.page("runbook"), on_aws=True)
+    sections = dict.fromkeys(one.section for one in every)
+    others = [section for section in sections if section not in _OF_COMMITS]
+    return [*others, "Roll back"] if of_commits else others
+
+
+def rehearse(
+    made: Path | None,
+    *,
+    stage: str,
+    tell: Callable[[str], None],
+    sections: Collection[str] | None = None,
+) -> Rehearsal:
+    """All steps, with a package or with those of commits; `sections` are all of the runbook's, or those.
+
+    Raises CannotGoOn, and what AWS's calls raise.
+    """
+    of_commits = made is None
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        cloud(Path(folder, "cloud")) as endpoint,
+        desk(Path(folder), endpoint, of_commits=of_commits) as shell,
+    ):
+        rehearsal = Rehearsal(endpoint, Path(folder), stage, made, shell, tell)
         rehearsal.step("deploying", rehearsal.deploy)
+        rehearsal.step("looking at the stage", rehearsal.see_the_stage)
         # The drivers' server needs its operator's key, which needs the server's address.
         drivers = Drivers(Client("", ""), pace=_PACE, temper=lambda _: Temper.ACCEPTS)
         with serving(drivers) as hail_url:
@@ -421,6 +564,10 @@ def rehearse(made: Path, *, tell: Callable[[str], None]) -> Rehearsal:
             rehearsal.step("asking without a key", rehearsal.refuse)
             rehearsal.step("registering, positioning, searching", rehearsal.find)
             rehearsal.step("hailing, to the end of the ride", rehearsal.ride)
+            wanted = procedures(of_commits=of_commits) if sections is None else sections
+            rehearsal.step("following the runbook", lambda: rehearsal.mend(wanted))
+            rehearsal.step("positioning, searching again", rehearsal.find)
+            rehearsal.step("hailing again", rehearsal.ride)
         rehearsal.step("running what is scheduled", rehearsal.run_schedules)
         rehearsal.step("reading the logs", rehearsal.read_logs)
         rehearsal.step("taking it down", rehearsal.take_down)
@@ -435,16 +582,16 @@ def table(rows: Sequence[tuple[str, str, float]]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Rehearses with a package, made of HEAD unless one is named; its exit code."""
+    """Rehearses with packages of the last commits, or with one that is named; its exit code."""
     parser = argparse.ArgumentParser(prog="python -m ops.rehearsal", description="Rehearses.")
-    parser.add_argument("--package", type=Path, help="a folder of `make package STAGE=dev`")
+    parser.add_argument("--stage", default="dev", choices=("dev", "prod"))
+    parser.add_argument("--package", type=Path, help="a folder of `make package` for the stage")
     asked = parser.parse_args(argv)
-    made = asked.package or package.ROOT / "build" / STAGE
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
-    if not asked.package and (code := package.main(["--stage", STAGE])):
-        return code
     try:
-        rehearsal = rehearse(made, tell=lambda line: print(line, flush=True))
+        rehearsal = rehearse(
+            asked.package, stage=asked.stage, tell=lambda line: print(line, flush=True)
+        )
     except CannotGoOn as error:
         print(f"failed: {error}", file=sys.stderr)
         return error.exit_code

@@ -157,7 +157,8 @@ async def _door_receives(where: socket.socket, until: Awaitable[None]) -> Receiv
     for taxi in range(TAXIS):
         owned.setdefault(_operator(taxi), set()).add(codec.id_of(taxi))
     known = {
-        operator: Sender(_key(operator).encode(), frozenset(ids)) for operator, ids in owned.items()
+        operator: Sender((_key(operator).encode(),), frozenset(ids))
+        for operator, ids in owned.items()
     }
 
     def look_up(question: Question) -> Sender | None:

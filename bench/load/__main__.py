@@ -10,8 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import page
 from bench.load import report, run
+from ops import pages
 from ops.local import place
 from ops.local.place import Place
 
@@ -40,7 +40,7 @@ def main() -> None:
         report.kept(found, given.figures)
     print(report.table(found))
     if given.page:
-        page.put(report.table(found), given.page, report.BEGIN, report.END)
+        pages.put(report.table(found), given.page, report.BEGIN, report.END)
     if given.draw:
         report.drawn(found, given.draw)
     counted = (found["counted"], found["after_restart"])

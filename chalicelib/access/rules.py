@@ -1,9 +1,12 @@
 """Accounts, their roles, and who may act as whom: pure."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from enum import StrEnum
 
 from msgspec import Struct
+
+LONGEST_OVERLAP = timedelta(days=30)  # for which an account's old key opens beside the new one
 
 
 class Role(StrEnum):

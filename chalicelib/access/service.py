@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from chalicelib import cache, config, vault
@@ -24,6 +24,10 @@ class KeyUnknown(Unidentified):
 
 class AccountUnknown(Unknown):
     """No account has this e-mail."""
+
+
+class OverlapRefused(Exception):
+    """An old key may not open for so long."""
 
 
 class PasswordTooShort(Exception):
@@ -57,7 +61,7 @@ def recognize(*, key: str | None, logas: str | None, now: datetime) -> Caller:
     """
     if key is None:
         raise KeyMissing(in_request("Header X-Api-Key required."))
-    owner = _of_key(key)
+    owner = _of_key(key, now)
     if owner is not None:
         throttle.take(owner.id, now=now)
     if logas is None:
@@ -75,9 +79,12 @@ def recognize(*, key: str | None, logas: str | None, now: datetime) -> Caller:
     return Caller(owner, other)
 
 
-def _of_key(key: str) -> Account | None:
-    digest = vault.digest(key)
-    return _active(_by_key, digest, store.by_key) if key else None
+def _of_key(key: str, now: datetime) -> Account | None:
+    def opened(digest: str) -> store.Record | None:
+        record = store.by_key(digest)
+        return record if record is not None and record.opens_with(digest, now=now) else None
+
+    return _active(_by_key, vault.digest(key), opened) if key else None
 
 
 def _of_email(email: str) -> Account | None:
@@ -155,9 +162,17 @@ def new_record(email: str, *, account_id: int, key: str, now: datetime | None) -
     return with_key(store.Record(Account(account_id, email, frozenset()), email, "", ""), key, now)
 
 
-def with_key(record: store.Record, key: str, now: datetime | None) -> store.Record:
-    """The account with another API key, which was made at `now`."""
-    return replace(record, key_digest=vault.digest(key), sealed_key=vault.seal(key), key_since=now)
+def with_key(
+    record: store.Record, key: str, now: datetime | None, *, old_key: store.OldKey | None = None
+) -> store.Record:
+    """The account with another API key, which was made at `now`, and with none before it but `old_key`."""
+    return replace(
+        record,
+        key_digest=vault.digest(key),
+        sealed_key=vault.seal(key),
+        key_since=now,
+        old_key=old_key,
+    )
 
 
 def find(email: str) -> store.Record:
@@ -168,12 +183,14 @@ def find(email: str) -> store.Record:
     return record
 
 
-def signer(email: str) -> tuple[Account, str] | None:
-    """The active account of an e-mail and its API key, as the last write left them."""
+def signer(email: str, *, now: datetime) -> tuple[Account, list[str]] | None:
+    """The active account of an e-mail and its API keys, newest first, as the last write left them."""
     record = store.by_email(email) if email else None
     if record is None or not record.account.active:
         return None
-    return record.account, vault.unseal(record.sealed_key)
+    old_key = record.old_key_at(now)
+    sealed_keys = (record.sealed_key, *((old_key.sealed,) if old_key else ()))
+    return record.account, [vault.unseal(sealed_key) for sealed_key in sealed_keys]
 
 
 def hook_of(account_id: int) -> store.Hook | None:
@@ -249,28 +266,55 @@ def set_password(email: str, password: str) -> Account:
     return record.account
 
 
-def rotate_key(email: str, *, now: datetime) -> tuple[Account, str]:
-    """Gives the account a new API key; the old one opens nothing any more. Raises AccountUnknown."""
+def rotate_key(
+    email: str, *, now: datetime, overlap: timedelta = timedelta(0)
+) -> tuple[Account, str]:
+    """Gives the account a new API key; the last one opens for `overlap` more, one of before it no more.
+
+    Raises AccountUnknown, OverlapRefused.
+    """
+    if not timedelta(0) <= overlap <= rules.LONGEST_OVERLAP:
+        raise OverlapRefused(f"Both keys may open for {rules.LONGEST_OVERLAP.days} days at most.")
     record = find(email)
     key = new_key()
-    store.put(with_key(record, key, now), before=record)
+    old_key = store.OldKey(record.key_digest, record.sealed_key, now + overlap) if overlap else None
+    store.put(with_key(record, key, now, old_key=old_key), before=record)
     return record.account, key
 
 
+def revoke_old_key(email: str) -> Account:
+    """Lets the API key of before open nothing any more. Raises AccountUnknown."""
+    record = find(email)
+    if record.old_key is not None:
+        store.put(replace(record, old_key=None), before=record)
+    return record.account
+
+
 def reseal(record: store.Record, *, dry_run: bool) -> bool:
-    """Seals an account's API key with the newest secret key; whether another one had sealed it.
+    """Seals an account's API keys with the newest secret key; whether another one had sealed any.
 
     Raises cryptography.fernet.InvalidToken where no key of ours had.
     """
     before: store.Record | None = record
     while before is not None:
-        sealed_key = vault.resealed(before.sealed_key)
-        if sealed_key is None or dry_run:
-            return sealed_key is not None
+        resealed = _resealed(before)
+        if resealed is None or dry_run:
+            return resealed is not None
         try:
-            store.put(replace(before, sealed_key=sealed_key), before=before)
+            store.put(resealed, before=before)
         except store.RecordMoved:
             before = store.by_id(record.account.id)
         else:
             return True
     return False
+
+
+def _resealed(record: store.Record) -> store.Record | None:
+    """The account, sealed with the newest secret key; None where it is already."""
+    sealed_key = vault.resealed(record.sealed_key)
+    old_sealed = vault.resealed(record.old_key.sealed) if record.old_key else None
+    if sealed_key is not None:
+        record = replace(record, sealed_key=sealed_key)
+    if old_sealed is not None and record.old_key is not None:
+        record = replace(record, old_key=record.old_key._replace(sealed=old_sealed))
+    return record if sealed_key or old_sealed else None

@@ -17,11 +17,12 @@
 | everything                | accounts      | scan             | none     | 0.5 unit per 4 KB   | `account list`,   |
 |                           |               |                  |          |                     | `account export`  |
 
-An account is one record under three keys and a line in one or two lists, written together in one
-transaction (8 to 12 units), so that each question reads one item or one list, and a new account is
+An account is one record under three keys (four while an older API key opens as well, or until it is
+written next) and a line in one or two lists, written together in one transaction (8 to 14 units), so that each question reads one item or one list, and a new account is
 in both lists at the next request. `version` rises with each change and is the condition of the next.
 """
 
+import hmac
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
@@ -57,6 +58,14 @@ class Hook(NamedTuple):
     header_value: str
 
 
+class OldKey(NamedTuple):
+    """The API key of before, which opens until a time that has been agreed on."""
+
+    digest: str
+    sealed: str
+    until: datetime
+
+
 class Record(Struct, frozen=True):
     """All that is kept of an account. `sealed_key` opens with `vault.unseal`, `key_digest` finds it."""
 
@@ -76,7 +85,18 @@ class Record(Struct, frozen=True):
     key_since: datetime | None = (
         None  # when its key was made; None for one of before this was noted
     )
+    old_key: OldKey | None = None  # it may have run out
     version: int = 0
+
+    def old_key_at(self, now: datetime) -> OldKey | None:
+        """The API key of before, where it still opens."""
+        return self.old_key if self.old_key is not None and now < self.old_key.until else None
+
+    def opens_with(self, key_digest: str, *, now: datetime) -> bool:
+        """Whether this is one of its keys."""
+        old_key = self.old_key_at(now)
+        own = (self.key_digest, *((old_key.digest,) if old_key else ()))
+        return any(hmac.compare_digest(key_digest, digest) for digest in own)
 
     @property
     def hook(self) -> Hook:
@@ -119,6 +139,9 @@ class AccountRow(Model):
     password = UnicodeAttribute(null=True)
     fleet_size = NumberAttribute(null=True)
     key_since = UTCDateTimeAttribute(null=True)
+    old_key_digest = UnicodeAttribute(null=True)
+    old_sealed_key = UnicodeAttribute(null=True)
+    old_key_until = UTCDateTimeAttribute(null=True)
     version = NumberAttribute()
 
 
@@ -154,6 +177,9 @@ def _row(record: Record, key: str) -> AccountRow:
         active=account.active,
         fleet_size=record.fleet_size,
         key_since=record.key_since,
+        old_key_digest=record.old_key.digest if record.old_key else None,
+        old_sealed_key=record.old_key.sealed if record.old_key else None,
+        old_key_until=record.old_key.until if record.old_key else None,
         version=record.version,
         **{name: getattr(record, name) for name in _TEXTS},
     )
@@ -170,14 +196,18 @@ def _record(row: AccountRow) -> Record:
         ),
         fleet_size=None if row.fleet_size is None else int(row.fleet_size),
         key_since=row.key_since,
+        old_key=OldKey(row.old_key_digest, row.old_sealed_key, row.old_key_until)
+        if row.old_key_digest
+        else None,
         version=int(row.version),
         **{name: getattr(row, name) or "" for name in _TEXTS},
     )
 
 
-def _keys(record: Record) -> tuple[str, str, str]:
+def _keys(record: Record) -> tuple[str, ...]:
     account = record.account
-    return f"id#{account.id}", f"email#{account.email}", f"key#{record.key_digest}"
+    digests = (record.key_digest, *((record.old_key.digest,) if record.old_key else ()))
+    return f"id#{account.id}", f"email#{account.email}", *(f"key#{digest}" for digest in digests)
 
 
 _ALL = "all"
@@ -236,7 +266,7 @@ def _one(key: str) -> Record | None:
 
 
 def by_key(key_digest: str) -> Record | None:
-    """The account a key opens."""
+    """The account a key opens, or opened: `Record.opens_with` says whether it still does."""
     return _one(f"key#{key_digest}")
 
 

@@ -14,10 +14,10 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from ops.audit import tools
+from ops import tools
 from ops.audit.decisions import ROOT, Decisions, Found, sift
 from ops.audit.licences import requirements
-from ops.audit.outcome import NotChecked, Outcome
+from ops.audit.outcome import Outcome
 
 FILES = ("requirements.txt", "requirements-desk.txt")
 CONSTRAINTS = "constraints.txt"
@@ -95,7 +95,7 @@ def check(decisions: Decisions) -> Outcome:
     name = f"{len(constrained)} versions"
     try:
         report = _asked()
-    except NotChecked as error:
+    except tools.ToolFailed as error:
         return Outcome(
             "dependencies", name, tuple(faults), (f"advisories of all versions: {error}",)
         )
@@ -106,7 +106,7 @@ def check(decisions: Decisions) -> Outcome:
 
 
 def _asked() -> dict[str, Any]:
-    command = tools.ready("scanners") / "pip-audit"
+    command = tools.ready("audit-scanners") / "pip-audit"
     made = tools.run(
         [
             *(str(command), "-r", CONSTRAINTS, "--no-deps", "--disable-pip"),
@@ -118,5 +118,5 @@ def _asked() -> dict[str, Any]:
         report: dict[str, Any] = json.loads(made.stdout)
     except ValueError:
         said = (made.stderr.strip() or "nothing").splitlines()[-1]
-        raise NotChecked(f"pip-audit says: {said}") from None
+        raise tools.ToolFailed(f"pip-audit says: {said}") from None
     return report

@@ -4,10 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
-class NotChecked(Exception):
-    """A check, or a part of it, could not be made: a service or a tool is out of reach."""
-
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """Of one check."""

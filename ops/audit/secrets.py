@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ops.audit import tools
+from ops import tools
 from ops.audit.decisions import ROOT, Decisions, Found, sift
-from ops.audit.outcome import NotChecked, Outcome
+from ops.audit.outcome import Outcome
 from ops.errors import CannotGoOn
 
 # Of a secret's SHA-1: enough to tell those of one repository apart, and too little to look one up.
@@ -79,12 +79,12 @@ def check(decisions: Decisions) -> Outcome:
         count = written(ROOT, Path(folder))
         name = f"{count} files of the last commit and all before it"
         try:
-            command = tools.ready("scanners") / "detect-secrets"
+            command = tools.ready("audit-scanners") / "detect-secrets"
             made = tools.run(
                 [str(command), "scan", "--all-files", "--no-verify", "--disable-filter", _UNHEEDED],
                 cwd=Path(folder),
             )
-        except NotChecked as error:
+        except tools.ToolFailed as error:
             return Outcome("secrets", name, not_checked=(str(error),))
     findings = sift(found(json.loads(made.stdout)), decisions.skips["secrets"])
     return Outcome("secrets", f"{name}, by detect-secrets", tuple(findings))

@@ -6,21 +6,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ops import package
-from ops.audit import tools
+from ops import package, tools
 from ops.audit.decisions import Decisions, Found, sift
-from ops.audit.outcome import NotChecked, Outcome
+from ops.audit.outcome import Outcome
 
 STAGE = "prod"  # the stage that has the most to lose
 
 
 def found(report: dict[str, Any]) -> Iterator[Found]:
-    """What checkov's report holds against the template. Raises NotChecked where it could not read it."""
+    """What checkov's report holds against the template. Raises ToolFailed where it could not read it."""
     summary = (
         report.get("summary") or report
     )  # of nothing that it can read, it writes the summary alone
     if summary["parsing_errors"] or not summary["passed"]:
-        raise NotChecked(f"checkov could not read the template: {summary}")
+        raise tools.ToolFailed(f"checkov could not read the template: {summary}")
     for one in report["results"]["failed_checks"]:
         resource = one["resource"].rpartition(".")[2]
         yield Found(one["check_id"], resource, f"{resource}: {one['check_id']} {one['check_name']}")
@@ -30,7 +29,7 @@ def check(decisions: Decisions, *, template: Path | None = None) -> Outcome:
     """Scans a template, else that of the last commit, packaged for prod. Raises CannotGoOn."""
     name = str(template) if template else f"the last commit's template of {STAGE}"
     try:
-        checkov = tools.ready("checkov") / "checkov"
+        checkov = tools.ready("audit-checkov") / "checkov"
         with tempfile.TemporaryDirectory() as folder:
             scanned = template.resolve() if template else _packaged(Path(folder))
             made = tools.run(
@@ -43,7 +42,7 @@ def check(decisions: Decisions, *, template: Path | None = None) -> Outcome:
             )
         report = json.loads(made.stdout)
         findings = sift(found(report), decisions.skips["template"])
-    except NotChecked as error:
+    except tools.ToolFailed as error:
         return Outcome("template", name, not_checked=(str(error),))
     summary = report["summary"]
     return Outcome(

@@ -103,6 +103,10 @@ def accounts(now: datetime) -> Said:
             f"Keys of unknown age: {len(undated)}, that of {undated[0]} among them. A key of before dates "
             "were noted gets one when it is rotated."
         )
+    overlapping = [record for record in records if record.old_key_at(now)]
+    if overlapping:
+        emails = ", ".join(record.account.email for record in overlapping)
+        yield Note(f"Two keys open for now (`maraude account list` says until when): {emails}.")
     oldest = now - timedelta(days=settings().key_days)
     for record in records:
         account = record.account
@@ -124,11 +128,12 @@ def _sealed(records: "Iterable[Record]") -> Said:
     from cryptography.fernet import InvalidToken
 
     from chalicelib import vault
+    from chalicelib.access import service
     from chalicelib.settings import BadSetting
 
     try:
         vault.derived_keys("doctor")
-        aged = [record for record in records if vault.resealed(record.sealed_key)]
+        aged = [record for record in records if service.reseal(record, dry_run=True)]
     except BadSetting as error:
         yield Finding(f"{error}.", "set it as the functions have it")
     except InvalidToken:

@@ -160,7 +160,10 @@ def _schedule(name: str, wanted: str, there: Properties) -> Said:
 
 
 def alarms() -> Said:
-    """Of those that are on, those that would tell nobody, and those that have nothing to go by yet."""
+    """Of those that are on, those that would tell nobody, and those that have nothing to go by yet.
+
+    They tell a topic, and it tells its subscribers; one that has not confirmed is none.
+    """
     from chalicelib import aws
     from chalicelib.settings import table
 
@@ -177,6 +180,8 @@ def alarms() -> Said:
         KeyError,
         _alarm,
     )
+    for topic in sorted({topic for one in there.values() for topic in one["AlarmActions"]}):
+        yield from _subscribers(topic)
     dataless = [name for name, one in there.items() if one["StateValue"] == "INSUFFICIENT_DATA"]
     if dataless:
         yield Note(f"Alarms without data so far: {', '.join(sorted(dataless))}.")
@@ -192,4 +197,22 @@ def _alarm(name: str, wanted: Properties, there: Properties) -> Said:
         yield Finding(
             f"The alarm {name} tells nobody: its actions are off.",
             f"aws cloudwatch enable-alarm-actions --alarm-names {name}",
+        )
+    if not there["AlarmActions"]:
+        yield Finding(f"The alarm {name} tells nobody: it has no topic.", DEPLOY)
+
+
+def _subscribers(topic: str) -> Said:
+    from chalicelib import aws
+
+    pages = aws.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
+    # Before it is confirmed, a subscription has `PendingConfirmation` for its name.
+    confirmed = (
+        one["SubscriptionArn"].startswith("arn:") for page in pages for one in page["Subscriptions"]
+    )
+    if not any(confirmed):
+        yield Finding(
+            f"Nobody subscribes to {topic.rpartition(':')[2]}: alarms wake nobody.",
+            f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint "
+            "ADDRESS, then confirm by the letter that comes",
         )

@@ -61,10 +61,12 @@ class Datagram(NamedTuple):
     signed_short: bytes  # the same with its numbers in the reference's form
     hash: bytes
 
-    def is_signed_with(self, key: bytes) -> bool:
-        """Whether who made the hash had the key."""
-        return _hash_is(self.hash, self.signed + key) or (
-            self.signed_short != self.signed and _hash_is(self.hash, self.signed_short + key)
+    def is_signed_with(self, *keys: bytes) -> bool:
+        """Whether who made the hash had one of the keys."""
+        return any(
+            _hash_is(self.hash, self.signed + key)
+            or (self.signed_short != self.signed and _hash_is(self.hash, self.signed_short + key))
+            for key in keys
         )
 
 

@@ -333,7 +333,7 @@ class Door:
 
 def _refusal(read: Datagram, sender: Sender) -> Drop | None:
     """Why a sender may not say this. The hash comes first: without it nothing is said by anybody."""
-    if not read.is_signed_with(sender.key):
+    if not read.is_signed_with(*sender.keys):
         return Drop.BAD_HASH
     return None if read.taxi_id in sender.taxi_ids else Drop.NOT_OWNER
 

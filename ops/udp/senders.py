@@ -2,7 +2,7 @@
 
 | question                 | cost                                            | asked                      |
 | ------------------------ | ----------------------------------------------- | -------------------------- |
-| an operator, its key and | 1 unit, strong; its fleet's pages at 0.5 unit   | each `account_cache_s`,    |
+| an operator, its keys and| 1 unit, strong; its fleet's pages at 0.5 unit   | each `account_cache_s`,    |
 | its taxis                | each where they are `fleet_cache_s` old; 1 unit | and once a second while it |
 |                          | more for a taxi that is not among them          | sends what does not fit    |
 """
@@ -22,7 +22,7 @@ from ops.udp.datagram import Datagram
 class Sender(NamedTuple):
     """An operator that may send."""
 
-    key: bytes  # that it signs with
+    keys: tuple[bytes, ...]  # that it signs with: two, while an old one is let go
     taxi_ids: frozenset[str]
 
 
@@ -31,17 +31,19 @@ def look_up(operator: str, waiting: Iterable[Datagram]) -> Sender | None:
 
     What waits says which taxis are missed: those of unsigned datagrams are not looked for.
     """
-    found = access.signer(operator)
+    found = access.signer(operator, now=clock.now())
     if found is None:
         return None
-    account, api_key = found
+    account, api_keys = found
     if not account.has(Role.ADMIN, Role.OPERATEUR):
         return None
-    key = api_key.encode()
+    keys = tuple(key.encode() for key in api_keys)
     expected = [
-        one.taxi_id for one in waiting if rules.is_taxi_id(one.taxi_id) and one.is_signed_with(key)
+        one.taxi_id
+        for one in waiting
+        if rules.is_taxi_id(one.taxi_id) and one.is_signed_with(*keys)
     ]
-    return Sender(key, registry.taxi_ids_of(account, expecting=expected))
+    return Sender(keys, registry.taxi_ids_of(account, expecting=expected))
 
 
 def warm_up() -> None:
@@ -50,5 +52,5 @@ def warm_up() -> None:
     Raises BadSetting, or what AWS raises, where the door could not work.
     """
     vault.unseal(vault.seal(""))
-    access.signer("nobody")
+    access.signer("nobody", now=clock.now())
     positions.accept([], now=clock.now())

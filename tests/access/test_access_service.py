@@ -1,7 +1,7 @@
 """Keys, `X-Logas`, suspension and rotation."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
@@ -69,6 +69,96 @@ def test_after_a_rotation_only_the_new_key_opens() -> None:
     assert identify(new) == account
     with pytest.raises(service.KeyUnknown):
         identify(old)
+
+
+DAY = timedelta(days=1)
+
+
+def opens(key: str, *, at: datetime) -> bool:
+    """Whether a process that remembers nothing lets the key in."""
+    cache.forget_all()
+    try:
+        service.recognize(key=key, logas=None, now=at)
+    except service.KeyUnknown:
+        return False
+    return True
+
+
+def test_for_an_overlap_both_keys_open_and_then_only_the_new_one() -> None:
+    _, old = service.add("op", roles=OPERATOR)
+
+    _, new = service.rotate_key("op", now=NOW, overlap=DAY)
+
+    almost = NOW + DAY - timedelta(seconds=1)
+    assert (opens(old, at=almost), opens(new, at=almost)) == (True, True)
+    assert (opens(old, at=NOW + DAY), opens(new, at=NOW + DAY)) == (False, True)
+
+
+def test_a_key_costs_one_read_whether_it_is_the_old_one_or_the_new_one(
+    aws_calls: list[str],
+) -> None:
+    _, old = service.add("op", roles=OPERATOR)
+    _, new = service.rotate_key("op", now=NOW, overlap=DAY)
+    for key in (old, new):
+        opens(key, at=NOW)
+        aws_calls.clear()
+
+        service.recognize(key=key, logas=None, now=NOW)
+        assert aws_calls == []
+
+        cache.forget_all()
+        service.recognize(key=key, logas=None, now=NOW)
+        assert aws_calls.count("BatchGetItem") == 1
+
+
+def test_a_suspension_stops_both_keys() -> None:
+    _, old = service.add("op", roles=OPERATOR)
+    _, new = service.rotate_key("op", now=NOW, overlap=DAY)
+
+    service.set_active("op", active=False)
+
+    assert (opens(old, at=NOW), opens(new, at=NOW)) == (False, False)
+
+
+@pytest.mark.parametrize("overlap", [timedelta(0), DAY])
+def test_another_rotation_ends_the_overlap_of_the_one_before(overlap: timedelta) -> None:
+    _, oldest = service.add("op", roles=OPERATOR)
+    _, old = service.rotate_key("op", now=NOW, overlap=DAY)
+
+    _, new = service.rotate_key("op", now=NOW, overlap=overlap)
+
+    assert [opens(key, at=NOW) for key in (oldest, old, new)] == [False, bool(overlap), True]
+
+
+def test_an_old_key_that_is_revoked_opens_nothing_and_leaves_no_item() -> None:
+    _, old = service.add("op", roles=OPERATOR)
+    _, new = service.rotate_key("op", now=NOW, overlap=DAY)
+
+    service.revoke_old_key("op")
+
+    assert (opens(old, at=NOW), opens(new, at=NOW)) == (False, True)
+    assert len(boto3.client("dynamodb").scan(TableName=table("accounts"))["Items"]) == 3
+
+
+def test_what_is_changed_during_an_overlap_is_so_for_both_keys() -> None:
+    _, old = service.add("op", roles=OPERATOR)
+    service.rotate_key("op", now=NOW, overlap=DAY)
+
+    service.add("op", roles=APP)
+
+    cache.forget_all()
+    found = service.recognize(key=old, logas=None, now=NOW).account
+    assert found.roles == {Role.OPERATEUR, Role.MOTEUR}
+
+
+@pytest.mark.parametrize("overlap", [timedelta(seconds=-1), timedelta(days=30, seconds=1)])
+def test_an_overlap_is_no_longer_than_a_month(overlap: timedelta) -> None:
+    _, key = service.add("op", roles=OPERATOR)
+
+    with pytest.raises(service.OverlapRefused):
+        service.rotate_key("op", now=NOW, overlap=overlap)
+
+    assert opens(key, at=NOW)
 
 
 def test_a_process_that_knew_the_key_forgets_it_within_a_minute(

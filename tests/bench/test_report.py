@@ -9,9 +9,10 @@ import pytest
 import ops.cost
 from bench import cpu, figures, hails, report, searches
 from bench.figures import RunIncomplete
-from bench.page import PAGE, MarkersMissing
+from bench.page import PAGE
 from bench.positions import Cost, Scenario
 from bench.report import BEGIN, END, Measured, Results
+from ops.pages import MarkersMissing
 
 
 def some_results() -> Results:

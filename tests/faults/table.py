@@ -6,12 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.page import commit, machine
+from ops import pages
 
 BEGIN, END = "<!-- faults: begin -->", "<!-- faults: end -->"
-
-
-class MarkersMissing(Exception):
-    """The page does not say where the table goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +43,5 @@ def made(rows: Sequence[Row]) -> str:
 
 
 def written(rows: Sequence[Row], page: Path) -> None:
-    """Puts the table in place of the last one. Raises MarkersMissing."""
-    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise MarkersMissing(f"{page.name} lacks {BEGIN} or {END}")
-    page.write_text(f"{before}{begin}\n{made(rows)}\n{end}{after}", encoding="utf-8")
+    """Puts the table in place of the last one. Raises pages.MarkersMissing."""
+    pages.put(made(rows), page, BEGIN, END)

@@ -3,9 +3,11 @@
 import csv
 import io
 import json
+from datetime import datetime, timedelta
 
 import pytest
 
+from chalicelib import clock
 from chalicelib.access import passwords, service, users
 from chalicelib.access.rules import Role
 from ops.cli import main
@@ -120,6 +122,8 @@ def test_a_manager_is_set_and_taken_away() -> None:
         ("set-manager", "nobody", "--none"),
         ("set-manager", "somebody", "--manager", "nobody"),
         ("set-password", "nobody"),
+        ("rotate-key", "nobody", "--overlap", "24h"),
+        ("revoke-old-key", "nobody"),
     ],
 )
 def test_an_unknown_account_is_named(
@@ -132,6 +136,50 @@ def test_an_unknown_account_is_named(
 
     assert maraude(*arguments) != 0
     assert "There is no account 'nobody'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("said", "overlap"),
+    [("30m", timedelta(minutes=30)), ("24h", timedelta(days=1)), ("7d", timedelta(days=7))],
+)
+def test_a_rotation_with_an_overlap_says_in_the_list_until_when_both_keys_open(
+    said: str, overlap: timedelta, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service.add("op")
+    before = clock.now()
+
+    assert maraude("rotate-key", "op", "--overlap", said) == 0
+
+    assert list(json.loads(capsys.readouterr().out)) == ["id", "email", "api_key"]
+    maraude("list")
+    until = datetime.fromisoformat(json.loads(capsys.readouterr().out)["old_key_until"])
+    assert before + overlap <= until <= clock.now() + overlap
+
+
+def test_an_old_key_is_revoked(capsys: pytest.CaptureFixture[str]) -> None:
+    service.add("op")
+    maraude("rotate-key", "op", "--overlap", "7d")
+    capsys.readouterr()
+
+    assert maraude("revoke-old-key", "op") == 0
+
+    assert capsys.readouterr().out == "Only the newest key of op opens, within a minute.\n"
+    maraude("list")
+    assert json.loads(capsys.readouterr().out)["old_key_until"] is None
+
+
+@pytest.mark.parametrize("said", ["", "24", "-1h", "1w", "1h30m", "999999d"])
+def test_an_overlap_is_a_count_of_minutes_hours_or_days(said: str) -> None:
+    with pytest.raises(SystemExit):
+        maraude("rotate-key", "op", "--overlap", said)
+
+
+def test_an_overlap_that_is_too_long_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    service.add("op")
+
+    assert maraude("rotate-key", "op", "--overlap", "31d") == 1
+
+    assert "Both keys may open for 30 days at most." in capsys.readouterr().err
 
 
 def test_a_password_is_read_from_standard_input(

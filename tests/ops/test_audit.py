@@ -6,7 +6,8 @@ import pytest
 
 from ops.audit import decisions, outcome, template
 from ops.audit.decisions import Found, Skip, Undecided, sift
-from ops.audit.outcome import NotChecked, Outcome
+from ops.audit.outcome import Outcome
+from ops.tools import ToolFailed
 
 TABLES = Skip(("CKV_1",), ("*Table",), "why")
 LICENCES = "licences: {allowed: {MIT: permissive}, spelled: {}}\n"
@@ -91,7 +92,7 @@ def test_checkov_s_findings_are_known_by_check_and_logical_name() -> None:
 def test_a_template_that_checkov_could_not_read_has_not_been_checked(
     report: dict[str, Any],
 ) -> None:
-    with pytest.raises(NotChecked):
+    with pytest.raises(ToolFailed):
         list(template.found(report))
 
 

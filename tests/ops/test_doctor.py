@@ -9,6 +9,7 @@ from typing import Literal
 import boto3
 import pytest
 from cryptography.fernet import Fernet
+from moto.sns.models import sns_backends
 
 from chalicelib import aws, clock, config
 from chalicelib.access import service as access
@@ -48,6 +49,7 @@ def healthy(
         boto3.client("events").put_rule(Name=table(name), ScheduleExpression=when)
     for name, _ in made._of("AWS::CloudWatch::Alarm", "AlarmName", "watching.yaml"):
         put_alarm(name)
+    subscribe()
     ring = [[2.3, 48.85], [2.36, 48.85], [2.36, 48.88], [2.3, 48.88], [2.3, 48.85]]
     feature = {
         "type": "Feature",
@@ -67,11 +69,23 @@ def healthy(
         jobs_store.note_run(name, now=clock.now())
 
 
-def put_alarm(name: str, *, tells: bool = True) -> None:
+def topic() -> str:
+    made = boto3.client("sns").create_topic(Name="maraude-test-alarms")
+    return str(made["TopicArn"])
+
+
+def subscribe() -> None:
+    boto3.client("sns").subscribe(
+        TopicArn=topic(), Protocol="email", Endpoint="ops@registry.example"
+    )
+
+
+def put_alarm(name: str, *, tells: bool = True, has_topic: bool = True) -> None:
     """An alarm that is neither on nor without data: so moto makes them."""
     boto3.client("cloudwatch").put_metric_alarm(
         AlarmName=name,
         ActionsEnabled=tells,
+        AlarmActions=[topic()] if has_topic else [],
         Namespace="Maraude",
         MetricName="anything",
         Statistic="Sum",
@@ -216,6 +230,22 @@ def let_an_alarm_tell_nobody() -> None:
     put_alarm("maraude-test-api-fails", tells=False)
 
 
+def let_an_alarm_have_no_topic() -> None:
+    put_alarm("maraude-test-api-fails", has_topic=False)
+
+
+def lose_all_subscribers() -> None:
+    client = boto3.client("sns")
+    [there] = client.list_subscriptions_by_topic(TopicArn=topic())["Subscriptions"]
+    client.unsubscribe(SubscriptionArn=there["SubscriptionArn"])
+
+
+def leave_the_subscription_unconfirmed() -> None:
+    [backend] = [found["eu-west-3"] for found in sns_backends.values()]
+    for one in backend.subscriptions.values():
+        one.arn = "PendingConfirmation"  # as AWS has it, which moto confirms by itself
+
+
 @pytest.mark.parametrize(
     ("break_it", "what"),
     [
@@ -254,7 +284,16 @@ def let_an_alarm_tell_nobody() -> None:
   -> docs/runbook.md#the-api-fails
 """,
         ),
-        (let_an_alarm_tell_nobody, "The alarm maraude-test-api-fails tells nobody"),
+        (
+            let_an_alarm_tell_nobody,
+            "The alarm maraude-test-api-fails tells nobody: its actions are off.",
+        ),
+        (
+            let_an_alarm_have_no_topic,
+            "The alarm maraude-test-api-fails tells nobody: it has no topic.",
+        ),
+        (leave_the_subscription_unconfirmed, "Nobody subscribes to maraude-test-alarms"),
+        (lose_all_subscribers, "Nobody subscribes to maraude-test-alarms: alarms wake nobody."),
     ],
 )
 def test_what_is_broken_is_said_and_nothing_else(
@@ -341,6 +380,17 @@ def test_what_nobody_can_say_is_noted_and_is_not_wrong(environment: Change) -> N
     assert keys_without_date.startswith("Keys of unknown age: 1, that of before among them.")
     assert dataless == "Alarms without data so far: maraude-test-api-fails."
     assert secret.startswith("The secret keys are those of MARAUDE_SECRET_KEYS, of unknown age")
+    assert wrong() == []
+
+
+def test_accounts_whose_old_key_still_opens_are_noted() -> None:
+    for email in ("app", "admin"):
+        access.rotate_key(email, now=clock.now(), overlap=timedelta(days=1))
+    access.revoke_old_key("admin")
+
+    assert [one for one in noted() if one.startswith("Two keys open for now")] == [
+        "Two keys open for now (`maraude account list` says until when): app."
+    ]
     assert wrong() == []
 
 

@@ -56,9 +56,9 @@ def test_after_a_rotation_the_old_secret_key_is_not_needed(
     assert {email: let_in(key) for email, key in partners.items()} == {
         email: email for email in partners
     }
-    assert access.signer("operator-3") == (
+    assert access.signer("operator-3", now=NOW) == (
         access.find("operator-3").account,
-        partners["operator-3"],
+        [partners["operator-3"]],
     )
 
 
@@ -124,6 +124,20 @@ def test_an_account_that_is_changed_meanwhile_keeps_its_change_and_is_sealed_ane
     environment(MARAUDE_SECRET_KEYS=NEW)
     assert access.find("operator").fleet_size == 7
     assert vault.unseal(access.find("operator").sealed_key) == key
+
+
+def test_an_old_key_that_still_opens_is_sealed_anew_too(
+    environment: Callable[..., None],
+) -> None:
+    _, old = access.add("operator", now=NOW)
+    _, key = access.rotate_key("operator", now=NOW, overlap=timedelta(days=1))
+    environment(MARAUDE_SECRET_KEYS=f"{NEW},{settings().secret_keys}")
+
+    assert access.reseal(access.find("operator"), dry_run=False)
+
+    environment(MARAUDE_SECRET_KEYS=NEW)
+    assert access.signer("operator", now=NOW) == (access.find("operator").account, [key, old])
+    assert not access.reseal(access.find("operator"), dry_run=False)
 
 
 def test_an_account_that_has_a_new_key_meanwhile_keeps_that(

@@ -11,7 +11,7 @@ from ops.udp.door import Door
 from ops.udp.senders import Sender
 from tests.ops.datagrams import NOW_S, a_datagram
 
-SENDER = Sender(b"key", frozenset({"abcdefg", "bcdefgh"}))
+SENDER = Sender((b"key",), frozenset({"abcdefg", "bcdefgh"}))
 
 
 def a_door(**changes: Any) -> Door:
@@ -187,8 +187,8 @@ def test_what_does_not_fit_waits_for_one_more_look_up_and_is_then_judged(
 @pytest.mark.parametrize(
     ("sent", "found"),
     [
-        (a_datagram("new key"), Sender(b"new key", SENDER.taxi_ids)),
-        (a_datagram(taxi="new0000"), Sender(b"key", SENDER.taxi_ids | {"new0000"})),
+        (a_datagram("new key"), Sender((b"new key",), SENDER.taxi_ids)),
+        (a_datagram(taxi="new0000"), Sender((b"key",), SENDER.taxi_ids | {"new0000"})),
     ],
 )
 def test_a_new_key_and_a_new_taxi_are_known_within_a_second(sent: bytes, found: Sender) -> None:
@@ -210,7 +210,7 @@ def test_what_came_during_a_look_up_waits_for_the_next() -> None:
     opened.settle("operator", SENDER, now_s=NOW_S + 1)
     assert counted(opened) == {"received": 2, "dropped_not_owner": 1, "waiting": 1}
     assert asked(opened, now_s=NOW_S + 2) == ["operator"]
-    opened.settle("operator", Sender(b"key", frozenset({"2222222"})), now_s=NOW_S + 2)
+    opened.settle("operator", Sender((b"key",), frozenset({"2222222"})), now_s=NOW_S + 2)
 
     assert [taxi_id for _, taxi_id, _ in outgoing(opened)] == ["2222222"]
 
@@ -389,7 +389,7 @@ def test_what_waited_for_a_look_up_wins_over_nothing_newer() -> None:
     opened.take(a_datagram("key", lat=48.2), now_s=NOW_S + 1)
 
     opened.questions(now_s=NOW_S + 1)
-    opened.settle("operator", Sender(b"new key", SENDER.taxi_ids), now_s=NOW_S + 1)
+    opened.settle("operator", Sender((b"new key",), SENDER.taxi_ids), now_s=NOW_S + 1)
 
     assert outgoing(opened) == [(NOW_S + 1, "abcdefg", 482000000)]
 

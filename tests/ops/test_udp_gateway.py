@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -107,7 +107,7 @@ def test_an_admin_may_send_as_over_http() -> None:
     asyncio.run(main())
 
 
-def test_a_taxi_of_a_second_ago_and_a_new_key_are_known() -> None:
+def test_a_taxi_of_a_second_ago_and_a_new_key_are_known_and_an_old_one_while_it_opens() -> None:
     account, key = factories.an_account()
     fleet.admit(account.owner, "abcdefg")
 
@@ -119,6 +119,13 @@ def test_a_taxi_of_a_second_ago_and_a_new_key_are_known() -> None:
             fleet.admit(account.owner, "bcdefgh")
             opened.send(key, taxi="bcdefgh")
             await eventually(lambda: "bcdefgh" in streamed())
+
+            day = timedelta(days=1)
+            _, new_key = access.rotate_key("operator", now=clock.now(), overlap=day)
+            opened.send(new_key, lat=48.8)
+            await eventually(lambda: streamed()["abcdefg"][1] == 488000000)
+            opened.send(key, lat=48.85)
+            await eventually(lambda: streamed()["abcdefg"][1] == 488500000)
 
             _, new_key = access.rotate_key("operator", now=clock.now())
             opened.send(new_key, lat=48.9)

@@ -1,4 +1,4 @@
-"""The scanners, each in an environment of its own: their requirements are not the registry's."""
+"""Tools of other makers, each in an environment of its own: their requirements are not the registry's."""
 
 import hashlib
 import os
@@ -7,15 +7,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ops.audit.decisions import ROOT
-from ops.audit.outcome import NotChecked
+from ops.errors import CannotGoOn
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class ToolFailed(CannotGoOn):
+    """A tool could not be installed, or did not do what it is there for."""
 
 
 def ready(name: str) -> Path:
-    """The folder of commands of `infra/audit-NAME.txt`, installed on first use. Raises NotChecked."""
-    pins = ROOT / "infra" / f"audit-{name}.txt"
+    """The folder of commands of `infra/NAME.txt`, installed on first use. Raises ToolFailed."""
+    pins = ROOT / "infra" / f"{name}.txt"
     digest = hashlib.sha256(pins.read_bytes()).hexdigest()[:12]
-    place = ROOT / "build" / "audit" / f"{name}-{digest}"
+    place = ROOT / "build" / "tools" / f"{name}-{digest}"
     done = place / ".ready"
     if not done.exists():
         print(f"installing {name} (a minute, once)", file=sys.stderr)
@@ -29,12 +34,12 @@ def ready(name: str) -> Path:
 def run(
     command: Sequence[str], *, cwd: Path = ROOT, fine: Sequence[int] = (0,)
 ) -> subprocess.CompletedProcess[str]:
-    """A command's answer. Raises NotChecked, with its last line, where it exits with none of `fine`."""
+    """A command's answer. Raises ToolFailed, with its last line, where it exits with none of `fine`."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     made = subprocess.run(
         command, cwd=cwd, env=ours, capture_output=True, text=True, check=False, errors="replace"
     )
     if made.returncode not in fine:
         said = (made.stderr.strip() or made.stdout.strip() or "nothing").splitlines()[-1]
-        raise NotChecked(f"{Path(command[0]).name} exited with {made.returncode}: {said}")
+        raise ToolFailed(f"{Path(command[0]).name} exited with {made.returncode}: {said}")
     return made

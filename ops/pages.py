@@ -1,0 +1,19 @@
+"""Pages of docs that a command keeps up: what stands between two markers is made."""
+
+from pathlib import Path
+
+from ops.errors import CannotGoOn
+
+
+class MarkersMissing(CannotGoOn):
+    """The page does not say where the tables go."""
+
+
+def put(tables: str, page: Path, begin: str, end: str) -> None:
+    """Puts tables between two markers of a page, in place of the last ones. Raises MarkersMissing."""
+    text = page.read_text(encoding="utf-8")
+    before, begins, rest = text.partition(begin)
+    _, ends, after = rest.partition(end)
+    if not begins or not ends:
+        raise MarkersMissing(f"{page.name} lacks {begin} or {end}")
+    page.write_text(f"{before}{begin}\n{tables}\n{end}{after}", encoding="utf-8")
