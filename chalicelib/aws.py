@@ -39,7 +39,7 @@ def _concerns_us(event: str) -> bool:
 class _Credentials:
     """Those of the environment, where Lambda puts them, or else what the rest of botocore's chain finds.
 
-    The chain, which begins with the same, makes two HTTP clients that Lambda never asks: 2 ms.
+    The chain, which begins with the same, makes two HTTP clients that Lambda never asks: 0.7 ms.
     """
 
     def __init__(self, session: "Session") -> None:
