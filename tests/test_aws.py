@@ -1,12 +1,10 @@
-"""The session of AWS: which of botocore's handlers its calls meet, and whom they are signed by."""
+"""The clients of AWS: which of botocore's handlers they have."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import botocore.session
 import pytest
-from botocore.exceptions import PartialCredentialsError
 from botocore.handlers import BUILTIN_HANDLERS
 
 from chalicelib import aws
@@ -66,44 +64,3 @@ def test_no_handler_that_stays_is_to_be_the_first_or_last_of_its_event() -> None
     ranked = [one[0] for one in BUILTIN_HANDLERS if len(one) > 2 and aws._concerns_us(one[0])]
 
     assert ranked == []
-
-
-@pytest.fixture
-def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file with credentials, which is what is left where the environment has none."""
-    file = tmp_path / "credentials"
-    file.write_text("[default]\naws_access_key_id = filed\naws_secret_access_key = secret\n")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
-
-
-@pytest.mark.usefixtures("profile")
-def test_calls_are_signed_with_the_credentials_of_the_environment(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "given")
-    monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
-
-    found = aws.Session().get_credentials()
-
-    assert found is not None
-    assert (found.access_key, found.token) == ("given", "token")
-
-
-@pytest.mark.usefixtures("profile")
-def test_without_any_in_the_environment_they_are_looked_for_as_botocore_does(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-
-    found = aws.Session().get_credentials()
-
-    assert found is not None
-    assert found.access_key == "filed"
-
-
-def test_half_of_a_pair_of_credentials_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-
-    with pytest.raises(PartialCredentialsError):
-        aws.Session().get_credentials()
