@@ -11,7 +11,7 @@ import pytest
 from chalicelib import aws, clock
 from chalicelib.positions import codec, rules, service
 from chalicelib.positions.rules import Position
-from chalicelib.registry import service as registry_service
+from chalicelib.registry import availability
 from chalicelib.registry.rules import TaxiStatus
 from ingest_lambda import handler, records
 from ops.local import runner as runners
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("registry")
 def registry(store: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001  # a fixture of a fixture
     """A registry whose taxis are all free."""
     known = Registry(taxis=10**6)
-    monkeypatch.setattr(registry_service, "availability_of", known.availability_of)
+    monkeypatch.setattr(availability, "availability_of", known.availability_of)
     monkeypatch.setattr(runners, "POLL_S", 0.02)
     monkeypatch.setattr(runners, "RESHARD_S", 0.05)
     records._url.cache_clear()
