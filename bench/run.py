@@ -38,8 +38,9 @@ def _counted(scenario: Scenario) -> Measured:
     return Measured(positions.run(scenario)[0])
 
 
-def _timed(scenario: Scenario) -> cpu.Cost:
-    return cpu.run(positions.run(scenario)[1])
+def _timed(scenario: Scenario, count: int) -> tuple[cpu.Cost, searches.Cost]:
+    _, scene = positions.run(scenario)
+    return cpu.run(scene), searches.timed(scene, searches=count)
 
 
 def _unheard() -> None:
@@ -76,7 +77,7 @@ def measured(*, quick: bool) -> Iterator[Results]:
         initializer=_unheard,
         max_tasks_per_child=1,
     ) as pool:
-        results.timed = pool.submit(_timed, usual[0]).result()
+        results.timed, results.searched = pool.submit(_timed, usual[0], count).result()
         told("timed")
         results.hail = pool.submit(hails.run).result()
         # The largest first: it takes as long as all the others together

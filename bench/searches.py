@@ -172,6 +172,13 @@ def _recalled(scene: Scene, circle: Circle, moment_s: float) -> tuple[set[str], 
     return found, {scene.ids[taxi] for taxi in np.flatnonzero(there)}
 
 
+def timed(scene: Scene, *, searches: int) -> Cost:
+    """Dense searches, of which only the processor's time is measured: for a process that is alone."""
+    cost = Cost("dense", searches)
+    _time(scene, [_in_the_centre(scene) for _ in range(searches)], cost)
+    return cost
+
+
 def _time(scene: Scene, points: list[LngLat], cost: Cost) -> None:
     """Times what is done with the cells that were read, and a plain pass over dictionaries."""
     now = scene.cloud.now

@@ -6,8 +6,7 @@ newest decided: by the time of the change, and of two in the same tick the highe
 maximum, so `joined` may be applied in any order and as often as one likes.
 """
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 from math import asin, cos, pi, radians, sin, sqrt
@@ -124,29 +123,35 @@ def near(
     radius_m, cos_lat = circle.radius_m, cos(radians(circle.centre.lat))
     # The square of half the chord of the radius, and a little more; beyond it no distance is reckoned
     farthest = min(1.0, sin(min(pi, radius_m / EARTH_RADIUS_M) / 2) ** 2 * (1 + 1e-9))
-    entries: Iterable[Entry] = chain.from_iterable(map(codec.unpack_entries, cells))
-    if apart := _low_ids_of_several(cells):
-        alone = (entry for entry in entries if entry[0] & _LOW_ID not in apart)
-        entries = chain(alone, _joined_copies(cells, apart))
-    found = []
-    # The cheap refusals first: most entries of a dense cell are too far away.
-    for head, lat_e7, lng_e7, seen, _ in entries:
-        if (
-            south <= lat_e7 <= north
-            and (lng_e7 - west) % _TURN_E7 <= width
-            and not head & _NOT_FREE
-            and seen >= oldest
-        ):
-            # geo.distance_m, without the parts that are the same for every taxi
-            across = sin((lng_e7 - lng_e7_of_centre) * _HALF_RADIANS)
-            along = sin((lat_e7 - lat_e7_of_centre) * _HALF_RADIANS)
-            chord = along * along + cos_lat * cos(lat_e7 * _RADIANS) * across * across
-            if chord <= farthest:
-                distance_m = 2 * EARTH_RADIUS_M * asin(sqrt(chord))
-                if distance_m <= radius_m:
-                    found.append(
-                        (distance_m, head & ID, head >> RADIUS_SHIFT, lng_e7, lat_e7, seen)
-                    )
+
+    def inside(entries: Iterable[Entry]) -> list[tuple[float, int, int, int, int, int]]:
+        """The entries of free, fresh taxis in the circle: distance, number, radius, place, tick."""
+        found = []
+        # The cheap refusals first: most entries of a dense cell are too far away.
+        for head, lat_e7, lng_e7, seen, _ in entries:
+            if (
+                south <= lat_e7 <= north
+                and (lng_e7 - west) % _TURN_E7 <= width
+                and not head & _NOT_FREE
+                and seen >= oldest
+            ):
+                # geo.distance_m, without the parts that are the same for every taxi
+                across = sin((lng_e7 - lng_e7_of_centre) * _HALF_RADIANS)
+                along = sin((lat_e7 - lat_e7_of_centre) * _HALF_RADIANS)
+                chord = along * along + cos_lat * cos(lat_e7 * _RADIANS) * across * across
+                if chord <= farthest:
+                    distance_m = 2 * EARTH_RADIUS_M * asin(sqrt(chord))
+                    if distance_m <= radius_m:
+                        found.append(
+                            (distance_m, head & ID, head >> RADIUS_SHIFT, lng_e7, lat_e7, seen)
+                        )
+        return found
+
+    entries = list(chain.from_iterable(map(codec.unpack_entries, cells)))
+    found = inside(entries)
+    if copied := _copied(cells, entries):
+        alone = [one for one in found if one[1] not in copied]
+        found = alone + inside(copied.values())
     found.sort()  # ids sort as their numbers do
     # `_make` takes half the time of a call with six arguments
     return [
@@ -160,25 +165,23 @@ _RADIANS = radians(1) / E7  # of 1e-7 degree
 _HALF_RADIANS = _RADIANS / 2
 _NOT_FREE = codec.STATUS << codec.STATUS_SHIFT  # the code of `free` is 0
 _TURN_E7 = 360 * E7
-_LOW_ID = 0xFFFFFFFF
 
 
-def _low_ids_of_several(cells: Iterable[bytes]) -> set[int]:
-    """The lower 32 bits of ids of which the cells hold more than one entry.
+def _copied(cells: Iterable[bytes], entries: Sequence[Entry]) -> Mapping[int, Entry]:
+    """By number, the taxis of which the cells hold more than one of their `entries`, joined.
 
-    Nearly always none; then a search need not look at who is who. Two taxis may share these bits.
+    Nearly always there are none or a few; two taxis may share the lower 32 bits that tell so.
     """
     low_ids = list(chain.from_iterable(codec.words(packed, 0) for packed in cells))
     if len(set(low_ids)) == len(low_ids):
-        return set()
-    return {low_id for low_id, times in Counter(low_ids).items() if times > 1}
-
-
-def _joined_copies(cells: Iterable[bytes], low_ids: set[int]) -> Iterable[Entry]:
-    copies: dict[int, Entry] = {}
-    for packed in cells:
-        for found in codec.unpack_entries(packed):
-            if found[0] & _LOW_ID in low_ids:
-                taxi = found[0] & ID
-                copies[taxi] = joined(found, copies[taxi]) if taxi in copies else found
-    return copies.values()
+        return {}
+    first: dict[int, int] = {}
+    again = [
+        place for place, low_id in enumerate(low_ids) if first.setdefault(low_id, place) != place
+    ]
+    copied: dict[int, Entry] = {}
+    for place in {first[low_ids[place]] for place in again}.union(again):
+        found = entries[place]
+        taxi = found[0] & ID
+        copied[taxi] = joined(found, copied[taxi]) if taxi in copied else found
+    return copied
