@@ -31,7 +31,7 @@ package: $(STAMP)
 rehearse: $(STAMP)
 	@$(BIN)/python -m ops.rehearsal --stage "$(STAGE)"
 
-# What positions, searches and requests cost (docs/performance.md): nine minutes on two cores.
+# What positions, searches and requests cost (docs/performance.md): six to nine minutes on two cores.
 bench: $(STAMP)
 	@$(BIN)/python -m bench --page docs/performance.md --draw docs/fleet-sizes.svg
 	@$(BIN)/maraude cost --page docs/cost.md
@@ -43,7 +43,7 @@ bench: $(STAMP)
 bench-quick: $(STAMP)
 	@$(BIN)/python -m bench --quick
 
-# A hundred thousand bad inputs, other ones each time, atheris, the times of checks: half an hour at most
+# A hundred thousand bad inputs, other ones each time, atheris, the times of checks: ten minutes or more
 # (docs/abuse.md).
 abuse: $(STAMP)
 	@MARAUDE_ABUSE_INPUTS=100000 MARAUDE_ABUSE_SEED="$${MARAUDE_ABUSE_SEED:-$$(date +%s)}" \

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ops.local.place import Place
-from ops.local.state import StateService
+from tests import services
 from tests.faults.conftest import TIMES, Tell
 
 pytestmark = pytest.mark.local_stack
@@ -19,13 +18,8 @@ TAXIS = 5 * TIMES
 
 @pytest.fixture
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    place = Place(tmp_path_factory.mktemp("conflicts") / "place")
-    with place.held():
-        pass
-    service = StateService(place)
-    service.start()
-    yield service.endpoint
-    service.stop()
+    with services.running(tmp_path_factory.mktemp("conflicts")) as where:
+        yield where
 
 
 def test_of_cancelled_transactions_no_hail_is_double_and_no_step_is_lost(

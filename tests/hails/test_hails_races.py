@@ -34,16 +34,10 @@ TIMES = int(os.environ.get("MARAUDE_TEST_RACES", "20"))
 
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    from ops.local.place import Place  # noqa: PLC0415  # only where there are services
-    from ops.local.state import StateService  # noqa: PLC0415
+    from tests import services  # noqa: PLC0415  # only where there are services
 
-    place = Place(tmp_path_factory.mktemp("races") / "place")
-    with place.held():
-        pass
-    service = StateService(place)
-    service.start()
-    yield service.endpoint
-    service.stop()
+    with services.running(tmp_path_factory.mktemp("races")) as where:
+        yield where
 
 
 def run(endpoint: str, race: str, *, times: int, conflicts: bool) -> dict[str, int]:

@@ -11,7 +11,7 @@ from chalicelib import vault
 from chalicelib.settings import settings
 from ops.local.place import Place
 from ops.local.runner import Clients
-from ops.local.state import StateService
+from tests import services as state_services
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,10 @@ class MiniStack:
 @pytest.fixture(scope="session")
 def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiniStack]:
     """Started on first use; mark what uses it `local_stack`, and begin with `reset`."""
-    place = Place(tmp_path_factory.mktemp("ministack") / "place")
-    with place.held():
-        pass
-    service = StateService(place)
-    service.start()
-    clients = Clients.at(service.endpoint)
-    yield MiniStack(service.endpoint, clients)
-    clients.close()
-    service.stop()
+    with state_services.running(tmp_path_factory.mktemp("ministack")) as endpoint:
+        clients = Clients.at(endpoint)
+        yield MiniStack(endpoint, clients)
+        clients.close()
 
 
 @pytest.fixture
