@@ -14,6 +14,8 @@ from app import app
 from chalicelib.foundation import clock, sealing
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.geo import LngLat, to_e7
+from chalicelib.foundation.jobs import store as places
+from chalicelib.foundation.jobs.store import Progress
 from chalicelib.foundation.rate_limit.rules import Limit
 from chalicelib.foundation.settings import forget as forget_settings
 from chalicelib.foundation.values import milliseconds
@@ -21,8 +23,6 @@ from chalicelib.taxis.access import service as access
 from chalicelib.taxis.hails import concurrency
 from chalicelib.taxis.hails.rules import Status
 from chalicelib.taxis.jobs import service as jobs
-from chalicelib.taxis.jobs import store as places
-from chalicelib.taxis.jobs.store import Progress
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.registry import store as registry_store
 from chalicelib.taxis.settings import settings

@@ -29,13 +29,14 @@ def _longest(schedule: str) -> timedelta:
 def jobs(now: datetime) -> Said:
     """Of when each ran last to its end."""
     from chalicelib.foundation.aws import clients
+    from chalicelib.foundation.jobs import store as progress
     from chalicelib.foundation.settings import table
     from chalicelib.taxis.jobs import service
     from ops.cli.jobs import schedules
 
     known = schedules()
     statistics = clients.dynamodb().describe_table(TableName=table("statistics"))["Table"]
-    runs = service.last_runs()
+    runs = progress.last_runs()
     for name in sorted(service.JOBS.keys() & known.keys()):
         last = runs.get(name)
         if now - (last or statistics["CreationDateTime"]) <= _longest(known[name][0]):
