@@ -21,7 +21,6 @@ from chalicelib.foundation.aws import clients
 from chalicelib.foundation.geo import LngLat, to_e7
 from chalicelib.foundation.settings import table
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Account
 from chalicelib.taxis.positions import codec, leaf_map, store
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.leaf_map import LeafMap
@@ -31,7 +30,7 @@ from chalicelib.taxis.registry import rows
 from chalicelib.taxis.registry.rows import FleetRow
 from chalicelib.taxis.registry.rules import Driver
 from chalicelib.taxis.settings import settings
-from chalicelib.taxis.vocabulary import Role
+from chalicelib.taxis.vocabulary import Account, Role
 from ops.local.demo import seed
 
 OPERATORS = 10

@@ -11,9 +11,9 @@ from chalicelib.foundation.rate_limit.store import throttle
 from chalicelib.foundation.store import documents
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import rules, store
-from chalicelib.taxis.access.rules import Account, Line
+from chalicelib.taxis.access.rules import Line
 from chalicelib.taxis.settings import settings
-from chalicelib.taxis.vocabulary import Role
+from chalicelib.taxis.vocabulary import Account, Role
 
 
 class KeyMissing(Unidentified):

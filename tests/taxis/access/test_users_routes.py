@@ -10,9 +10,9 @@ from chalicelib.foundation import passwords
 from chalicelib.foundation.settings import forget as forget_settings
 from chalicelib.foundation.settings import table
 from chalicelib.taxis.access import service, users
-from chalicelib.taxis.access.rules import Account, Line, Wanted, visible
+from chalicelib.taxis.access.rules import Line, Wanted, visible
 from chalicelib.taxis.access.schemas import UserSchema
-from chalicelib.taxis.vocabulary import Role
+from chalicelib.taxis.vocabulary import Account, Role
 from tests import factories
 from tests.calls import Caller
 from tests.taxis.access.conftest import Call

@@ -9,9 +9,9 @@ import pytest
 from chalicelib.foundation.settings import table
 from chalicelib.taxis.access import service as access
 from chalicelib.taxis.activity import service, store
-from chalicelib.taxis.activity.rules import Action, Activity, Asked, Resource
+from chalicelib.taxis.activity.rules import Asked
 from chalicelib.taxis.settings import settings
-from chalicelib.taxis.vocabulary import Role
+from chalicelib.taxis.vocabulary import Action, Activity, Resource, Role
 from tests.calls import Caller
 from tests.taxis.access.conftest import Call
 
