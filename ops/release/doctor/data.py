@@ -130,11 +130,11 @@ def _sealed(records: "Iterable[Record]") -> Said:
 
     from chalicelib.foundation import sealing
     from chalicelib.foundation.settings import BadSetting
-    from chalicelib.taxis.access import service
+    from ops.cli import administration
 
     try:
         sealing.derived_keys("doctor")
-        aged = [record for record in records if service.reseal(record, dry_run=True)]
+        aged = [record for record in records if administration.reseal(record, dry_run=True)]
     except BadSetting as error:
         yield Finding(f"{error}.", "set it as the functions have it")
     except InvalidToken:
