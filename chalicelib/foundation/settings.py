@@ -133,5 +133,5 @@ def settings() -> Settings:
 
 
 def table(name: str) -> str:
-    """The full name of a table, stream or queue in this stage (`infra/resources.yaml`)."""
+    """The full name of a table, stream or queue in this stage (`infra/*/resources.yaml`)."""
     return f"maraude-{os.environ.get('MARAUDE_STAGE', 'dev')}-{name}"

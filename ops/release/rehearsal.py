@@ -1,6 +1,6 @@
 """`make rehearse`: the package deployed to a cloud on this machine, used as partners use it, taken down.
 
-    python -m ops.release.rehearsal [--stage dev] [--package build/dev]
+    python -m ops.release.rehearsal [--stage dev] [--package build/taxis/dev]
 
 The cloud is a MiniStack of its own. The commands of docs/deploy.md and docs/runbook.md are typed as
 they stand there (`followed.py`), so that its CloudFormation is given the package's template and zip, as
@@ -29,6 +29,7 @@ import urllib3
 import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ops.apps import ROOT
 from ops.errors import CannotGoOn
 from ops.local import fleet
 from ops.local.client import ApiRefused, Client
@@ -38,7 +39,7 @@ from ops.local.demo.hook import Drivers, Pace, Temper, serving
 from ops.local.place import REGION, Place
 from ops.local.process import environment
 from ops.local.state import StateService
-from ops.release import followed, package, tools
+from ops.release import followed, tools
 from ops.release.cold_start import unpacked
 
 BUCKET = "packages"
@@ -195,7 +196,7 @@ class Rehearsal:
 
     @property
     def _build(self) -> Path:
-        return self.place / "source" / "build" / self.stage
+        return self.place / "source" / "build" / "taxis" / self.stage
 
     def _adapt(self, made: Path) -> None:
         """Makes a package one that the cloud here takes, where the pages look for it."""
@@ -508,12 +509,14 @@ def desk(folder: Path, endpoint: str, *, of_commits: bool) -> Iterator[followed.
     """A shell of the ops team in `folder/source`, with the registry's repository where it makes packages."""
     source = folder / "source"
     if of_commits:
-        tools.run(["git", "clone", "--quiet", "--shared", str(package.ROOT), str(source)])
+        tools.run(["git", "clone", "--quiet", "--shared", str(ROOT), str(source)])
         for file in [*source.glob("*"), *source.glob("infra/*")]:
             os.utime(file, (0, 0))  # or make would think that .venv is older
         (source / ".venv").symlink_to(Path(sys.prefix))
     else:
-        source.mkdir()
+        account = source / "infra" / "account.yaml"
+        account.parent.mkdir(parents=True)
+        shutil.copy(ROOT / "infra" / account.name, account)
     path = (str(Path(sys.executable).parent), str(tools.ready("aws-command")), os.environ["PATH"])
     variables = {
         "AWS_ENDPOINT_URL": endpoint,

@@ -4,9 +4,14 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 
-from ops.local.provision import resources
+from ops import apps
+from ops.apps import App
+from ops.templates import Loader, resources
 from tests.infra.templates import Template, of_kind, translated
+
+TAXIS = apps.find("taxis")
 
 # Tables that may be lost: what is in them is made again by itself.
 LOOSE = {"CellsTable", "LoginAttemptsTable", "OperatorCallsTable", "RequestCountsTable"}
@@ -20,7 +25,7 @@ PROD_ONLY = {"Fn::If": ["Prod", True, False]}
 
 def names(kind: str) -> list[str]:
     """The resources of a kind that are declared, in their order."""
-    return [name for name, resource in resources().items() if resource["Type"] == kind]
+    return [name for name, resource in resources(TAXIS).items() if resource["Type"] == kind]
 
 
 @pytest.mark.parametrize("table", names("AWS::DynamoDB::Table"))
@@ -102,13 +107,15 @@ def test_the_access_log_has_neither_keys_nor_phones_nor_coordinates(template: Te
     assert "\n" not in logged["Format"]  # the gateway wants one line
 
 
-def test_the_gateway_may_write_its_log_before_there_is_a_stage(template: Template) -> None:
-    made = translated(template)["Resources"]
+@pytest.mark.parametrize("app", apps.every().values(), ids=apps.every())
+def test_what_an_account_has_once_is_in_no_service_s_template(app: App) -> None:
+    once = yaml.load((apps.ROOT / "infra/account.yaml").read_text("utf-8"), Loader=Loader)  # noqa: S506  # a safe loader
 
-    assert made["RestAPI"]["DependsOn"] == "GatewayAccount"
-    assert made["GatewayAccount"]["Properties"]["CloudWatchRoleArn"] == {
-        "Fn::GetAtt": ["GatewayLogRole", "Arn"]
-    }
+    setting = once["Resources"]["GatewayAccount"]
+    assert setting["Properties"] == {"CloudWatchRoleArn": {"Fn::GetAtt": ["GatewayLogRole", "Arn"]}}
+    assert setting["DeletionPolicy"] == "Retain"
+    kinds = {resource["Type"] for resource in resources(app).values()}
+    assert setting["Type"] not in kinds
 
 
 def test_every_method_is_throttled_and_none_logs_whole_requests(template: Template) -> None:

@@ -28,6 +28,7 @@ from chalicelib.taxis.registry import store as registry_store
 from chalicelib.taxis.registry.rules import TaxiStatus, milliseconds
 from chalicelib.taxis.stats.searches import codec as searches_codec
 from ingest_lambda import handler, searches
+from ops import apps
 from ops.release import permissions
 from tests import factories
 from tests.calls import Answer, Caller
@@ -39,6 +40,7 @@ from tests.taxis.openapi import story
 from tests.taxis.stats.searching import some_searches
 from tests.taxis.territory import loaded
 
+TAXIS = apps.find("taxis")
 SECRET = "maraude-test-keys"
 TICK = {
     **dict.fromkeys(("version", "account", "region", "source", "detail-type", "id", "time"), ""),
@@ -269,7 +271,7 @@ def test_a_function_may_make_the_calls_that_it_makes_and_no_others(
     heard: Callable[[Witness, Path], None],
     functions: set[str],
 ) -> None:
-    allowed = permissions.granted()
+    allowed = permissions.granted(TAXIS)
 
     heard(witness, tmp_path)
 
@@ -285,8 +287,8 @@ def test_a_function_may_make_the_calls_that_it_makes_and_no_others(
 
 
 def test_every_function_is_heard() -> None:
-    assert permissions.granted().keys() == set().union(*HEARD.values())
+    assert permissions.granted(TAXIS).keys() == set().union(*HEARD.values())
 
 
 def test_no_request_can_scan_a_table() -> None:
-    assert "Scan" not in set().union(*permissions.granted()["APIHandler"].values())
+    assert "Scan" not in set().union(*permissions.granted(TAXIS)["APIHandler"].values())

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ops import apps
 from ops.release import cold_start
 from ops.release import package as packaging
 from ops.release.audit import decisions, licences
@@ -125,7 +126,7 @@ def test_the_same_files_make_the_same_bytes(package: Path, tmp_path: Path) -> No
         for name in reversed(before.namelist()):
             if not name.endswith(".pyc"):
                 after.writestr(name, before.read(name))  # another order, and the date of today
-    packaging.slimmed(shuffled, again)
+    packaging.slimmed(apps.first(), shuffled, again)
 
     assert again.read_bytes() == (package / "deployment.zip").read_bytes()
 
