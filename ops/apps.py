@@ -2,7 +2,7 @@
 
 A service is a Chalice project: the repository's root, or a folder of `apps/`. Its name is the `app_name`
 of its `.chalice/config.json`, its package `chalicelib/NAME`, its templates `infra/NAME/`, found in the
-project folder or the nearest folder above. What else differs from one service to another stands in
+project folder or the nearest folder above, and `infra/every/`, found in the same way. What else differs from one service to another stands in
 `infra/NAME/app.yaml` (`Home`); no code asks for a service's name.
 """
 
@@ -51,11 +51,12 @@ class Home(Struct, frozen=True, eq=False, forbid_unknown_fields=True):
 
 
 class App(Struct, frozen=True):
-    """One service. `project` has `app.py`, `.chalice/` and `requirements.txt`; both folders are absolute."""
+    """One service. `project` has `app.py`, `.chalice/` and `requirements.txt`; the folders are absolute."""
 
     name: str
     project: Path
     templates: Path
+    shared_templates: Path
     home: Home
 
     @property
@@ -81,22 +82,24 @@ class _Config(Struct):
     app_name: str
 
 
+def _nearest(project: Path, name: str) -> Path:
+    """`infra/NAME` in a folder, or the nearest above it. Raises StopIteration where there is none."""
+    folders = (folder / "infra" / name for folder in (project, *project.parents))
+    return next(folder for folder in folders if folder.is_dir())
+
+
 @cache
 def at(project: Path) -> App:
     """The service of a project folder. Raises AppUnknown."""
     project = project.absolute()
     try:
         name = msgspec.json.decode((project / CONFIG).read_bytes(), type=_Config).app_name
-        templates = next(
-            found
-            for folder in (project, *project.parents)
-            if (found := folder / "infra" / name).is_dir()
-        )
+        templates, shared = _nearest(project, name), _nearest(project, "every")
         file = templates / "app.yaml"
         home = msgspec.yaml.decode(file.read_bytes(), type=Home) if file.exists() else Home()
     except (OSError, StopIteration, msgspec.DecodeError) as error:
         raise AppUnknown(f"{project} is no service's project folder: {error!r}") from None
-    return App(name, project, templates, home)
+    return App(name, project, templates, shared, home)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The CloudFormation templates of a service: its files of `infra/NAME`, read as one.
+"""The CloudFormation templates of a service: the files of `infra/every` and `infra/NAME`, read as one.
 
 Alarms and dashboard are tables of their own there (`ops/monitoring.py`), and become resources here.
 """
@@ -45,7 +45,7 @@ Loader.add_multi_constructor("!", _function)
 def template(app: App) -> Template:
     """The sections of all its files together. Raises TemplateBroken, RowBroken."""
     found: Template = {}
-    files = sorted(app.templates.glob("*.yaml"))
+    files = [*sorted(app.shared_templates.glob("*.yaml")), *sorted(app.templates.glob("*.yaml"))]
     parts = {
         file.name: yaml.load(file.read_text("utf-8"), Loader=Loader)  # noqa: S506  # a safe loader
         for file in files
