@@ -34,7 +34,7 @@ class Account(Struct, frozen=True):
     manager_id: int | None = None
     active: bool = True
 
-    def has(self, *roles: Role) -> bool:
+    def has(self, *roles: str) -> bool:
         """Whether it has at least one of the roles."""
         return not self.roles.isdisjoint(roles)
 

@@ -11,7 +11,7 @@ from chalicelib.foundation.http import json_schema
 from chalicelib.foundation.http.json_schema import TEXT, WHOLE, list_of, nullable, record
 from chalicelib.taxis.access.rules import Line, Role, Wanted
 from chalicelib.taxis.access.users import User
-from chalicelib.taxis.web import PageNumber
+from chalicelib.taxis.envelope import PageNumber
 
 # --- what is sent --------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from chalicelib.foundation.errors import (
     Fault,
     Forbidden,
     Malformed,
+    Part,
     Unavailable,
     Unidentified,
     Unknown,
@@ -176,7 +177,7 @@ def log_in(
         digest = sealing.digest(api_key)
         is_right = known is not None and known.opens_with(digest, now=now)
     if known is None or not is_right:
-        raise CredentialsWrong(Fault(("data", "0", ""), "Invalid credentials."))
+        raise CredentialsWrong(Fault(Part.BODY, ("",), "Invalid credentials."))
     login_attempts.give_back(email, source, now=now)
     if password and passwords.is_weak(known.password):
         known = _write(known, {"password": passwords.hashed(password)})

@@ -23,6 +23,7 @@ from chalicelib.foundation.http.json_schema import (
 )
 from chalicelib.foundation.settings import settings
 from chalicelib.taxis.access.rules import Account
+from chalicelib.taxis.envelope import PageNumber
 from chalicelib.taxis.hails import presentation, rules
 from chalicelib.taxis.hails.listing import Filter, Group, taxi_id_for
 from chalicelib.taxis.hails.rows import Line
@@ -30,7 +31,6 @@ from chalicelib.taxis.hails.rules import Customer, Hail, HailAsked, HailWanted, 
 from chalicelib.taxis.positions.rules import LastPosition
 from chalicelib.taxis.registry.rules import CHARACTERISTICS
 from chalicelib.taxis.registry.schemas import Text, Whole
-from chalicelib.taxis.web import PageNumber
 
 # --- what is sent --------------------------------------------------------------------------------
 

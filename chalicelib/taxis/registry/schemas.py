@@ -22,6 +22,7 @@ from chalicelib.foundation.http.json_schema import (
     record,
 )
 from chalicelib.foundation.settings import settings
+from chalicelib.taxis.envelope import PageNumber
 from chalicelib.taxis.positions.rules import LastPosition
 from chalicelib.taxis.registry.departements import Departement
 from chalicelib.taxis.registry.rules import (
@@ -35,7 +36,6 @@ from chalicelib.taxis.registry.rules import (
     TaxiParts,
     TaxiStatus,
 )
-from chalicelib.taxis.web import PageNumber
 
 # --- what is sent --------------------------------------------------------------------------------
 

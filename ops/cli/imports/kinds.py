@@ -96,7 +96,7 @@ class NumberTaken(Conflict):
 def wrong(refusal: Refusal) -> Wrong:
     """A refusal of the registry, as the first thing that is wrong with a line."""
     fault = refusal.faults[0]
-    return Wrong(".".join(step for step in fault.at if step not in ("data", "0")), fault.message)
+    return Wrong(".".join(fault.steps), fault.message)
 
 
 @dataclass

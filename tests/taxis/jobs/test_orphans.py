@@ -187,7 +187,7 @@ def test_a_taxi_of_a_part_that_went_just_then_is_refused_with_its_name(
     ):
         new_taxi(scene)
 
-    assert f"data.0.{missing}" in {".".join(map(str, fault.at)) for fault in refusal.value.faults}
+    assert missing in {".".join(fault.steps) for fault in refusal.value.faults}
     assert scene.taxi_ids() == before
 
 

@@ -544,7 +544,7 @@ def test_an_id_that_no_taxi_can_have_is_not_looked_up(text: str, calls: list[str
 def test_what_ingest_asks_loads_no_web_framework() -> None:
     script = (
         "import sys, chalicelib.taxis.registry.service;"
-        "print(*{'chalice', 'marshmallow', 'chalicelib.taxis.web'} & sys.modules.keys())"
+        "print(*{'chalice', 'marshmallow', 'chalicelib.foundation.http.application'} & sys.modules.keys())"
     )
 
     done = subprocess.run(
