@@ -24,11 +24,11 @@ from chalicelib.foundation.http.refusals import (
     status_of,
 )
 from chalicelib.foundation.http.routes import Route
-from chalicelib.foundation.settings import settings
 from chalicelib.taxis.access import service as access
 from chalicelib.taxis.activity import service as activity
 from chalicelib.taxis.activity.rules import Action, Activity, Pending, Resource
 from chalicelib.taxis.envelope import Request
+from chalicelib.taxis.settings import settings
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 

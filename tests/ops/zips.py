@@ -33,8 +33,10 @@ def required(app: App) -> set[str]:
 def strangers(app: App, package: Path) -> set[str]:
     """The files that are neither the service's own, nor the foundation's, nor of a distribution, nor Chalice's."""
     links = (one.name for one in (app.project / "vendor").iterdir() if one.name != "chalicelib")
-    own = ("app.py", "__pycache__/app.", "chalicelib/__", "chalicelib/foundation/")
-    own += (f"chalicelib/{app.name}/", "chalice/", *(f"{link}/" for link in links))
+    own = (
+        *("app.py", "__pycache__/app.", "chalice/", *(f"{link}/" for link in links)),
+        *("chalicelib/__", "chalicelib/foundation/", f"chalicelib/{app.name}/"),
+    )
     with zipfile.ZipFile(package / "deployment.zip") as packed:
         recorded = {
             line.split(",")[0]
@@ -43,7 +45,9 @@ def strangers(app: App, package: Path) -> set[str]:
             for line in packed.read(name).decode().splitlines()
         }
     return {
-        name for name in names(package) if not name.startswith(own) and _source(name) not in recorded
+        name
+        for name in names(package)
+        if not name.startswith(own) and _source(name) not in recorded
     }
 
 

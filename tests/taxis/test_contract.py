@@ -13,9 +13,9 @@ from chalicelib.foundation.http.application import Application
 from chalicelib.foundation.http.messages import Reply
 from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.contract import LeTaxi, parsed
 from chalicelib.taxis.envelope import Paged, Request, meta, reply
+from chalicelib.taxis.vocabulary import Role
 from tests.calls import Answer, Caller
 
 JSON = {"Content-Type": "application/json"}

@@ -2,21 +2,12 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from enum import StrEnum
 
 from msgspec import Struct
 
+from chalicelib.taxis.vocabulary import Role
+
 LONGEST_OVERLAP = timedelta(days=30)  # for which an account's old key opens beside the new one
-
-
-class Role(StrEnum):
-    """What an account may do (letaxi-api 3). `groupement` and `editeur` are labels for statistics."""
-
-    ADMIN = "admin"
-    OPERATEUR = "operateur"
-    MOTEUR = "moteur"
-    GROUPEMENT = "groupement"
-    EDITEUR = "editeur"
 
 
 def implied(roles: Iterable[Role]) -> frozenset[Role]:

@@ -3,9 +3,9 @@
 from chalicelib.foundation.http import json_schema
 from chalicelib.foundation.http.messages import Reply
 from chalicelib.foundation.http.routes import Routes
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.activity import schemas, service
 from chalicelib.taxis.envelope import PAGE_SIZE, Request, meta, reply
+from chalicelib.taxis.vocabulary import Role
 
 routes = Routes()
 

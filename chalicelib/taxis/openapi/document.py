@@ -31,8 +31,8 @@ from chalicelib.foundation.http.refusals import (
 from chalicelib.foundation.http.routes import WITH_BODY, Route
 from chalicelib.foundation.rate_limit.store import TooManyRequests
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.contract import FAULT
+from chalicelib.taxis.vocabulary import Role
 
 Table = Mapping[str, Mapping[str, Route]]
 Made = dict[str, Any]  # a piece of the document

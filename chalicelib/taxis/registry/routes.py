@@ -3,10 +3,10 @@
 from chalicelib.foundation.http import json_schema
 from chalicelib.foundation.http.messages import HTML, Reply
 from chalicelib.foundation.http.routes import Routes
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.envelope import PAGE_SIZE, Request, meta, reply
 from chalicelib.taxis.positions.stream import StreamUnavailable
 from chalicelib.taxis.registry import departements, schemas, service
+from chalicelib.taxis.vocabulary import Role
 
 routes = Routes()
 

@@ -16,12 +16,13 @@ from chalicelib.foundation.store import documents
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import service as access
 from chalicelib.taxis.access import store as accounts_store
-from chalicelib.taxis.access.rules import Account, Role, implied
+from chalicelib.taxis.access.rules import Account, implied
 from chalicelib.taxis.access.store import Record
 from chalicelib.taxis.registry import bulk, departements, rules, store
 from chalicelib.taxis.registry import service as registry
 from chalicelib.taxis.registry.rules import Ads, TaxiParts
 from chalicelib.taxis.territory import service as territory
+from chalicelib.taxis.vocabulary import Role
 from ops.cli.imports import forms
 from ops.cli.imports.forms import Form
 

@@ -95,9 +95,9 @@ def documents() -> Said:
 
 def accounts(now: datetime) -> Said:
     """Of their keys, and of where operators want their hails."""
-    from chalicelib.foundation.settings import settings
     from chalicelib.taxis.access import store
-    from chalicelib.taxis.access.rules import Role
+    from chalicelib.taxis.settings import settings
+    from chalicelib.taxis.vocabulary import Role
 
     records = sorted(store.every(), key=lambda record: record.account.id)
     if not records:

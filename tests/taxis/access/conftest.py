@@ -10,10 +10,10 @@ from chalicelib.foundation.http.application import Application
 from chalicelib.foundation.http.messages import Reply
 from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.access.routes import routes as accounts
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.activity.routes import routes as journal
 from chalicelib.taxis.contract import LeTaxi
 from chalicelib.taxis.envelope import Request
+from chalicelib.taxis.vocabulary import Role
 from tests import factories
 from tests.calls import Caller
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.access.rules import Account, Role
+from chalicelib.taxis.access.rules import Account
 from chalicelib.taxis.hails import rules
 from chalicelib.taxis.hails.rules import (
     STEPS,
@@ -18,7 +18,7 @@ from chalicelib.taxis.hails.rules import (
     Status,
     StepRefused,
 )
-from chalicelib.taxis.registry.rules import TaxiStatus
+from chalicelib.taxis.vocabulary import Role, TaxiStatus
 from tests.taxis.hails.hail_factories import (
     ADMIN,
     MOTEUR,

@@ -7,7 +7,7 @@ from chalice.app import SQSEventConfig
 from chalice.utils import to_cfn_resource_name
 
 from app import app
-from chalicelib.foundation.settings import Settings
+from chalicelib.taxis.settings import Settings
 from ops import apps
 from ops.templates import resources, template
 

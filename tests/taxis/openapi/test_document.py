@@ -14,11 +14,11 @@ from chalicelib.foundation.http.application import Application
 from chalicelib.foundation.http.json_schema import TEXT, WHOLE, one, record
 from chalicelib.foundation.http.messages import Reply
 from chalicelib.foundation.http.routes import Routes
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.contract import LeTaxi
 from chalicelib.taxis.envelope import Request, reply
 from chalicelib.taxis.openapi.document import document
 from chalicelib.taxis.openapi.page import page
+from chalicelib.taxis.vocabulary import Role
 from tests.calls import Caller
 
 PATHS = Caller(app).get("/swagger.json").json["paths"]

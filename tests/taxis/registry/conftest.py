@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from chalicelib.foundation.http.application import Application
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.contract import LeTaxi
 from chalicelib.taxis.registry.routes import routes
+from chalicelib.taxis.vocabulary import Role
 from tests import factories
 from tests.calls import Caller
 

@@ -12,9 +12,9 @@ from chalicelib.foundation.store import documents
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import service as access
 from chalicelib.taxis.access import store as accounts
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.contract import LeTaxi
 from chalicelib.taxis.registry.routes import routes
+from chalicelib.taxis.vocabulary import Role
 from ops.local.provision import provision
 from tests import factories
 from tests.calls import Caller
