@@ -3,10 +3,11 @@
     python -m ops.release.package --stage prod [--commit HEAD] [--out build/prod]
 
 From a clean export of a commit Chalice makes a zip and a template, merged with
-`infra/resources.yaml`, `watching.yaml` and `udp.yaml`; this module then gives each function a role of its
-own (`permissions.py`), takes out of the zip what never runs, compiles the rest, and writes it anew in
-one order and with one date, so that the same commit and the same Python give the same bytes. Lambda
-cannot keep what Python compiles there, so a function would compile all of it at each cold start.
+`infra/resources.yaml`, `http_api.yaml`, `watching.yaml` and `udp.yaml`; this module then takes Chalice's REST
+API out of it, gives each function a role of its own (`permissions.py`), takes out of the zip what never
+runs, compiles the rest, and writes it anew in one order and with one date, so that the same commit and
+the same Python give the same bytes. Lambda cannot keep what Python compiles there, so a function would
+compile all of it at each cold start.
 """
 
 import argparse
@@ -63,7 +64,7 @@ def merged(source: Path) -> Path:
 
     serializer = YAMLTemplateSerializer()
     found: dict[str, Any] = {}
-    for name in ("resources.yaml", "watching.yaml", "udp.yaml"):
+    for name in ("resources.yaml", "http_api.yaml", "watching.yaml", "udp.yaml"):
         text = (source / "infra" / name).read_text(encoding="utf-8")
         found = TemplateDeepMerger().merge(serializer.load_template(text, name), found)
     made = source / "infra" / "merged.yaml"
@@ -195,6 +196,14 @@ class _Whole(yaml.CSafeDumper):
         return True
 
 
+def _leave_out_rest_api(template: dict[str, Any]) -> None:
+    """Removes the REST API that Chalice writes: `infra/http_api.yaml` stands in its place."""
+    for name in ("RestAPI", "APIHandlerInvokePermission"):
+        del template["Resources"][name]
+    for name in ("RestAPIId", "EndpointURL"):
+        del template["Outputs"][name]
+
+
 def _name_schedules(resources: dict[str, Any]) -> None:
     """Gives each schedule's rule its function's name, by which `maraude doctor` finds it."""
     for name, resource in resources.items():
@@ -207,9 +216,10 @@ def _name_schedules(resources: dict[str, Any]) -> None:
 def finished(template: str, stage: str) -> str:
     """Chalice's template, with a role for each function and a name for each schedule, for its stage only.
 
-    Raises CannotGoOn.
+    Without Chalice's REST API. Raises CannotGoOn.
     """
     found = yaml.load(template, Loader=yaml.CSafeLoader)
+    _leave_out_rest_api(found)
     permissions.give_roles(found["Resources"])
     _name_schedules(found["Resources"])
     # The functions' environment names the stage: under another name there would be no tables.

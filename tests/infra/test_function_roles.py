@@ -37,8 +37,8 @@ def test_each_function_has_a_role_of_its_own_and_no_role_is_left_over(template: 
 
     assert len(set(roles)) == len(roles) == len(permissions.granted())
     others = {name for name, _ in of_kind(template, "AWS::IAM::Role")} - set(roles)
-    # API Gateway's own, and those of the UDP door, which is no function (test_udp_door.py).
-    assert others == {"GatewayLogRole", "UdpDoorRole", "UdpStartRole"}
+    # Those of the UDP door, which is no function (test_udp_door.py).
+    assert others == {"UdpDoorRole", "UdpStartRole"}
 
 
 def test_each_schedule_has_the_name_and_the_time_that_the_doctor_looks_for(
@@ -117,10 +117,7 @@ def test_each_function_writes_a_log_of_its_own_which_is_not_kept_for_ever(
     assert len({str(name) for name in names}) == len(names)
 
 
-def test_every_function_is_traced_and_the_gateway_whose_traces_have_urls_is_not(
-    template: Template,
-) -> None:
-    assert template["Resources"]["RestAPI"]["Properties"]["TracingEnabled"] is False
+def test_every_function_is_traced(template: Template) -> None:
     for function in functions(template):
         assert template["Resources"][function]["Properties"]["Tracing"] == "Active"
         [sends] = [one for one in statements(template, function) if one["Sid"] == "Trace"]

@@ -12,9 +12,7 @@ from chalicelib.foundation.settings import Settings
 from ops.local.provision import RESOURCES, Loader, resources
 
 DECLARED: dict[str, Any] = yaml.load(RESOURCES.read_text("utf-8"), Loader=Loader)["Resources"]  # noqa: S506  # a safe loader
-OURS = {
-    name: added for name, added in DECLARED.items() if "Type" not in added and name != "RestAPI"
-}
+OURS = {name: added for name, added in DECLARED.items() if "Type" not in added}
 QUEUES = {"CallOperators": "HailDispatchQueue", "ApplyDeadlines": "HailDeadlinesQueue"}
 
 
