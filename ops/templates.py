@@ -5,6 +5,7 @@ Alarms and dashboard are tables of their own there (`ops/monitoring.py`), and be
 
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -43,16 +44,27 @@ Loader.add_multi_constructor("!", _function)
 
 @cache
 def template(app: App) -> Template:
-    """The sections of all its files together. Raises TemplateBroken, RowBroken."""
-    found: Template = {}
-    files = [*sorted(app.shared_templates.glob("*.yaml")), *sorted(app.templates.glob("*.yaml"))]
-    parts = {
+    """The sections of all its files together; its own say otherwise than the shared ones, under the same names.
+
+    Raises TemplateBroken, RowBroken.
+    """
+    own = _parts(app.templates)
+    own["alarms.yaml"] = {"Resources": monitoring.alarms(app)}
+    own["dashboard.yaml"] = {"Resources": monitoring.dashboard(app)}
+    found: Template = _over(_together(_parts(app.shared_templates)), _together(own))
+    return found
+
+
+def _parts(folder: Path) -> dict[str, Template]:
+    return {
         file.name: yaml.load(file.read_text("utf-8"), Loader=Loader)  # noqa: S506  # a safe loader
-        for file in files
+        for file in sorted(folder.glob("*.yaml"))
         if file.name not in _TABLES
     }
-    parts["alarms.yaml"] = {"Resources": monitoring.alarms(app)}
-    parts["dashboard.yaml"] = {"Resources": monitoring.dashboard(app)}
+
+
+def _together(parts: Mapping[str, Template]) -> Template:
+    found: Template = {}
     for name, part in parts.items():
         for section, entries in part.items():
             declared = found.setdefault(section, {})
@@ -60,6 +72,15 @@ def template(app: App) -> Template:
                 raise TemplateBroken(f"{name} declares {', '.join(sorted(again))} again.")
             declared.update(entries)
     return found
+
+
+def _over(shared: Any, own: Any) -> Any:  # noqa: ANN401  # of a template's parts
+    """What is shared, with what a service says otherwise under the same names."""
+    if not (isinstance(shared, dict) and isinstance(own, dict)):
+        return own
+    return shared | {
+        name: _over(shared[name], one) if name in shared else one for name, one in own.items()
+    }
 
 
 def resources(app: App) -> Mapping[str, dict[str, Any]]:

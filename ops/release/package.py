@@ -3,7 +3,8 @@
     python -m ops.release.package --app taxis --stage prod [--commit HEAD] [--out build/taxis/prod]
 
 From a clean export of a commit Chalice makes a zip and a template, merged with the service's own
-(`ops/templates.py`); this module then gives each function a role of its own (`permissions.py`), takes out of the zip what never runs, compiles the rest, and writes it anew in
+(`ops/templates.py`); this module then takes Chalice's REST API out of it, gives each function a role of its
+own (`permissions.py`), takes out of the zip what never runs, compiles the rest, and writes it anew in
 one order and with one date, so that the same commit and the same Python give the same bytes. Lambda
 cannot keep what Python compiles there, so a function would compile all of it at each cold start.
 """
@@ -193,6 +194,14 @@ class _Whole(yaml.CSafeDumper):
         return True
 
 
+def _leave_out_rest_api(template: dict[str, Any]) -> None:
+    """Removes the REST API that Chalice writes: `infra/every/http_api.yaml` stands in its place."""
+    for name in ("RestAPI", "APIHandlerInvokePermission"):
+        del template["Resources"][name]
+    for name in ("RestAPIId", "EndpointURL"):
+        del template["Outputs"][name]
+
+
 def _name_schedules(app: App, resources: dict[str, Any]) -> None:
     """Gives each schedule's rule its function's name, by which `maraude doctor` finds it."""
     for name, resource in resources.items():
@@ -205,9 +214,10 @@ def _name_schedules(app: App, resources: dict[str, Any]) -> None:
 def finished(app: App, made: str, stage: str) -> str:
     """Chalice's template, with a role for each function and a name for each schedule, for its stage only.
 
-    Raises CannotGoOn.
+    Without Chalice's REST API. Raises CannotGoOn.
     """
     found = yaml.load(made, Loader=yaml.CSafeLoader)
+    _leave_out_rest_api(found)
     permissions.give_roles(app, found["Resources"])
     _name_schedules(app, found["Resources"])
     # The functions' environment names the stage: under another name there would be no tables.

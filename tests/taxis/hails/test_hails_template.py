@@ -13,9 +13,7 @@ from ops.templates import resources, template
 
 TAXIS = apps.find("taxis")
 DECLARED: dict[str, Any] = template(TAXIS)["Resources"]
-OURS = {
-    name: added for name, added in DECLARED.items() if "Type" not in added and name != "RestAPI"
-}
+OURS = {name: added for name, added in DECLARED.items() if "Type" not in added}
 QUEUES = {"CallOperators": "HailDispatchQueue", "ApplyDeadlines": "HailDeadlinesQueue"}
 
 
