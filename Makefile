@@ -3,6 +3,7 @@ PYTHON ?= python3
 PORT ?= 8000
 DATA ?= .maraude
 STAGE ?= dev
+APP ?= taxis
 VENV := .venv
 STAMP := $(VENV)/.ready
 BIN := $(VENV)/bin
@@ -25,7 +26,7 @@ test check: $(STAMP)
 	@$(BIN)/python -m pytest -q -m local_stack
 
 package: $(STAMP)
-	@$(BIN)/python -m ops.release.package --stage "$(STAGE)"
+	@$(BIN)/python -m ops.release.package --app "$(APP)" --stage "$(STAGE)"
 
 # The package, deployed to a cloud on this machine by the runbook, used and taken down: some minutes (docs/deploy.md).
 rehearse: $(STAMP)

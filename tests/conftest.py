@@ -26,6 +26,7 @@ from moto import mock_aws  # it must see the environment above
 from chalicelib.foundation import cache
 from chalicelib.foundation.store import documents
 from chalicelib.taxis.stats.searches import stream
+from ops import apps
 from ops.local.provision import provision
 from ops.release import package as packaging
 
@@ -72,6 +73,8 @@ def made_package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder with `deployment.zip`, `sam.yaml` and `manifest.json`."""
     folder = tmp_path_factory.mktemp("package")
     exported(folder / "source")
-    packaging.build("dev", folder / "source", folder / "out", commit="0" * 40, told=lambda _: None)
+    packaging.build(
+        apps.first(), "dev", folder / "source", folder / "out", commit="0" * 40, told=lambda _: None
+    )
     yield folder / "out"
     shutil.rmtree(folder)
