@@ -21,12 +21,10 @@ os.environ.update(
 )
 os.environ.pop("AWS_PROFILE", None)
 
-from moto import mock_aws  # it must see the environment above
-
 from chalicelib import cache, config
 from chalicelib.stats.searches import stream
 from ops import package as packaging
-from ops.local.provision import provision
+from tests.provisioned import moto_with  # moto must see the environment above
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -34,10 +32,9 @@ ROOT = Path(__file__).resolve().parents[1]
 @contextmanager
 def empty_registry() -> Iterator[None]:
     """Empty tables, stream and queues, in this process (moto), and no cache of an earlier test."""
-    with mock_aws():
+    with moto_with():
         config.forget()
         cache.forget_all()
-        provision("test", endpoint=None, region="eu-west-3")
         yield
         stream.notes.forget()
 
