@@ -1,5 +1,6 @@
 """What every test may use: an empty registry on an in-process AWS, and the package of this code."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -64,10 +65,18 @@ def exported(folder: Path) -> None:
 
 
 @pytest.fixture(scope="session", name="package")
-def made_package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder with `deployment.zip`, `sam.yaml` and `manifest.json`."""
-    folder = tmp_path_factory.mktemp("package")
-    exported(folder / "source")
-    packaging.build("dev", folder / "source", folder / "out", commit="0" * 40, told=lambda _: None)
-    yield folder / "out"
-    shutil.rmtree(folder)
+def built_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with `deployment.zip`, `sam.yaml` and `manifest.json`: one for all workers of a run."""
+    run = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        run = run.parent
+    built = run / "package"
+    with (run / "package.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not built.exists():
+            folder = tmp_path_factory.mktemp("package")
+            exported(folder / "source")
+            made = folder / "out"
+            packaging.build("dev", folder / "source", made, commit="0" * 40, told=lambda _: None)
+            made.rename(built)
+    return built
