@@ -22,9 +22,10 @@ os.environ.update(
 )
 os.environ.pop("AWS_PROFILE", None)
 
-from chalicelib import cache, config
-from chalicelib.stats.searches import stream
-from ops import package as packaging
+from chalicelib.foundation import cache
+from chalicelib.foundation.store import documents
+from chalicelib.taxis.stats.searches import stream
+from ops.release import package as packaging
 from tests.provisioned import moto_with  # moto must see the environment above
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,7 +35,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def empty_registry() -> Iterator[None]:
     """Empty tables, stream and queues, in this process (moto), and no cache of an earlier test."""
     with moto_with():
-        config.forget()
+        documents.forget()
         cache.forget_all()
         yield
         stream.notes.forget()
