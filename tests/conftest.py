@@ -4,7 +4,7 @@ import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from chalicelib.foundation import cache
 from chalicelib.foundation.store import documents
 from chalicelib.taxis.stats.searches import stream
 from ops.release import package as packaging
+from tests.emitted import without_metrics
 from tests.provisioned import moto_with  # moto must see the environment above
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -81,3 +82,12 @@ def built_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
             packaging.build("dev", folder / "source", made, commit="0" * 40, told=lambda _: None)
             made.rename(built)
     return built
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """The report of a test without the metrics that it has printed: there may be hundreds of lines."""
+    report = yield
+    said = [(title, without_metrics(printed)) for title, printed in report.sections]
+    report.sections = [(title, printed) for title, printed in said if printed.strip()]
+    return report
