@@ -199,7 +199,7 @@ LIES: Mapping[str, bytes] = {
         ("hang", servers.hangs, "chalicelib.taxis.hails.webhook.Deadline"),
         (
             "drip",
-            servers.drips(servers.http(), pause_s=0.05),
+            servers.drips(servers.http(), pause_s=0.2),
             "chalicelib.taxis.hails.webhook._Reader: one limit for the whole answer",
         ),
     ],
@@ -231,7 +231,7 @@ def test_operators_that_are_slow_cost_their_limit_and_their_hails_fail(
         guard=guard,
     )
     assert ended == len(took_s) == 2 * TIMES
-    assert max(took_s) < 2
+    assert max(took_s) < 8
 
 
 def test_operators_that_lie_have_hails_that_fail(scene: Scene, patient: SetUp, tell: Tell) -> None:

