@@ -4,7 +4,7 @@ import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,15 +27,18 @@ from chalicelib.foundation.store import documents
 from chalicelib.taxis.stats.searches import stream
 from ops.release import package as packaging
 from tests.emitted import without_metrics
-from tests.provisioned import moto_with  # moto must see the environment above
+from tests.provisioned import moto_with, tables  # moto must see the environment above
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 @contextmanager
-def empty_registry() -> Iterator[None]:
-    """Empty tables, stream and queues, in this process (moto), and no cache of an earlier test."""
-    with moto_with():
+def empty_registry(make: Callable[[], None] = tables) -> Iterator[None]:
+    """Empty tables, stream and queues, in this process (moto), and no cache of an earlier test.
+
+    Or what `make` makes, which is called once a process.
+    """
+    with moto_with(make):
         documents.forget()
         cache.forget_all()
         yield

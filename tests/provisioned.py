@@ -20,7 +20,8 @@ from ops.local.provision import provision
 REGION = "eu-west-3"
 
 
-def _tables() -> None:
+def tables() -> None:
+    """Makes the tables, streams and queues of the stage `test`."""
     provision("test", endpoint=None, region=REGION)
 
 
@@ -50,7 +51,7 @@ def _after(
 
 
 @contextmanager
-def moto_with(make: Callable[[], None] = _tables) -> Iterator[None]:
+def moto_with(make: Callable[[], None] = tables) -> Iterator[None]:
     """moto with what `make` creates in it, and nothing else. `make` is called once a process."""
     with mock_aws():
         places, pickled = _after(make)
