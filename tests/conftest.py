@@ -94,3 +94,8 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     said = [(title, without_metrics(printed)) for title, printed in report.sections]
     report.sections = [(title, printed) for title, printed in said if printed.strip()]
     return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that start processes go first: at the end of a run one of them would keep all waiting."""
+    items.sort(key=lambda item: item.get_closest_marker("local_stack") is None)
