@@ -85,9 +85,9 @@ def documents() -> Said:
 
 def accounts(now: datetime) -> Said:
     """Of their keys, and of where operators want their hails."""
-    from chalicelib.foundation.settings import settings
     from chalicelib.taxis.access import store
-    from chalicelib.taxis.access.rules import Role
+    from chalicelib.taxis.settings import settings
+    from chalicelib.taxis.vocabulary import Role
 
     records = sorted(store.every(), key=lambda record: record.account.id)
     if not records:
@@ -152,7 +152,7 @@ def _sealed(records: "Iterable[Record]") -> Said:
 def secret(now: datetime) -> Said:
     """Of how long ago the secret keys were changed."""
     from chalicelib.foundation.aws import clients
-    from chalicelib.foundation.settings import settings
+    from chalicelib.taxis.settings import settings
 
     secret_id = settings().secret_id
     if settings().secret_keys or not secret_id:

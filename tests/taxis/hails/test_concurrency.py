@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.foundation.settings import settings
 from chalicelib.taxis.hails import concurrency
+from chalicelib.taxis.settings import settings
 from tests.taxis.registry import races
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
