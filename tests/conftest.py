@@ -26,6 +26,7 @@ from chalicelib.foundation import cache
 from chalicelib.foundation.store import documents
 from chalicelib.taxis.stats.searches import stream
 from ops.release import package as packaging
+from tests import services
 from tests.emitted import without_metrics
 from tests.provisioned import moto_with, tables  # moto must see the environment above
 
@@ -50,6 +51,13 @@ def store() -> Iterator[None]:
     """The same for a test."""
     with empty_registry():
         yield
+
+
+@pytest.fixture(scope="session")
+def state_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a real state service answers: one for all tests, each with a stage of its own."""
+    with services.running(tmp_path_factory.mktemp("state")) as endpoint:
+        yield endpoint
 
 
 def exported(folder: Path) -> None:
@@ -97,5 +105,11 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that start processes go first: at the end of a run one of them would keep all waiting."""
+    """One worker has all tests of local systems, one after the other, and begins with them.
+
+    So they share the systems that they only look at, and never run side by side.
+    """
+    for item in items:
+        if item.get_closest_marker("local_stack") is not None:
+            item.add_marker(pytest.mark.xdist_group("local_stack"))
     items.sort(key=lambda item: item.get_closest_marker("local_stack") is None)
