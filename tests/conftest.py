@@ -25,7 +25,7 @@ from moto import mock_aws  # it must see the environment above
 
 from chalicelib.foundation import cache
 from chalicelib.foundation.store import documents
-from chalicelib.taxis.stats.searches import stream
+from chalicelib.taxis.search import notes
 from ops.local.provision import provision
 from ops.release import package as packaging
 
@@ -40,7 +40,7 @@ def empty_registry() -> Iterator[None]:
         cache.forget_all()
         provision("test", endpoint=None, region="eu-west-3")
         yield
-        stream.notes.forget()
+        notes.notes.forget()
 
 
 @pytest.fixture
