@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 import pytest
 
 from chalicelib.foundation.aws import clients
+from chalicelib.foundation.retry import Retry
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import sheets
 from chalicelib.foundation.store.sheets import Series, SheetTooLarge, divided
-from chalicelib.foundation.store.writes import TRIES, Moved
+from chalicelib.foundation.store.writes import Moved
 
 pytestmark = pytest.mark.usefixtures("store")
 
@@ -78,7 +79,7 @@ def test_a_change_that_another_was_ahead_of_is_made_anew(before: list[int] | Non
 def test_a_change_that_others_are_always_ahead_of_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sheets, "pause", lambda _: None)
+    monkeypatch.setattr(sheets, "_CHANGES", Retry(3, pause_s=0))
     tries = []
 
     def changed(_: list[int] | None) -> list[int]:
@@ -89,7 +90,7 @@ def test_a_change_that_others_are_always_ahead_of_is_given_up(
     with pytest.raises(Moved):
         NUMBERS.change("1", changed)
 
-    assert NUMBERS.get("1") == tries == [1] * TRIES
+    assert NUMBERS.get("1") == tries == [1] * 3
 
 
 def noise(size: int) -> str:

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.packing import pack, unpack
+from chalicelib.foundation.retry import Retry
 from chalicelib.foundation.settings import table
-from chalicelib.foundation.store.writes import TRIES, Moved, pause, written
+from chalicelib.foundation.store.writes import Moved, written
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -28,6 +29,8 @@ T = TypeVar("T")
 V = TypeVar("V")
 
 LARGEST = 400_000  # bytes of an item of DynamoDB, less its names
+
+_CHANGES = Retry(8)  # of a sheet that others change, too: about 1 s in all
 
 # Of how sheets are packed, in the name of each series: those of another format are not seen.
 _FORMAT = "2"
@@ -98,7 +101,7 @@ class Series(Generic[T]):
         Where another write comes first, the sheet is read and changed again, so that what is counted
         by two at once is counted once. Raises Moved where that goes on, and SheetTooLarge.
         """
-        for tries in range(TRIES):
+        for attempt in _CHANGES.attempts():
             content, version = self._versioned(entry, consistent=True)
             new = changed(content)
             if new is None:
@@ -107,9 +110,8 @@ class Series(Generic[T]):
             try:
                 written(write)
             except Moved:
-                if tries == TRIES - 1:
+                if attempt + 1 == _CHANGES.tries:
                     raise
-                pause(tries)
             else:
                 return
 

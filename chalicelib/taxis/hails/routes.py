@@ -1,10 +1,12 @@
 """Hails, the customers who are behind them, and sessions (letaxi-api 15 to 17, 20.2)."""
 
 from chalicelib.foundation.http import json_schema
+from chalicelib.foundation.http.messages import Reply
+from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
+from chalicelib.taxis.envelope import PAGE_SIZE, Paged, Request, meta, reply
 from chalicelib.taxis.hails import listing, rules, schemas, service
-from chalicelib.taxis.web import PAGE_SIZE, Paged, Reply, Request, Routes, meta, reply
+from chalicelib.taxis.vocabulary import Role
 
 routes = Routes()
 

@@ -41,13 +41,11 @@ from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
-from chalicelib.foundation.settings import settings
 from chalicelib.foundation.store import reads
 from chalicelib.foundation.store.reads import Item, Want
 from chalicelib.foundation.store.writes import Moved, connection, setting, written
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.activity import store as activity
-from chalicelib.taxis.activity.rules import Activity
 from chalicelib.taxis.hails import lists, rows
 from chalicelib.taxis.hails.rows import CustomerRow, HailRow, ListRow, LogRow
 from chalicelib.taxis.hails.rules import Customer, Hail, day_of
@@ -56,6 +54,8 @@ from chalicelib.taxis.positions.service import Trail
 from chalicelib.taxis.registry import service as registry
 from chalicelib.taxis.registry import store as registry_store
 from chalicelib.taxis.registry.rules import Description, Taxi
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import Activity
 
 R = TypeVar("R", bound=Model)
 

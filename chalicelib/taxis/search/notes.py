@@ -21,9 +21,10 @@ from chalicelib.foundation import geo
 from chalicelib.foundation.aws import kinesis
 from chalicelib.foundation.geo import LngLat
 from chalicelib.foundation.observe import metrics
-from chalicelib.foundation.settings import settings, table
+from chalicelib.foundation.settings import table
 from chalicelib.taxis.search import rules
 from chalicelib.taxis.search.rules import Search
+from chalicelib.taxis.settings import settings
 
 HELD = 20_000  # notes that wait for a stream that is slow: some 6 MB
 SEARCHES_A_REPORT = 10_000  # 500 kB at the very most, of the 1 MB of a record

@@ -6,7 +6,9 @@ from msgspec import to_builtins
 
 from chalicelib.foundation.http import json_schema
 from chalicelib.foundation.http.json_schema import Sent
-from chalicelib.taxis.access.rules import Role
+from chalicelib.foundation.http.messages import JSON, Reply, encode
+from chalicelib.foundation.http.routes import Routes
+from chalicelib.taxis.envelope import Request, reply
 from chalicelib.taxis.stats import schemas, service
 from chalicelib.taxis.stats.active import service as active
 from chalicelib.taxis.stats.filters import Filter
@@ -21,7 +23,7 @@ from chalicelib.taxis.stats.rules import (
     TaxiStatistics,
 )
 from chalicelib.taxis.stats.searches import service as searches
-from chalicelib.taxis.web import JSON, Reply, Request, Routes, encode, reply
+from chalicelib.taxis.vocabulary import Role
 
 routes = Routes()
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from chalicelib.foundation import cache
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Line, Role
+from chalicelib.taxis.access.rules import Line
 from chalicelib.taxis.stats.active import service as active
 from chalicelib.taxis.stats.calendar import months_before
 from chalicelib.taxis.stats.filters import Filter
@@ -28,6 +28,7 @@ from chalicelib.taxis.stats.rules import (
 )
 from chalicelib.taxis.stats.searches import service as searches
 from chalicelib.taxis.territory import service as territory
+from chalicelib.taxis.vocabulary import Role
 
 MONTH_DAYS = 30  # of the hails in `monthly_hails_per_taxi`
 

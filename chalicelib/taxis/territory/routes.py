@@ -4,9 +4,11 @@ from datetime import datetime, timedelta
 from email.utils import format_datetime
 
 from chalicelib.foundation.http import json_schema
-from chalicelib.taxis.access.rules import Role
+from chalicelib.foundation.http.messages import Reply, encode
+from chalicelib.foundation.http.routes import Routes
+from chalicelib.taxis.envelope import Request, reply
 from chalicelib.taxis.territory import schemas, service
-from chalicelib.taxis.web import Reply, Request, Routes, encode, reply
+from chalicelib.taxis.vocabulary import Role
 
 routes = Routes()
 

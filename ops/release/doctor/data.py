@@ -29,13 +29,14 @@ def _longest(schedule: str) -> timedelta:
 def jobs(now: datetime) -> Said:
     """Of when each ran last to its end."""
     from chalicelib.foundation.aws import clients
+    from chalicelib.foundation.jobs import store as progress
     from chalicelib.foundation.settings import table
     from chalicelib.taxis.jobs import service
     from ops.cli.jobs import schedules
 
     known = schedules()
     statistics = clients.dynamodb().describe_table(TableName=table("statistics"))["Table"]
-    runs = service.last_runs()
+    runs = progress.last_runs()
     for name in sorted(service.JOBS.keys() & known.keys()):
         last = runs.get(name)
         if now - (last or statistics["CreationDateTime"]) <= _longest(known[name][0]):
@@ -85,9 +86,9 @@ def documents() -> Said:
 
 def accounts(now: datetime) -> Said:
     """Of their keys, and of where operators want their hails."""
-    from chalicelib.foundation.settings import settings
     from chalicelib.taxis.access import store
-    from chalicelib.taxis.access.rules import Role
+    from chalicelib.taxis.settings import settings
+    from chalicelib.taxis.vocabulary import Role
 
     records = sorted(store.every(), key=lambda record: record.account.id)
     if not records:
@@ -129,11 +130,11 @@ def _sealed(records: "Iterable[Record]") -> Said:
 
     from chalicelib.foundation import sealing
     from chalicelib.foundation.settings import BadSetting
-    from chalicelib.taxis.access import service
+    from ops.cli import administration
 
     try:
         sealing.derived_keys("doctor")
-        aged = [record for record in records if service.reseal(record, dry_run=True)]
+        aged = [record for record in records if administration.reseal(record, dry_run=True)]
     except BadSetting as error:
         yield Finding(f"{error}.", "set it as the functions have it")
     except InvalidToken:
@@ -152,7 +153,7 @@ def _sealed(records: "Iterable[Record]") -> Said:
 def secret(now: datetime) -> Said:
     """Of how long ago the secret keys were changed."""
     from chalicelib.foundation.aws import clients
-    from chalicelib.foundation.settings import settings
+    from chalicelib.taxis.settings import settings
 
     secret_id = settings().secret_id
     if settings().secret_keys or not secret_id:

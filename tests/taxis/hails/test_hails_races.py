@@ -136,10 +136,14 @@ def fail_a_third(client: Any) -> None:
 def placed(scene: "Scene", status: "Status") -> "Hail":
     """A hail in a status, written at once with its taxi."""
     from chalicelib.foundation.store.writes import Moved  # noqa: PLC0415
-    from chalicelib.taxis.activity.rules import Action, Activity, Resource  # noqa: PLC0415
     from chalicelib.taxis.hails import rules, store  # noqa: PLC0415
     from chalicelib.taxis.registry import store as registry_store  # noqa: PLC0415
-    from chalicelib.taxis.registry.rules import TaxiStatus  # noqa: PLC0415
+    from chalicelib.taxis.vocabulary import (  # noqa: PLC0415
+        Action,
+        Activity,
+        Resource,
+        TaxiStatus,
+    )
     from tests.taxis.hails.hail_factories import WAITS, WAYS, a_hail  # noqa: PLC0415
 
     description = scene.description()
@@ -181,7 +185,7 @@ def placed(scene: "Scene", status: "Status") -> "Hail":
 def check(scene: "Scene", before: "Hail") -> "Hail":
     """The hail, whose log must be a path in the table, and its taxi as the log says."""
     from chalicelib.taxis.hails import rules  # noqa: PLC0415
-    from chalicelib.taxis.registry.rules import TaxiStatus  # noqa: PLC0415
+    from chalicelib.taxis.vocabulary import TaxiStatus  # noqa: PLC0415
 
     hail, taxi = scene.read(before), scene.description()
     steps = hail.transitions
@@ -285,8 +289,8 @@ def fifty(scene: "Scene") -> Counter[str]:
 
 
 def main(race: str, times: int, *, conflicts: bool) -> None:
-    from chalicelib.foundation.settings import settings  # noqa: PLC0415
     from chalicelib.foundation.store import writes  # noqa: PLC0415
+    from chalicelib.taxis.settings import settings  # noqa: PLC0415
     from ops.local.provision import provision  # noqa: PLC0415
     from tests.taxis.hails.hail_factories import Scene  # noqa: PLC0415
 

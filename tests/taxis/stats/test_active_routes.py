@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from app import app
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.stats.active import store
 from chalicelib.taxis.stats.active.rules import Tally
+from chalicelib.taxis.vocabulary import Role
 from tests.calls import Caller
 from tests.factories import an_account
 from tests.taxis.territory.loaded import CHARENTON, PARIS, ZONE, load_towns, load_zone

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app import app
-from chalicelib.taxis.access.rules import Role
+from chalicelib.taxis.vocabulary import Role
 from ops.cli.territory import loads
 from tests.calls import Caller
 from tests.factories import an_account

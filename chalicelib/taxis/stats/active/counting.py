@@ -13,10 +13,10 @@ from chalicelib.foundation.geo import E7Point, from_e7, geohash6
 from chalicelib.foundation.jobs.rules import Page
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.registry import service as registry
-from chalicelib.taxis.registry.rules import TaxiStatus
 from chalicelib.taxis.stats import heat
 from chalicelib.taxis.stats.active import rules, store
 from chalicelib.taxis.stats.active.rules import DAY, HOUR, ActiveTaxi, Span
+from chalicelib.taxis.vocabulary import TaxiStatus
 
 ACTIVE = timedelta(seconds=60)  # a taxi that reported within it counts (stats-and-ops 3)
 SETTLED = timedelta(minutes=2)  # by then the last minute of an hour has been counted

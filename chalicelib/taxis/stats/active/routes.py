@@ -2,10 +2,12 @@
 
 from chalicelib.foundation.geo import LngLat
 from chalicelib.foundation.http import json_schema
+from chalicelib.foundation.http.messages import Reply
+from chalicelib.foundation.http.routes import Routes
+from chalicelib.taxis.envelope import Nothing, Request, reply
 from chalicelib.taxis.stats.active import schemas, service
 from chalicelib.taxis.territory import service as territory
 from chalicelib.taxis.territory.rules import Town
-from chalicelib.taxis.web import Nothing, Reply, Request, Routes, reply
 
 routes = Routes()
 

@@ -15,9 +15,9 @@ from chalicelib.foundation.http.json_schema import (
     map_of,
     record,
 )
-from chalicelib.taxis.access.rules import Account, Role
 from chalicelib.taxis.stats.active.rules import ActiveCounts
 from chalicelib.taxis.territory.rules import Town, Zone
+from chalicelib.taxis.vocabulary import Account, Role
 
 
 class Point(Schema):

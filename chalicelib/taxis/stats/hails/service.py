@@ -13,8 +13,8 @@ from typing import TypeVar
 from chalicelib.foundation import cache
 from chalicelib.foundation.geo import LngLat
 from chalicelib.foundation.jobs.rules import Page
-from chalicelib.foundation.settings import settings
 from chalicelib.taxis.hails import service as hails
+from chalicelib.taxis.settings import settings
 from chalicelib.taxis.stats import heat as heat_map
 from chalicelib.taxis.stats.calendar import THRESHOLD, months_before
 from chalicelib.taxis.stats.filters import Filter
