@@ -24,7 +24,7 @@ os.environ.pop("AWS_PROFILE", None)
 
 from chalicelib.foundation import cache
 from chalicelib.foundation.store import documents
-from chalicelib.taxis.stats.searches import stream
+from chalicelib.taxis.search import notes
 from ops import apps
 from ops.release import package as packaging
 from tests import services
@@ -44,7 +44,7 @@ def empty_registry(make: Callable[[], None] = tables) -> Iterator[None]:
         documents.forget()
         cache.forget_all()
         yield
-        stream.notes.forget()
+        notes.notes.forget()
 
 
 @pytest.fixture

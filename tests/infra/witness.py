@@ -12,7 +12,7 @@ from botocore.client import BaseClient
 from chalicelib.foundation import cache, sealing
 from chalicelib.foundation.store import documents
 from chalicelib.taxis.hails import queue
-from chalicelib.taxis.stats.searches import stream
+from chalicelib.taxis.search import notes
 from ingest_lambda import records
 from ops import apps
 from ops.templates import resources
@@ -95,6 +95,6 @@ class Witness:
         self._function = function
         try:
             yield
-            stream.notes.end()  # in the background else
+            notes.notes.end()  # in the background else
         finally:
             self._function = None
