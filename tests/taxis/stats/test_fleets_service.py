@@ -7,6 +7,7 @@ from chalice.test import Client
 
 from app import app
 from chalicelib.foundation import cache, clock
+from chalicelib.foundation.store import reads
 from chalicelib.taxis.jobs import service as jobs
 from chalicelib.taxis.registry import service as registry
 from chalicelib.taxis.registry import store as registered
@@ -54,7 +55,7 @@ def test_a_taxi_shows_at_the_next_survey_with_its_radius_and_its_status() -> Non
     assert (before.average_radius, before.average_radius_change) == (None, 0)
     assert (after.registered_taxis.today, after.connected_taxis.today) == (1, 1)
     assert (after.average_radius, after.average_radius_change) == (300, 100)
-    added_at = registered.taxis([taxi["id"]])[taxi["id"]].added_at
+    added_at = reads.one(registered.taxis([taxi["id"]]))[taxi["id"]].added_at
     assert service.survey().of_owners(EVERYTHING) == {owner: OwnerFleet(1, added_at)}
 
 
