@@ -3,6 +3,7 @@ PYTHON ?= python3
 PORT ?= 8000
 DATA ?= .maraude
 STAGE ?= dev
+APP ?= taxis
 VENV := .venv
 STAMP := $(VENV)/.ready
 BIN := $(VENV)/bin
@@ -28,7 +29,7 @@ prove: $(STAMP)
 	@$(BIN)/python -m pytest -q -m prove
 
 package: $(STAMP)
-	@$(BIN)/python -m ops.release.package --stage "$(STAGE)"
+	@$(BIN)/python -m ops.release.package --app "$(APP)" --stage "$(STAGE)"
 
 # The package, deployed to a cloud on this machine by the runbook, used and taken down: some minutes (docs/deploy.md).
 rehearse: $(STAMP)

@@ -25,7 +25,8 @@ os.environ.pop("AWS_PROFILE", None)
 
 from chalicelib.foundation import cache
 from chalicelib.foundation.store import documents
-from chalicelib.taxis.stats.searches import stream
+from chalicelib.taxis.search import notes
+from ops import apps
 from ops.release import package as packaging
 from tests import services
 from tests.emitted import without_metrics
@@ -53,7 +54,7 @@ def empty_registry(make: Callable[[], None] = tables) -> Iterator[None]:
         documents.forget()
         cache.forget_all()
         yield
-        stream.notes.forget()
+        notes.notes.forget()
 
 
 @pytest.fixture
@@ -100,7 +101,9 @@ def built_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
             folder = tmp_path_factory.mktemp("package")
             exported(folder / "source")
             made = folder / "out"
-            packaging.build("dev", folder / "source", made, commit="0" * 40, told=lambda _: None)
+            packaging.build(
+                apps.first(), "dev", folder / "source", made, commit="0" * 40, told=lambda _: None
+            )
             made.rename(built)
     return built
 

@@ -30,17 +30,17 @@ from chalicelib.foundation.http.routes import Routes
 from chalicelib.foundation.rate_limit import store as throttles
 from chalicelib.foundation.settings import forget as forget_settings
 from chalicelib.foundation.store import documents
-from chalicelib.taxis.access import service as access
 from chalicelib.taxis.contract import LeTaxi
 from chalicelib.taxis.envelope import Request
 from chalicelib.taxis.hails import handlers
 from chalicelib.taxis.hails.rules import Status
 from chalicelib.taxis.jobs import service as jobs
 from chalicelib.taxis.positions import codec
-from chalicelib.taxis.stats.searches import codec as codec_of_searches
-from chalicelib.taxis.stats.searches import stream
+from chalicelib.taxis.search import notes
+from chalicelib.taxis.search import rules as search_rules
 from chalicelib.taxis.vocabulary import Role
 from ingest_lambda import handler, records, searches
+from ops.cli import administration
 from ops.cli.territory import loads
 from ops.local.provision import provision
 from tests.calls import Caller
@@ -106,7 +106,7 @@ def day() -> Day:
         try:
             secrets = _lived()
         finally:
-            stream.notes.forget()
+            notes.notes.forget()
             forget_settings()
             documents.forget()
             caches.forget_all()
@@ -117,7 +117,7 @@ def day() -> Day:
 def _lived() -> Mapping[str, str]:
     _load_paris()
     scene = Scene(with_towns=False)
-    _, key = access.add("watched", roles=[Role.MOTEUR])
+    _, key = administration.add("watched", roles=[Role.MOTEUR])
     _search(Caller(app, key=key), scene)
     _report(scene)
     _hail(scene)
@@ -203,7 +203,7 @@ def _hail(scene: Scene) -> None:
     reply = servers.http("200 OK", f'{{"data":[{{"taxi_phone_number":"{TAXI_PHONE}"}}]}}'.encode())
     for script in (servers.answers(reply), servers.answers(servers.http("500 Oops"))):
         with servers.serving(script) as operator:
-            access.add("operateur", hook=(operator.url, "X-Key", MADE_UP_KEY))
+            administration.add("operateur", hook=(operator.url, "X-Key", MADE_UP_KEY))
             [made] = scene.as_moteur.post("/hails", _wish(scene)).data
             message = json.dumps({"hail_id": made["id"]})
             assert _feed("call_operators", message) == []
@@ -273,7 +273,7 @@ def _ingest(scene: Scene) -> None:
         "dynamodb": {"SequenceNumber": "4", "NewImage": {"customer_phone_number": {"S": PHONE}}},
     }
     assert handler.handle({"Records": [change]}, None) == {"batchItemFailures": []}
-    whole = [_record(5, codec_of_searches.pack([])), _record(6, PHONE.encode())]
+    whole = [_record(5, search_rules.pack([])), _record(6, PHONE.encode())]
     assert searches.handle({"Records": whole}, None) == {"batchItemFailures": []}
     clients.dynamodb().delete_table(TableName="maraude-test-last-positions")
     clients.dynamodb().delete_table(TableName="maraude-test-cells")
@@ -284,7 +284,7 @@ def _ingest(scene: Scene) -> None:
 def _work(scene: Scene) -> None:
     for name in jobs.JOBS:
         jobs.run(name, now=scene.now)
-    stream.lost(3)
+    notes.lost(3)
 
 
 def _fail(key: str) -> None:

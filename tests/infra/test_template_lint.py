@@ -8,7 +8,7 @@ from cfnlint.api import ManualArgs, lint
 from samtranslator.model.exceptions import InvalidDocumentException
 
 from chalicelib.taxis.settings import Settings
-from tests.infra.templates import Template, packaged, translated
+from tests.infra.templates import Template, account, packaged, translated
 
 REGIONS = [Settings().region]
 
@@ -34,6 +34,10 @@ def alone(package: Path, resource: str) -> Template:
 
 def test_nothing_is_wrong_with_the_packaged_template(template: Template) -> None:
     assert faults(template) == []
+
+
+def test_nothing_is_wrong_with_the_account_s_template() -> None:
+    assert faults(account()) == []
 
 
 def test_nothing_is_wrong_with_what_sam_makes_of_it(template: Template) -> None:

@@ -15,23 +15,26 @@ from moto.sns.models import sns_backends
 
 from chalicelib.foundation import clock
 from chalicelib.foundation.aws import clients
+from chalicelib.foundation.jobs import store as jobs_store
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import documents
-from chalicelib.taxis.access import service as access
 from chalicelib.taxis.jobs import service as jobs
-from chalicelib.taxis.jobs import store as jobs_store
 from chalicelib.taxis.vocabulary import Role
-from ops.cli.jobs import schedules
+from ops import apps
+from ops.cli import administration
 from ops.cli.main import main
 from ops.cli.territory import loads
-from ops.local.provision import provision, resources
+from ops.local.provision import provision
 from ops.release.doctor import infrastructure
 from ops.release.doctor.command import findings
 from ops.release.doctor.findings import Finding, Note
+from ops.templates import resources
 from tests import factories
 from tests.conftest import empty_registry
 from tests.provisioned import tables
 from tests.taxis.hails.hail_factories import Scene
+
+TAXIS = apps.find("taxis")
 
 pytestmark = pytest.mark.usefixtures("healthy")
 
@@ -45,9 +48,9 @@ def deployed() -> None:
     boto3.client("secretsmanager").create_secret(
         Name="maraude-test-keys", SecretString=os.environ["MARAUDE_SECRET_KEYS"]
     )
-    for name, (when, _) in schedules().items():
+    for name, (when, _) in apps.schedules(TAXIS).items():
         boto3.client("events").put_rule(Name=table(name), ScheduleExpression=when)
-    for name, _ in infrastructure._of("AWS::CloudWatch::Alarm", "AlarmName", "watching.yaml"):
+    for name, _ in infrastructure.declared(TAXIS, "AWS::CloudWatch::Alarm", "AlarmName"):
         put_alarm(name)
     subscribe()
     ring = [[2.3, 48.85], [2.36, 48.85], [2.36, 48.88], [2.3, 48.88], [2.3, 48.85]]
@@ -61,11 +64,11 @@ def deployed() -> None:
         file.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
         loads.load_towns(file, quiet=True)
     now = clock.now()
-    access.add(
+    administration.add(
         "operator", roles=[Role.OPERATEUR], hook=("https://operator.example/", "", ""), now=now
     )
-    access.add("app", roles=[Role.MOTEUR], now=now)
-    access.add("admin", roles=[Role.ADMIN], now=now)
+    administration.add("app", roles=[Role.MOTEUR], now=now)
+    administration.add("admin", roles=[Role.ADMIN], now=now)
 
 
 @pytest.fixture
@@ -113,11 +116,11 @@ def set_state(name: str, state: Literal["ALARM", "INSUFFICIENT_DATA"]) -> None:
 
 
 def wrong() -> list[str]:
-    return [one.what for one in findings(now=clock.now()) if isinstance(one, Finding)]
+    return [one.what for one in findings(TAXIS, now=clock.now()) if isinstance(one, Finding)]
 
 
 def noted() -> list[str]:
-    return [one.what for one in findings(now=clock.now()) if isinstance(one, Note)]
+    return [one.what for one in findings(TAXIS, now=clock.now()) if isinstance(one, Note)]
 
 
 def test_nothing_is_wrong_with_a_healthy_registry(capsys: pytest.CaptureFixture[str]) -> None:
@@ -185,7 +188,7 @@ def stop_blurring() -> None:
 
 def stop_the_sweep() -> None:
     Scene(with_towns=False).hail(after=timedelta(minutes=-5))
-    access.add("operateur", hook=("https://operator.example/", "", ""))
+    administration.add("operateur", hook=("https://operator.example/", "", ""))
 
 
 def garble_the_leaf_map() -> None:
@@ -207,8 +210,8 @@ def add_an_operator_without_a_hook() -> None:
 
 
 def let_a_key_grow_old() -> None:
-    access.add("old", roles=[Role.MOTEUR], now=clock.now() - timedelta(days=366))
-    access.add("younger", roles=[Role.MOTEUR], now=clock.now() - timedelta(days=364))
+    administration.add("old", roles=[Role.MOTEUR], now=clock.now() - timedelta(days=366))
+    administration.add("younger", roles=[Role.MOTEUR], now=clock.now() - timedelta(days=364))
 
 
 def lose_all_accounts() -> None:
@@ -326,7 +329,7 @@ def test_a_job_that_never_ran_is_told_once_it_should_have() -> None:
     provision("test", endpoint=None, region="eu-west-3")
 
     later = clock.now() + timedelta(minutes=10)
-    found = [finding.what for finding in findings(now=later)]
+    found = [finding.what for finding in findings(TAXIS, now=later)]
 
     assert found == ["The job count-active ran never; it is due by rate(1 minute)."]
 
@@ -362,10 +365,10 @@ def test_secret_keys_that_nobody_has_changed_for_a_year_are_told() -> None:
     later = clock.now() + timedelta(days=366)
     sooner = clock.now() + timedelta(days=364)
 
-    said = [one.what for one in findings(now=later) if "secret" in one.what]
+    said = [one.what for one in findings(TAXIS, now=later) if "secret" in one.what]
 
     assert said == [f"The secret keys in maraude-test-keys are of {clock.now():%Y-%m-%d}."]
-    assert not [one for one in findings(now=sooner) if "secret" in one.what]
+    assert not [one for one in findings(TAXIS, now=sooner) if "secret" in one.what]
 
 
 def test_a_secret_that_cannot_be_read_is_told_and_so_is_all_else(environment: Change) -> None:
@@ -381,9 +384,9 @@ def test_a_secret_that_cannot_be_read_is_told_and_so_is_all_else(environment: Ch
 
 def test_what_nobody_can_say_is_noted_and_is_not_wrong(environment: Change) -> None:
     keys = boto3.client("secretsmanager").get_secret_value(SecretId="maraude-test-keys")
-    access.add("before", roles=[Role.MOTEUR])
-    access.add("also-before", roles=[Role.MOTEUR])
-    access.set_active("also-before", active=False)
+    administration.add("before", roles=[Role.MOTEUR])
+    administration.add("also-before", roles=[Role.MOTEUR])
+    administration.set_active("also-before", active=False)
     set_state("maraude-test-api-fails", "INSUFFICIENT_DATA")
     environment(MARAUDE_SECRET_KEYS=keys["SecretString"])
 
@@ -397,8 +400,8 @@ def test_what_nobody_can_say_is_noted_and_is_not_wrong(environment: Change) -> N
 
 def test_accounts_whose_old_key_still_opens_are_noted() -> None:
     for email in ("app", "admin"):
-        access.rotate_key(email, now=clock.now(), overlap=timedelta(days=1))
-    access.revoke_old_key("admin")
+        administration.rotate_key(email, now=clock.now(), overlap=timedelta(days=1))
+    administration.revoke_old_key("admin")
 
     assert [one for one in noted() if one.startswith("Two keys open for now")] == [
         "Two keys open for now (`maraude account list` says until when): app."
@@ -417,7 +420,7 @@ def test_the_local_system_is_not_asked_for_what_it_has_not(environment: Change) 
 
 
 def test_every_table_of_the_template_is_looked_at() -> None:
-    tables = [one for one in resources().values() if one["Type"] == "AWS::DynamoDB::Table"]
+    tables = [one for one in resources(TAXIS).values() if one["Type"] == "AWS::DynamoDB::Table"]
     for name in clients.dynamodb().list_tables()["TableNames"]:
         clients.dynamodb().delete_table(TableName=name)
 

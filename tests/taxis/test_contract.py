@@ -12,10 +12,10 @@ from chalicelib.foundation import errors
 from chalicelib.foundation.http.application import Application
 from chalicelib.foundation.http.messages import Reply
 from chalicelib.foundation.http.routes import Routes
-from chalicelib.taxis.access import service as access
 from chalicelib.taxis.contract import LeTaxi, parsed
 from chalicelib.taxis.envelope import Paged, Request, meta, reply
 from chalicelib.taxis.vocabulary import Role
+from ops.cli import administration
 from tests.calls import Answer, Caller
 
 JSON = {"Content-Type": "application/json"}
@@ -124,7 +124,7 @@ def test_a_body_that_is_not_as_the_contract_says_is_refused(
 def test_an_empty_object_stands_for_no_change_only_where_nothing_is_required(
     client: Caller,
 ) -> None:
-    _, key = access.add("op", roles=[Role.OPERATEUR])
+    _, key = administration.add("op", roles=[Role.OPERATEUR])
 
     changed = client.send("PUT", "/things/a", headers=JSON, body=b"{}")
     made = client.send("POST", "/things", headers={**JSON, "X-Api-Key": key}, body=b"{}")
@@ -200,8 +200,9 @@ def test_a_path_that_no_route_has_is_a_json_404(client: Caller, method: str) -> 
     )
 
 
-def test_another_verb_is_a_json_405_that_names_the_verbs(client: Caller) -> None:
-    response = client.send("DELETE", "/things/a")
+@pytest.mark.parametrize("verb", ["DELETE", "TRACE", "BREW"])
+def test_another_verb_is_a_json_405_that_names_the_verbs(client: Caller, verb: str) -> None:
+    response = client.send(verb, "/things/a")
 
     assert (response.status, errors_of(response)) == (
         405,
@@ -218,6 +219,20 @@ def test_a_trailing_slash_is_answered_directly(client: Caller) -> None:
     assert client.send("GET", "/things/").status == 200
     response = client.send("PUT", "/things/caf%C3%A9/", headers=JSON, body=b"{}")
     assert response.data == [{"id": "café"}]
+
+
+@pytest.mark.parametrize(
+    ("sent", "meant"),
+    [("auth0%7C1", "auth0|1"), ("auth0|1", "auth0|1"), ("a%257Cb", "a%7Cb"), ("100%25", "100%")],
+)
+def test_a_parameter_of_a_path_is_decoded_once(client: Caller, sent: str, meant: str) -> None:
+    response = client.send("PUT", f"/things/{sent}", headers=JSON, body=b"{}")
+
+    assert response.data == [{"id": meant}]
+
+
+def test_an_encoded_slash_is_a_slash_as_on_aws(client: Caller) -> None:
+    assert client.send("PUT", "/things/a%2Fb", headers=JSON, body=b"{}").status == 404
 
 
 def test_head_is_get_without_its_body(client: Caller) -> None:
@@ -330,7 +345,7 @@ def test_a_caller_that_is_not_known_is_told_which_header_is_wrong(
 def test_a_known_caller_without_the_role_is_refused_before_its_body_is_looked_at(
     client: Caller,
 ) -> None:
-    _, key = access.add("app", roles=[Role.MOTEUR])
+    _, key = administration.add("app", roles=[Role.MOTEUR])
 
     response = client.send(
         "POST", "/things", headers={**JSON, "X-Api-Key": key}, body=b'{"data":[]}'
@@ -342,7 +357,7 @@ def test_a_known_caller_without_the_role_is_refused_before_its_body_is_looked_at
 
 @pytest.mark.usefixtures("store")
 def test_keys_are_sorted_and_letters_escaped_on_the_wire(client: Caller) -> None:
-    _, key = access.add("opérateur")
+    _, key = administration.add("opérateur")
 
     response = client.send("GET", "/viewer", headers={"X-Api-Key": key})
 

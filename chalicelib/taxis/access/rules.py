@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from msgspec import Struct
 
-from chalicelib.taxis.vocabulary import Role
+from chalicelib.taxis.vocabulary import Account, Role
 
 LONGEST_OVERLAP = timedelta(days=30)  # for which an account's old key opens beside the new one
 
@@ -14,25 +14,6 @@ def implied(roles: Iterable[Role]) -> frozenset[Role]:
     """The roles with those that come along: an admin is a moteur and an operateur (stats-and-ops 8)."""
     wanted = frozenset(roles)
     return wanted | {Role.MOTEUR, Role.OPERATEUR} if Role.ADMIN in wanted else wanted
-
-
-class Account(Struct, frozen=True):
-    """Whoever a request is made as. `email` is its login and its name as an operator; it need not be an address."""
-
-    id: int
-    email: str
-    roles: frozenset[Role]
-    manager_id: int | None = None
-    active: bool = True
-
-    def has(self, *roles: str) -> bool:
-        """Whether it has at least one of the roles."""
-        return not self.roles.isdisjoint(roles)
-
-    @property
-    def owner(self) -> str:
-        """The account as the owner of records: the first part of their keys."""
-        return str(self.id)
 
 
 def may_act_as(key_owner: Account, other: Account, *, integration_email: str | None) -> bool:

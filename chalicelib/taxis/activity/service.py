@@ -8,7 +8,8 @@ from pynamodb.exceptions import PynamoDBException
 
 from chalicelib.foundation.observe import logs
 from chalicelib.taxis.activity import store
-from chalicelib.taxis.activity.rules import Activity, Asked, Entry
+from chalicelib.taxis.activity.rules import Asked, Entry
+from chalicelib.taxis.vocabulary import Activity
 
 log = logging.getLogger("maraude.activity")
 

@@ -15,10 +15,10 @@ from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.settings import forget as forget_settings
-from chalicelib.taxis.stats.searches import codec, stream
-from chalicelib.taxis.stats.searches.codec import Unreadable
-from chalicelib.taxis.stats.searches.rules import Search
-from chalicelib.taxis.stats.searches.stream import Notes
+from chalicelib.taxis.search import notes as search_notes
+from chalicelib.taxis.search import rules
+from chalicelib.taxis.search.notes import Notes
+from chalicelib.taxis.search.rules import Search, Unreadable
 from tests.eventually import eventually
 from tests.taxis.stats.searching import a_search, some_searches
 
@@ -169,12 +169,12 @@ def test_the_oldest_are_dropped_and_counted_when_too_many_wait(
     notes.add(a_search())
     sent.called.wait(30)
 
-    for number in range(stream.HELD + 3):
+    for number in range(search_notes.HELD + 3):
         notes.add(a_search(moteur=number))
     sent.open.set()
     eventually(lambda: len(sent.calls) == 2)
 
-    assert len(sent.calls[1]) == stream.HELD
+    assert len(sent.calls[1]) == search_notes.HELD
     assert sent.calls[1][0].moteur == 3
     assert [line["searches_lost"] for line in metrics_of(capsys)] == [3]
 
@@ -243,34 +243,34 @@ def test_many_searches_are_one_record_of_one_call() -> None:
     searches = some_searches(500)
 
     with kinesis(set()) as calls:
-        stream.send(searches)
+        search_notes.send(searches)
 
     [[packed]] = calls
-    assert codec.unpack(packed) == searches
+    assert rules.unpack(packed) == searches
     assert len(packed) < 10_000
 
 
 @pytest.mark.usefixtures("store")
 def test_all_that_may_be_held_fits_into_one_call() -> None:
-    searches = some_searches(stream.HELD)
+    searches = some_searches(search_notes.HELD)
 
     with kinesis(set()) as calls:
-        stream.send(searches)
+        search_notes.send(searches)
 
     [records] = calls
     assert max(map(len, records)) < 1_000_000
-    assert [search for packed in records for search in codec.unpack(packed)] == searches
+    assert [search for packed in records for search in rules.unpack(packed)] == searches
 
 
 @pytest.mark.usefixtures("store")
 def test_what_kinesis_refuses_is_sent_again_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    searches = some_searches(stream.SEARCHES_A_REPORT + 1)
+    searches = some_searches(search_notes.SEARCHES_A_REPORT + 1)
 
     with kinesis({1}, {0}, set()) as calls:
-        stream.send(searches)
+        search_notes.send(searches)
 
-    assert [[len(codec.unpack(one)) for one in call] for call in calls] == [
-        [stream.SEARCHES_A_REPORT, 1],
+    assert [[len(rules.unpack(one)) for one in call] for call in calls] == [
+        [search_notes.SEARCHES_A_REPORT, 1],
         [1],
         [1],
     ]
@@ -291,7 +291,7 @@ def test_what_kinesis_does_not_take_is_lost_and_counted(
     trouble: set[int] | Exception, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with kinesis(trouble):
-        stream.send(some_searches(20))
+        search_notes.send(some_searches(20))
 
     [line] = metrics_of(capsys)
     assert line["searches_lost"] == 20
@@ -301,7 +301,7 @@ def test_what_kinesis_does_not_take_is_lost_and_counted(
 def test_a_stream_that_is_not_there_is_told_as_well(capsys: pytest.CaptureFixture[str]) -> None:
     clients.kinesis().delete_stream(StreamName="maraude-test-searches")
 
-    stream.send(some_searches(20))
+    search_notes.send(some_searches(20))
 
     assert [line["searches_lost"] for line in metrics_of(capsys)] == [20]
 
@@ -311,18 +311,18 @@ def test_a_stream_that_is_not_there_is_told_as_well(capsys: pytest.CaptureFixtur
     [
         b"",
         b"?",
-        codec.pack([a_search()])[:-5],
-        codec.pack([a_search(insee="Paris")]),
-        codec.pack([a_search(found=1, seen=2)]),
-        codec.pack([a_search(seen=-1)]),
-        codec.pack([a_search(nearest_m=-1)]),
-        codec.pack([a_search(geohash="u09tvna")]),
-        codec.pack([a_search(geohash="u09tva")]),
+        rules.pack([a_search()])[:-5],
+        rules.pack([a_search(insee="Paris")]),
+        rules.pack([a_search(found=1, seen=2)]),
+        rules.pack([a_search(seen=-1)]),
+        rules.pack([a_search(nearest_m=-1)]),
+        rules.pack([a_search(geohash="u09tvna")]),
+        rules.pack([a_search(geohash="u09tva")]),
     ],
 )
 def test_what_is_no_report_is_unreadable(poison: bytes) -> None:
     with pytest.raises(Unreadable):
-        codec.unpack(poison)
+        rules.unpack(poison)
 
 
 # --- the end of a process -------------------------------------------------------------------------
@@ -331,11 +331,11 @@ def test_what_is_no_report_is_unreadable(poison: bytes) -> None:
 def test_a_process_that_ends_sends_what_is_left() -> None:
     script = (
         "import sys\n"
-        "from chalicelib.taxis.stats.searches import stream\n"
+        "from chalicelib.taxis.search import notes\n"
         "from tests.taxis.stats.searching import a_search\n"
-        "stream.notes._send = lambda searches: print('sent', len(searches))\n"
-        "stream.notes.add(a_search())\n"
-        "stream.notes.add(a_search())\n"
+        "notes.notes._send = lambda searches: print('sent', len(searches))\n"
+        "notes.notes.add(a_search())\n"
+        "notes.notes.add(a_search())\n"
     )
 
     done = subprocess.run(
