@@ -1,6 +1,6 @@
 """What a cold start costs: CPU of import and first request, of the package beside a bare Chalice app.
 
-    python -m ops.release.cold_start build/prod
+    python -m ops.release.cold_start build/taxis/prod
 
 Each figure is the least of some fresh processes on this machine, on the package's own files; its
 compiled modules, which are another processor's, are stood in for by this machine's. The first

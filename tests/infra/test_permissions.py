@@ -28,6 +28,7 @@ from chalicelib.taxis.search import rules as search_rules
 from chalicelib.taxis.settings import settings
 from chalicelib.taxis.vocabulary import Role, TaxiStatus
 from ingest_lambda import handler, searches
+from ops import apps
 from ops.cli import administration
 from ops.release import permissions
 from tests import factories
@@ -40,6 +41,7 @@ from tests.taxis.openapi import story
 from tests.taxis.stats.searching import some_searches
 from tests.taxis.territory import loaded
 
+TAXIS = apps.find("taxis")
 SECRET = "maraude-test-keys"
 TICK = {
     **dict.fromkeys(("version", "account", "region", "source", "detail-type", "id", "time"), ""),
@@ -272,7 +274,7 @@ def test_a_function_may_make_the_calls_that_it_makes_and_no_others(
     heard: Callable[[Witness, Path], None],
     functions: set[str],
 ) -> None:
-    allowed = permissions.granted()
+    allowed = permissions.granted(TAXIS)
 
     heard(witness, tmp_path)
 
@@ -288,8 +290,8 @@ def test_a_function_may_make_the_calls_that_it_makes_and_no_others(
 
 
 def test_every_function_is_heard() -> None:
-    assert permissions.granted().keys() == set().union(*HEARD.values())
+    assert permissions.granted(TAXIS).keys() == set().union(*HEARD.values())
 
 
 def test_no_request_can_scan_a_table() -> None:
-    assert "Scan" not in set().union(*permissions.granted()["APIHandler"].values())
+    assert "Scan" not in set().union(*permissions.granted(TAXIS)["APIHandler"].values())
