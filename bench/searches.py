@@ -19,10 +19,10 @@ from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.search import service as search
 from chalicelib.taxis.settings import settings
-from chalicelib.taxis.territory import store as territory
 from chalicelib.taxis.territory.borders import Outline, Path, Shape
 from chalicelib.taxis.territory.store import Edition
 from chalicelib.taxis.vocabulary import Account, Role
+from ops.cli.territory import writing
 from ops.cli.territory.tiles import Map
 
 _CENTRE_M = 3000.0  # dense: so far from Notre-Dame, at most
@@ -92,15 +92,15 @@ def _load_towns(points: list[LngLat]) -> None:
         for along in (-1, 0, 1)
     }
     shapes = {f"{code:05}": _town(*square) for code, square in enumerate(sorted(squares))}
-    generation = territory.new_generation()
+    generation = writing.new_generation()
     borders = Map(shapes)
     tiles = {
         cell: item
         for root, edges in borders.roots().items()
         for cell, item in borders.tiles(generation, root, edges)
     }
-    territory.put_all(tiles.values())
-    territory.switch_edition(Edition(version=1, generation=generation, tiles=frozenset(tiles)))
+    writing.put_all(tiles.values())
+    writing.switch_edition(Edition(version=1, generation=generation, tiles=frozenset(tiles)))
 
 
 def _town(column: int, row: int) -> Shape:

@@ -17,13 +17,13 @@ from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import store as accounts_store
 from chalicelib.taxis.access.rules import implied
 from chalicelib.taxis.access.store import Record
-from chalicelib.taxis.registry import bulk, departements, rules, store
+from chalicelib.taxis.registry import departements, rules, store
 from chalicelib.taxis.registry import service as registry
 from chalicelib.taxis.registry.rules import Ads, TaxiParts
 from chalicelib.taxis.territory import service as territory
 from chalicelib.taxis.vocabulary import Account, Role
 from ops.cli import administration
-from ops.cli.imports import forms
+from ops.cli.imports import bulk, forms
 from ops.cli.imports.forms import Form
 
 
