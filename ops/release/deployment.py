@@ -54,7 +54,7 @@ GAPS = (
 )
 
 # What EventBridge sends when a schedule is due, as far as Chalice reads it.
-_TICK = {
+TICK = {
     **dict.fromkeys(("version", "account", "region", "source", "detail-type", "id", "time"), ""),
     "detail": {},
     "resources": [],
@@ -299,7 +299,7 @@ class Deployment:
             one["LogicalResourceId"]: one["PhysicalResourceId"] for one in self._resources()
         }
         for name in scheduled:
-            answer = functions.invoke(FunctionName=physical[name], Payload=json.dumps(_TICK))
+            answer = functions.invoke(FunctionName=physical[name], Payload=json.dumps(TICK))
             if "FunctionError" in answer:
                 raise RehearsalFailed(f"{name} failed: {answer['Payload'].read()[:500]!r}")
         return f"{len(scheduled)} functions, each under its own role"

@@ -8,14 +8,19 @@ from pathlib import Path
 
 import pytest
 import urllib3
+from moto import mock_aws
 
 from ops import apps
-from ops.local.place import Place
+from ops.local import payload
+from ops.local.place import REGION, Place
 from ops.local.process import environment
-from ops.release import cold_start
+from ops.local.provision import provision
+from ops.release import cold_start, permissions
 from ops.release import package as packaging
+from ops.release.deployment import TICK
 from ops.release.rehearsal import rehearse
 from tests.conftest import exported
+from tests.infra.witness import Witness
 from tests.ops import zips
 from tests.toy.rehearsal import knock
 
@@ -72,6 +77,29 @@ def test_its_application_answers_from_the_zip_alone(made: Path, tmp_path: Path) 
     )
 
     assert ran.returncode == 0, ran.stderr
+
+
+def test_each_of_its_functions_may_make_the_calls_that_it_makes_and_no_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    toy = apps.application(TOY)
+    with mock_aws():
+        provision("test", endpoint=None, region=REGION, services=[TOY])
+        witness = Witness(TOY, monkeypatch)
+        with witness.process("APIHandler"):
+            for asked, status in ((("POST", "/knocks"), 202), (("GET", "/counts"), 200)):
+                event = payload.event(
+                    *asked, "", {}, None, encoded=False, source="::1", request_id="1"
+                )
+                assert toy(event, None)["statusCode"] == status
+        with witness.process("CountKnock"):
+            toy.handler_map["count_knock"]({"Records": []}, None)
+        with witness.process("CountMinute"):
+            toy.handler_map["count_minute"](TICK, None)
+    functions = permissions.granted(TOY).keys()
+
+    assert witness.needed.keys() == functions
+    assert {name: faults for name in functions if (faults := witness.unlike(name))} == {}
 
 
 @pytest.mark.local_stack
