@@ -27,7 +27,6 @@ from chalice.local import LambdaContext, LocalChalice
 from ops.local import payload
 
 HEAD_LIMIT = 32_768  # bytes of request line and headers (letaxi-api 1)
-VERBS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 MEMORY_MB, TIMEOUT_MS = 1024, 30_000  # of the API's function
 HOP_BY_HOP = frozenset({"connection", "content-length", "date", "keep-alive", "transfer-encoding"})
@@ -40,16 +39,14 @@ log = logging.getLogger("maraude.gateway")
 class Refused(Exception):
     """The gateway answers by itself."""
 
-    def __init__(
-        self, status: int, message: str, *, at: str = "", headers: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
-        self.reply = _Reply(status, list((headers or {}).items()), envelope(message, at=at))
+        self.reply = _Reply(status, [], envelope(message))
 
 
-def envelope(message: str, *, at: str = "") -> bytes:
+def envelope(message: str) -> bytes:
     """An error as the contract writes it (letaxi-api 4)."""
-    return json.dumps({"errors": {at: [message]}}, separators=(",", ":")).encode() + b"\n"
+    return json.dumps({"errors": {"": [message]}}, separators=(",", ":")).encode() + b"\n"
 
 
 # --- events --------------------------------------------------------------------------------------
@@ -217,13 +214,6 @@ class _Connection(socketserver.BaseRequestHandler):
 
     def _answer(self, method: str, head: h11.Request, body: bytes) -> _Reply:
         """The reply to a whole request. Raises Refused."""
-        if method not in VERBS:
-            raise Refused(
-                HTTPStatus.METHOD_NOT_ALLOWED,
-                f"This endpoint only accepts requests of type: {', '.join(VERBS)}.",
-                at="url",
-                headers={"Allow": ", ".join(VERBS)},
-            )
         target = head.target.decode()
         if not target.startswith("/"):
             target = urlsplit(target)._replace(scheme="", netloc="").geturl()

@@ -102,7 +102,7 @@ def test_a_folder_with_another_fleet_is_refused(tmp_path: Path) -> None:
         system.filled(Place(tmp_path), taxis=6)
 
 
-@pytest.mark.local_stack
+@pytest.mark.prove
 def test_a_load_loses_no_accepted_position_and_no_hail(tmp_path: Path) -> None:
     figures, drawing = tmp_path / "load.json", tmp_path / "load.svg"
 

@@ -24,9 +24,9 @@ from chalicelib.taxis.hails.rules import Status
 from chalicelib.taxis.jobs import service as jobs
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.registry import store as registry_store
+from chalicelib.taxis.search import notes
+from chalicelib.taxis.search import rules as search_rules
 from chalicelib.taxis.settings import settings
-from chalicelib.taxis.stats.searches import codec as searches_codec
-from chalicelib.taxis.stats.searches import stream
 from chalicelib.taxis.vocabulary import Role, TaxiStatus
 from ingest_lambda import handler, records, searches
 from ops import apps
@@ -63,7 +63,7 @@ def witness(
     monkeypatch.setenv("MARAUDE_SECRET_ID", SECRET)
     monkeypatch.setenv("MARAUDE_ALLOW_PRIVATE_HOOKS", "true")
     forget_settings()
-    yield Witness(TAXIS, monkeypatch, forget=forget_queues, end=stream.notes.end)
+    yield Witness(TAXIS, monkeypatch, forget=forget_queues, end=notes.notes.end)
     monkeypatch.undo()
     forget_settings()
     sealing.forget()
@@ -168,7 +168,7 @@ def heard_jobs(witness: Witness, folder: Path) -> None:
     for _ in ("silent", "with no taxi to it"):
         gone = fleet.taxi()
     clients.dynamodb().delete_item(TableName="maraude-test-taxis", Key={"taxi_id": {"S": gone}})
-    searches.handle({"Records": [a_record(searches_codec.pack(some_searches(3)))]}, None)
+    searches.handle({"Records": [a_record(search_rules.pack(some_searches(3)))]}, None)
     for name, days, resumed in (
         ("count-active", 0, None),
         ("count-active-hour", 0.05, None),
@@ -243,7 +243,7 @@ def heard_streams(witness: Witness, folder: Path) -> None:  # noqa: ARG001  # as
         }
         with witness.process("IngestFunction"):
             handler.handle({"Records": [change]}, None)
-    for packed in (searches_codec.pack(some_searches(3)), b"?"):
+    for packed in (search_rules.pack(some_searches(3)), b"?"):
         with witness.process("CountSearchesFunction"):
             searches.handle({"Records": [a_record(packed)]}, None)
 

@@ -17,6 +17,7 @@ from ops.local.client import ApiRefused, Client
 from ops.local.demo import customer, hook
 from ops.local.demo.customer import Customer
 from ops.local.demo.hook import Drivers, Pace, Temper
+from tests.eventually import eventually
 
 QUICK = Pace(
     to_notice_s=0.01,
@@ -99,14 +100,6 @@ class Registry:
     def client(self) -> Client:
         """Itself, where a client is wanted."""
         return self  # type: ignore[return-value]  # it answers the same calls
-
-
-def eventually(holds: Callable[[], object]) -> None:
-    """Waits until it is so."""
-    until = time.monotonic() + 3
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 def drivers(registry: Registry, temper: Temper) -> Drivers:

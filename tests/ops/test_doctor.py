@@ -1,7 +1,9 @@
 """`maraude doctor` says what is wrong, one thing broken at a time."""
 
 import json
-from collections.abc import Callable
+import os
+import tempfile
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
@@ -17,7 +19,6 @@ from chalicelib.foundation.jobs import store as jobs_store
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import documents
 from chalicelib.taxis.jobs import service as jobs
-from chalicelib.taxis.settings import settings
 from chalicelib.taxis.vocabulary import Role
 from ops import apps
 from ops.cli import administration
@@ -29,6 +30,8 @@ from ops.release.doctor.command import findings
 from ops.release.doctor.findings import Finding, Note
 from ops.templates import resources
 from tests import factories
+from tests.conftest import empty_registry
+from tests.provisioned import tables
 from tests.taxis.hails.hail_factories import Scene
 
 TAXIS = apps.find("taxis")
@@ -39,18 +42,12 @@ pytestmark = pytest.mark.usefixtures("healthy")
 Change = Callable[..., None]
 
 
-@pytest.fixture
-def healthy(
-    store: None,  # noqa: ARG001  # a fixture of a fixture
-    monkeypatch: pytest.MonkeyPatch,
-    environment: Change,
-    tmp_path: Path,
-) -> None:
-    """A registry on AWS in which nothing is wrong."""
-    monkeypatch.setattr("ops.cli.target.connect", lambda _: None)
-    keys = settings().secret_keys
-    boto3.client("secretsmanager").create_secret(Name="maraude-test-keys", SecretString=keys)
-    environment(MARAUDE_SECRET_KEYS="", MARAUDE_SECRET_ID="maraude-test-keys")
+def deployed() -> None:
+    """What is on AWS after a deployment, with a town and accounts."""
+    tables()
+    boto3.client("secretsmanager").create_secret(
+        Name="maraude-test-keys", SecretString=os.environ["MARAUDE_SECRET_KEYS"]
+    )
     for name, (when, _) in apps.schedules(TAXIS).items():
         boto3.client("events").put_rule(Name=table(name), ScheduleExpression=when)
     for name, _ in infrastructure.declared(TAXIS, "AWS::CloudWatch::Alarm", "AlarmName"):
@@ -62,17 +59,27 @@ def healthy(
         "properties": {"insee": "75056", "nom": "Paris"},
         "geometry": {"type": "Polygon", "coordinates": [ring]},
     }
-    file = tmp_path / "towns.geojson"
-    file.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
-    loads.load_towns(file, quiet=True)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "towns.geojson")
+        file.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+        loads.load_towns(file, quiet=True)
     now = clock.now()
     administration.add(
         "operator", roles=[Role.OPERATEUR], hook=("https://operator.example/", "", ""), now=now
     )
     administration.add("app", roles=[Role.MOTEUR], now=now)
     administration.add("admin", roles=[Role.ADMIN], now=now)
-    for name in jobs.JOBS:
-        jobs_store.note_run(name, now=clock.now())
+
+
+@pytest.fixture
+def healthy(monkeypatch: pytest.MonkeyPatch, environment: Change) -> Iterator[None]:
+    """A registry on AWS in which nothing is wrong."""
+    monkeypatch.setattr("ops.cli.target.connect", lambda _: None)
+    with empty_registry(deployed):
+        environment(MARAUDE_SECRET_KEYS="", MARAUDE_SECRET_ID="maraude-test-keys")
+        for name in jobs.JOBS:
+            jobs_store.note_run(name, now=clock.now())
+        yield
 
 
 def topic() -> str:

@@ -31,7 +31,7 @@ from chalicelib.foundation.store.reads import StoreBusy
 from chalicelib.foundation.store.writes import Moved, pause
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.hails import lists, presentation, queue, rules, store
+from chalicelib.taxis.hails import lists, past, presentation, queue, rules, store
 from chalicelib.taxis.hails.rules import (
     Customer,
     Hail,
@@ -620,3 +620,11 @@ def change_customer(
         else:
             return changed
     raise Busy(in_request("The customer keeps changing. Please try again."))
+
+
+# --- for the statistics --------------------------------------------------------------------------
+
+past_hails = past.hails_of
+uncounted_days = past.uncounted
+first_uncounted_day = past.counted_until
+enter_in_statistics = past.enter_in_statistics

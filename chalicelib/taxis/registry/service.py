@@ -26,7 +26,7 @@ from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.rules import Availability, CellContended, LastPosition
 from chalicelib.taxis.positions.service import Sighting
 from chalicelib.taxis.positions.stream import StreamUnavailable
-from chalicelib.taxis.registry import departements, fleet, rules, store
+from chalicelib.taxis.registry import availability, departements, fleet, rules, store
 from chalicelib.taxis.registry.departements import Departement
 from chalicelib.taxis.registry.fleet import Fleet
 from chalicelib.taxis.registry.rules import (
@@ -34,6 +34,7 @@ from chalicelib.taxis.registry.rules import (
     AvailabilityAsked,
     Description,
     Driver,
+    Licence,
     Registered,
     SurveyedTaxi,
     Taxi,
@@ -404,6 +405,11 @@ _details: cache.Memory[str, TaxiDetails] = cache.Memory(
 def details(taxi_ids: Collection[str]) -> Mapping[str, TaxiDetails]:
     """What a search shows of those of the taxis that there are, at most `details_cache_s` old."""
     return _details.completed(taxi_ids, store.details)
+
+
+def licences(taxi_ids: Collection[str]) -> Mapping[str, Licence]:
+    """Whose those of the taxis are that there are, and of which town, at most an hour old."""
+    return availability.licences(taxi_ids)
 
 
 def every_taxi() -> Iterator[SurveyedTaxi]:

@@ -16,8 +16,8 @@ from chalicelib.taxis.positions.rules import Found
 from chalicelib.taxis.registry import service as registry
 from chalicelib.taxis.registry import temporary_ids
 from chalicelib.taxis.registry.rules import TaxiDetails
+from chalicelib.taxis.search import notes
 from chalicelib.taxis.settings import settings
-from chalicelib.taxis.stats.searches import service as searches
 from chalicelib.taxis.territory import service as territory
 from chalicelib.taxis.territory.rules import Place
 from chalicelib.taxis.vocabulary import Account, Role
@@ -80,7 +80,7 @@ def search(point: LngLat, *, viewer: Account, now: datetime) -> Answer | None:
         and (sees_all or shown.owner == viewer.owner)
     )
     seen = tuple(taxi for taxi in found if taxi.position.distance_m <= taxi.position.reach_m)
-    searches.note(
+    notes.note(
         point,
         insee=place.towns[0],
         moteur=viewer.id,

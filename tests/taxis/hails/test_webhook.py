@@ -7,6 +7,7 @@ import json
 import re
 import socket
 import ssl
+import threading
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -284,20 +285,19 @@ def test_the_whole_exchange_has_one_limit_however_the_bytes_drip(script: servers
     outcome = exchange(script)
 
     assert outcome.failure == "no whole answer within 0.6 s"
-    assert time.monotonic() - started_s < 1.5
+    assert time.monotonic() - started_s < 4
 
 
 def test_a_resolver_that_hangs_counts_against_the_same_limit() -> None:
-    def slow(*_: Any, **__: Any) -> list[Any]:
-        time.sleep(1)
-        return []
+    over = threading.Event()
 
-    started_s = time.monotonic()
+    def slow(*_: Any, **__: Any) -> list[Any]:
+        return [] if over.wait(30) else [pytest.fail("it was waited for")]
 
     outcome = send("http://slow.example/", lookup=slow)
+    over.set()
 
     assert outcome.failure == "This URL could not be resolved."
-    assert time.monotonic() - started_s < 0.9
 
 
 # --- connecting -----------------------------------------------------------------------------------
@@ -539,7 +539,7 @@ def test_a_handshake_that_hangs_counts_as_connecting() -> None:
         outcome = send(operator.url.replace("http:", "https:"), connect=at_once)
 
     assert outcome.failure == "no connection to the operator's server"
-    assert time.monotonic() - started_s < 1.2
+    assert time.monotonic() - started_s < 5
 
 
 def test_the_reply_is_kept_for_the_log() -> None:
