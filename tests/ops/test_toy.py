@@ -16,10 +16,9 @@ from ops.local.place import REGION, Place
 from ops.local.process import environment
 from ops.local.provision import provision
 from ops.release import cold_start, permissions
-from ops.release import package as packaging
 from ops.release.deployment import TICK
 from ops.release.rehearsal import rehearse
-from tests.conftest import exported
+from tests.conftest import package_of
 from tests.infra.witness import Witness
 from tests.ops import zips
 from tests.toy.rehearsal import knock
@@ -47,15 +46,10 @@ assert not strangers, strangers
 """
 
 
-@pytest.fixture(scope="module", name="made")
+@pytest.fixture(scope="session", name="made")
 def package_of_the_toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with `deployment.zip`, `sam.yaml` and `manifest.json`."""
-    folder = tmp_path_factory.mktemp("toy")
-    exported(folder / "source")
-    packaging.build(
-        TOY, "dev", folder / "source", folder / "out", commit="0" * 40, told=lambda _: None
-    )
-    return folder / "out"
+    """The toy's package."""
+    return package_of(TOY, tmp_path_factory)
 
 
 def test_its_zip_holds_the_foundation_its_own_files_and_its_requirements_only(made: Path) -> None:
