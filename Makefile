@@ -67,7 +67,7 @@ load: $(STAMP)
 # What whole requests cost on a local system of their own (docs/performance.md): some minutes.
 bench-requests: $(STAMP)
 	@$(BIN)/python -m bench.requests --page docs/performance.md \
-		--results build/bench/requests.json --draw docs/latency.svg
+		--figures build/bench/requests.json --draw docs/latency.svg
 
 # Licences, the template, secrets, dependencies (docs/audit.md): five minutes the first time.
 audit: $(STAMP)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # Before anything of ours is imported: the stage names the tables, the keys are for tests only.
@@ -33,6 +34,15 @@ from tests.emitted import without_metrics
 from tests.provisioned import moto_with, tables  # moto must see the environment above
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# The same inputs in every run, however slow the machine is; `make abuse` sends others.
+hypothesis.settings.register_profile(
+    "steady",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("steady")
 
 
 @contextmanager

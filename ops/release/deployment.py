@@ -30,7 +30,7 @@ from ops.local.place import REGION, Place
 from ops.local.process import environment
 from ops.local.state import StateService
 from ops.release import followed, format_2, tools
-from ops.release.cold_start import unpacked
+from ops.release.package import unpacked
 
 BUCKET = "packages"
 DOMAIN = "api.registry.example"

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from bench import cold_start
 from ops import apps
-from ops.release import cold_start
 from ops.release import package as packaging
 from ops.release.audit import decisions, licences
 from tests.infra.templates import packaged
@@ -189,7 +189,7 @@ assert not strangers, strangers
 
 
 def test_all_handlers_answer_from_the_zip_alone(package: Path, tmp_path: Path) -> None:
-    cold_start.unpacked(package / "deployment.zip", tmp_path)
+    packaging.unpacked(package / "deployment.zip", tmp_path)
 
     ran = subprocess.run(
         [

@@ -15,7 +15,7 @@ from ops.local import payload
 from ops.local.place import REGION, Place
 from ops.local.process import environment
 from ops.local.provision import provision
-from ops.release import cold_start, permissions
+from ops.release import package, permissions
 from ops.release.deployment import TICK
 from ops.release.rehearsal import rehearse
 from tests.conftest import package_of
@@ -59,7 +59,7 @@ def test_its_zip_holds_the_foundation_its_own_files_and_its_requirements_only(ma
 
 
 def test_its_application_answers_from_the_zip_alone(made: Path, tmp_path: Path) -> None:
-    cold_start.unpacked(made / "deployment.zip", tmp_path)
+    package.unpacked(made / "deployment.zip", tmp_path)
 
     ran = subprocess.run(
         [sys.executable, "-I", "-S", "-c", ANSWERS.format(folder=str(tmp_path))],
