@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # Before anything of ours is imported: the stage names the tables, the keys are for tests only.
@@ -26,12 +27,22 @@ from chalicelib.foundation import cache
 from chalicelib.foundation.store import documents
 from chalicelib.taxis.search import notes
 from ops import apps
+from ops.apps import App
 from ops.release import package as packaging
 from tests import services
 from tests.emitted import without_metrics
 from tests.provisioned import moto_with, tables  # moto must see the environment above
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# The same inputs in every run, however slow the machine is; `make abuse` sends others.
+hypothesis.settings.register_profile(
+    "steady",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("steady")
 
 
 @contextmanager
@@ -78,24 +89,29 @@ def exported(folder: Path) -> None:
         shutil.copy2(source, there, follow_symlinks=False)
 
 
-@pytest.fixture(scope="session", name="package")
-def built_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def package_of(app: App, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with `deployment.zip`, `sam.yaml` and `manifest.json`: one for all workers of a run."""
     run = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         run = run.parent
-    built = run / "package"
-    with (run / "package.lock").open("w") as lock:
+    built = run / f"package-{app.name}"
+    with (run / f"{built.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not built.exists():
             folder = tmp_path_factory.mktemp("package")
             exported(folder / "source")
             made = folder / "out"
             packaging.build(
-                apps.first(), "dev", folder / "source", made, commit="0" * 40, told=lambda _: None
+                app, "dev", folder / "source", made, commit="0" * 40, told=lambda _: None
             )
             made.rename(built)
     return built
+
+
+@pytest.fixture(scope="session", name="package")
+def package_of_the_first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package of the repository's first service."""
+    return package_of(apps.first(), tmp_path_factory)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -176,7 +176,7 @@ def running(folder: Path, settings: Mapping[str, str]) -> Iterator[System]:
         yield system
     finally:
         up.terminate()
-        up.communicate(timeout=60)
+        up.communicate(timeout=120)
 
 
 def taxis_of(system: System, key: str, prefix: str, count: int) -> list[str]:

@@ -27,7 +27,6 @@ FUNCTIONS = {"hail-dispatch": "call_operators", "hail-deadlines": "apply_deadlin
 # Whole seconds, the shortest there are.
 SHORT = {
     "MARAUDE_ALLOW_PRIVATE_HOOKS": "true",
-    "MARAUDE_HOOK_WITHIN_S": "1",
     "MARAUDE_DISPATCH_WITHIN_S": "1",
     "MARAUDE_WAIT_RECEIVED_S": "1",
     "MARAUDE_WAIT_RECEIVED_BY_OPERATOR_S": "1",
@@ -213,7 +212,11 @@ def test_operators_that_are_slow_cost_their_limit_and_their_hails_fail(
     script: servers.Script,
     guard: str,
 ) -> None:
-    patient(**SHORT | {"MARAUDE_DISPATCH_WITHIN_S": "60", "MARAUDE_WAIT_RECEIVED_S": "60"})
+    patient(
+        **SHORT
+        | {"MARAUDE_DISPATCH_WITHIN_S": "60", "MARAUDE_WAIT_RECEIVED_S": "60"}
+        | {"MARAUDE_HOOK_WITHIN_S": "1"}
+    )
     took_s = []
     with injected.queues(clients.sqs()) as sent, served(scene, script):
         hails = Hails(scene, 2 * TIMES)

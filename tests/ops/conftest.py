@@ -22,7 +22,7 @@ class MiniStack:
 
     def reset(self) -> None:
         """Empties them."""
-        connection = http.client.HTTPConnection(self.endpoint.removeprefix("http://"), timeout=10)
+        connection = http.client.HTTPConnection(self.endpoint.removeprefix("http://"), timeout=30)
         connection.request("POST", "/_ministack/reset")
         connection.getresponse().read()
         connection.close()

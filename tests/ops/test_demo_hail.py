@@ -196,7 +196,7 @@ def test_drivers_are_of_all_tempers_and_most_accept() -> None:
 def post(address: str, body: bytes) -> tuple[int, bytes]:
     """What the server answers."""
     where = urlsplit(address)
-    connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=5)
+    connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=30)
     connection.request("POST", where.path, body, {"Content-Type": "application/json"})
     answer = connection.getresponse()
     read = answer.read()

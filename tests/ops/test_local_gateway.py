@@ -58,7 +58,7 @@ def small_app(hold: Hold) -> Chalice:
 
     def held() -> Response:
         hold.entered.set()
-        hold.leave.wait(10)
+        hold.leave.wait(30)
         return view()
 
     def big() -> Response:
@@ -337,7 +337,7 @@ def test_an_old_client_is_answered_and_left(wire: Wire) -> None:
 
 def test_each_thread_has_its_own_current_request(running: Running) -> None:
     held = running.wire().send(b"GET /hold?mine HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert running.hold.entered.wait(5)
+    assert running.hold.entered.wait(30)
 
     other = running.wire().send(b"GET /echo?other HTTP/1.1\r\nHost: x\r\n\r\n").answer()
     running.hold.leave.set()
@@ -491,14 +491,14 @@ def test_a_stop_finishes_the_request_under_way_and_closes_the_idle_connections(
     idle = running.wire()
     assert_still_sane(idle)
     held = running.wire().send(b"GET /hold HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert running.hold.entered.wait(5)
+    assert running.hold.entered.wait(30)
 
     stop = threading.Thread(target=running.server.stop)
     stop.start()
     assert idle.is_closed()
     running.hold.leave.set()
     answer = held.answer()
-    stop.join(5)
+    stop.join(30)
 
     assert (answer.status, answer.headers["Connection"]) == (200, "close")
     assert not stop.is_alive()

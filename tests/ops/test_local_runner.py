@@ -27,7 +27,7 @@ pytestmark = pytest.mark.local_stack
 STREAM = "positions"
 TABLE = "descriptions"
 FAILURES = "failures"
-SOON_S = 10.0
+SOON_S = 30.0
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,7 @@ from .conftest import MiniStack
 
 pytestmark = pytest.mark.local_stack
 
-STARTS_S = 30.0
+STARTS_S = 90.0
 
 
 @dataclass
@@ -78,7 +78,7 @@ def up(tmp_path: Path) -> Iterator[Start]:
 
 
 def get(url: str, path: str = "/") -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=30)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()

@@ -27,6 +27,7 @@ from chalicelib.foundation.errors import (
     in_url,
 )
 from chalicelib.foundation.observe import logs, metrics
+from chalicelib.foundation.store import reads
 from chalicelib.foundation.store.reads import StoreBusy
 from chalicelib.foundation.store.writes import Moved, pause
 from chalicelib.foundation.values import replace
@@ -175,12 +176,15 @@ def _create(
         return hail, where_is_taxi(hail, now=now)
     if before.taxi is None:
         raise gone
-    description, driver, [cells] = registry.crew(before.taxi, positions.trail_wanted(before.trail))
+    description, driver, sighting = reads.read(
+        registry.description_of(before.taxi),
+        registry.driver_of(before.taxi),
+        positions.sighting(before.trail),
+    )
     if description is None or driver is None:
         raise gone
     if before.customer is not None and before.customer.is_banned(now):
         raise CustomerBanned(in_body("customer_id", "Customer is banned"))
-    sighting = positions.sighting(before.trail, cells)
     last = _online(sighting.last(taxi_id, now=now), now=now)
     description = _free(description, now=now)
     session_id, is_new = _session(wanted, before, now=now)

@@ -59,17 +59,10 @@ def search(point: LngLat, *, viewer: Account, now: datetime) -> Answer | None:
         _count("excluded")
         raise CruisingForbidden(in_url("No cruising allowed in this area"))
     circle = Circle(point, settings().radius_max_m)
-    cells = positions.wants(circle, now=now)
-    tile = territory.wants(point)
-    if tile is None:
-        items, tiles = reads.fetch(cells)[0], []
-    else:
-        items, tiles = reads.fetch(cells, tile)
-    place = territory.place(point, tiles)
+    near, place = reads.read(positions.near(circle, now=now), territory.place(point))
     if not place.towns:
         _count("no_town")
         return None
-    near = positions.near(circle, items, now=now)
     details = registry.details([taxi.taxi_id for taxi in near])
     sees_all = viewer.has(Role.MOTEUR, Role.ADMIN)
     found = tuple(

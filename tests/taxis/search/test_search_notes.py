@@ -34,7 +34,7 @@ class Sent:
 
     def __call__(self, searches: Sequence[Search]) -> None:
         self.called.set()
-        self.open.wait(10)
+        self.open.wait(30)
         self.calls.append(list(searches))
 
 
@@ -112,7 +112,7 @@ def test_what_is_noted_while_others_are_sent_is_sent_next(
 
     for search in searches[:2]:
         notes.add(search)
-    sent.called.wait(5)
+    sent.called.wait(30)
     for search in searches[2:]:
         notes.add(search)
     sent.open.set()
@@ -147,14 +147,14 @@ def test_a_stream_that_hangs_holds_up_neither_searches_nor_for_long_the_end(
     limits(count=1, seconds=300)
     sent.open.clear()
     notes.add(a_search())
-    sent.called.wait(5)
+    sent.called.wait(30)
 
     began_s = time.monotonic()
     for _ in range(1000):
         notes.add(a_search())
     took_s = time.monotonic() - began_s
 
-    assert took_s < 5  # the stream holds each up for ten
+    assert took_s < 20  # the stream holds each up for thirty
     assert not notes.end(within_s=0.05)
 
 
@@ -167,7 +167,7 @@ def test_the_oldest_are_dropped_and_counted_when_too_many_wait(
     limits(count=1, seconds=300)
     sent.open.clear()
     notes.add(a_search())
-    sent.called.wait(5)
+    sent.called.wait(30)
 
     for number in range(search_notes.HELD + 3):
         notes.add(a_search(moteur=number))
@@ -194,7 +194,7 @@ def test_a_sender_that_died_is_replaced_with_the_next_note(
 
     notes = Notes(send)
     notes.add(a_search(moteur=1))
-    assert died.wait(5)
+    assert died.wait(30)
     eventually(lambda: notes._thread is not None and not notes._thread.is_alive())
     notes.add(a_search(moteur=2))
     notes.end()
