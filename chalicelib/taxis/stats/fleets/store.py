@@ -21,7 +21,7 @@ from itertools import chain, groupby
 from msgspec import Struct
 
 from chalicelib.foundation.packing import Table
-from chalicelib.foundation.store.sheets import Series, divided
+from chalicelib.foundation.store.sheets import Series, divide
 from chalicelib.taxis.stats.fleets.rules import NO_SURVEY, Survey, TownFleet
 
 
@@ -38,7 +38,7 @@ SERIES = Series("fleets", Part)
 def put_survey(fleets: Sequence[TownFleet], *, at: datetime) -> None:
     """Stores a survey of this moment, in place of those before; writing it again is harmless."""
     moment = at.isoformat(timespec="microseconds")  # of one length, so that they sort by time
-    parts = divided(fleets, Table)
+    parts = divide(fleets, Table)
     SERIES.put_parts(f"{moment}/", [Part(len(parts), part) for part in parts])
     for entry, _ in SERIES.all(consistent=True):
         if entry < moment:

@@ -43,8 +43,8 @@ class Report(Struct, frozen=True):
     searches: Sequence[Search]
 
 
-class Counted(Struct, frozen=True):
-    """What a batch came to: `known` were counted before, `lost` belong into sheets that are full."""
+class BatchCount(Struct, frozen=True):
+    """Searches of a batch: new ones, those `known` from before, those `lost` to sheets that are full."""
 
     searches: int
     known: int
@@ -52,7 +52,7 @@ class Counted(Struct, frozen=True):
     sheets: int
 
 
-def count(shard: str, reports: Iterable[Report]) -> Counted:
+def count(shard: str, reports: Iterable[Report]) -> BatchCount:
     """Counts the reports of a shard of the stream, in their order, each of them once.
 
     A strong reading and a write for each day and departement that they touch. A batch that was
@@ -75,7 +75,7 @@ def count(shard: str, reports: Iterable[Report]) -> Counted:
         else:
             new += fresh
             known += len(searches) - fresh
-    return Counted(new, known, lost, len(by_place))
+    return BatchCount(new, known, lost, len(by_place))
 
 
 def fold(*, now: datetime, after: str | None, dry_run: bool) -> Page:

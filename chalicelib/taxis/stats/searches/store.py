@@ -45,7 +45,7 @@ from chalicelib.taxis.stats.searches.rules import (
     Counts,
     Figure,
     Place,
-    counted,
+    count_searches,
     counts_of,
     rows,
 )
@@ -110,7 +110,7 @@ def count(place: Place, shard: str, searches: Sequence[tuple[int, Search]]) -> i
         nonlocal new
         last, counts = (int(sheet.last), counts_of(sheet.counts)) if sheet else (0, Counts())
         new = [search for number, search in searches if number > last]
-        counts.update(counted(new))
+        counts.update(count_searches(new))
         return ShardCounts(str(searches[-1][0]), rows(counts)) if new else None
 
     until = _midnight(place.day) + timedelta(days=1) + KEPT
