@@ -1,60 +1,19 @@
-"""What partners see of many hails: lists, and sessions with their hails.
+"""Pages of hails and of sessions with their hails.
 
-A line whose deadline has passed is shown as it is once that is applied.
+A line whose deadline has passed is listed as it is once that is applied.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
-from msgspec import Struct
-
-from chalicelib.taxis.hails import lists, presentation, rows, rules, service, store
-from chalicelib.taxis.hails.rows import Line
-from chalicelib.taxis.hails.rules import Hail, Status
-from chalicelib.taxis.hails.store import Session
+from chalicelib.taxis.hails import expiry, lists, lookup, rows, rules, store
+from chalicelib.taxis.hails.lines import Filter, Line, Session, SessionHails, line_of
+from chalicelib.taxis.hails.rules import Hail
 from chalicelib.taxis.settings import settings
 from chalicelib.taxis.vocabulary import Account, Role
 
 # Customer support has nothing to do with what may still be on the way (letaxi-api 20.2).
 SUPPORTED_AFTER = timedelta(hours=12)
-
-
-class Filter(Struct, frozen=True):
-    """What GET /hails may ask for: of each filter any value, of all filters each (letaxi-api 15.3).
-
-    Texts match what begins with them, whatever the case; `dates` are days in UTC.
-    """
-
-    ids: Collection[str] = ()
-    moteurs: Collection[str] = ()
-    operateurs: Collection[str] = ()
-    taxi_ids: Collection[str] = ()
-    customer_ids: Collection[str] = ()
-    statuses: Collection[Status] = ()
-    dates: Collection[str] = ()
-
-    def accepts(self, line: Line, viewer: Account) -> bool:
-        """Whether the list shows the hail. A taxi is asked for by the id that the viewer is shown."""
-        operateurs = self.operateurs if viewer.has(Role.ADMIN) else ()
-        return (
-            _begins(line.hail_id, self.ids)
-            and _begins(line.moteur, self.moteurs)
-            and _begins(line.operateur, operateurs)
-            and _begins(taxi_id_for(line, viewer), self.taxi_ids)
-            and _begins(line.customer_id, self.customer_ids)
-            and (not self.statuses or line.status in self.statuses)
-            and (not self.dates or rules.day_of(line.created_at) in self.dates)
-        )
-
-
-def _begins(text: str, prefixes: Collection[str]) -> bool:
-    return not prefixes or text.casefold().startswith(tuple(map(str.casefold, prefixes)))
-
-
-def taxi_id_for(line: Line, viewer: Account) -> str:
-    """The taxi's id as this account knows it."""
-    real = presentation.knows_taxi(viewer, line.operateur_id)
-    return line.taxi_id if real else line.shown_taxi_id
 
 
 def list_hails(
@@ -93,8 +52,8 @@ def _line(line: Line, *, now: datetime) -> Line:
     """The line as it is once the hail's deadline is applied."""
     if line.deadline is None or line.deadline > now:
         return line
-    hail = service.current(line.hail_id, now=now)
-    return line if hail is None else rows.line_of(hail)
+    hail = lookup.current(line.hail_id, now=now)
+    return line if hail is None else line_of(hail)
 
 
 def list_for_support(
@@ -121,16 +80,9 @@ def list_for_support(
     return [hails[line.hail_id] for line in current if line.hail_id in hails], total
 
 
-class Group(Struct, frozen=True):
-    """A session with its hails, oldest first."""
-
-    session: Session
-    hails: Sequence[Hail]
-
-
 def list_sessions(
     viewer: Account, *, page: int, per_page: int, now: datetime
-) -> tuple[list[Group], int]:
+) -> tuple[list[SessionHails], int]:
     """A page of the sessions that the account may see, newest first, and how many there are."""
     first = (page - 1) * per_page
     if viewer.has(Role.ADMIN):
@@ -139,14 +91,14 @@ def list_sessions(
         own = lists.sessions(viewer.id)
         found, total = own[first : first + per_page], len(own)
     sessions = store.sessions(found)
-    hails = store.hails([hail_id for session in sessions for hail_id in session.hails])
+    hails = store.hails([hail_id for session in sessions for hail_id in session.hail_ids])
     return [_group(session, hails, now=now) for session in sessions], total
 
 
-def _group(session: Session, hails: Mapping[str, Hail], *, now: datetime) -> Group:
-    its_hails = [hails[hail_id] for hail_id in session.hails if hail_id in hails]
+def _group(session: Session, hails: Mapping[str, Hail], *, now: datetime) -> SessionHails:
+    its_hails = [hails[hail_id] for hail_id in session.hail_ids if hail_id in hails]
     current = [
-        (service.expire(hail.hail_id, now=now, way="read") or hail) if hail.is_late(now) else hail
+        (expiry.expire(hail.hail_id, now=now, way="read") or hail) if hail.is_late(now) else hail
         for hail in its_hails
     ]
-    return Group(session, sorted(current, key=lambda hail: (hail.created_at, hail.hail_id)))
+    return SessionHails(session, sorted(current, key=lambda hail: (hail.created_at, hail.hail_id)))

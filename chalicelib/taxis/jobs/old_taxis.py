@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from chalicelib.foundation.jobs.rules import Page
 from chalicelib.foundation.store.writes import Moved
-from chalicelib.taxis.hails import lists
+from chalicelib.taxis.hails import service as hails
 from chalicelib.taxis.positions import retention as last_positions
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.registry import fleet, retention, store
@@ -52,7 +52,7 @@ def _candidates(
     described = store.descriptions({taxi.description_id for taxi in silent})
     owners = {taxi.owner for taxi in silent}
     hailed = {
-        owner: lists.taxis_hailed(int(owner), before=limit + _HAILED_WITHIN) for owner in owners
+        owner: hails.taxis_hailed(int(owner), before=limit + _HAILED_WITHIN) for owner in owners
     }
     pages = {owner: fleet.pages_of(owner) for owner in owners}
     for taxi in silent:

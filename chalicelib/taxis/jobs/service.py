@@ -7,7 +7,7 @@ from functools import partial
 from chalicelib.foundation.jobs import service as runs
 from chalicelib.foundation.jobs.rules import Job
 from chalicelib.foundation.jobs.service import Outcome
-from chalicelib.taxis.hails import retention
+from chalicelib.taxis.hails import service as hails
 from chalicelib.taxis.jobs import old_taxis, orphans
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.registry import availability
@@ -17,9 +17,8 @@ from chalicelib.taxis.stats.hails import service as hail_statistics
 from chalicelib.taxis.stats.searches import service as searches
 
 JOBS: Mapping[str, Job] = {
-    "blur-hails": retention.blur,
+    **hails.JOBS,
     "blur-positions": positions.blur,
-    "delete-old-hails": retention.delete_old,
     "count-fleets": fleets.count_fleets,
     "count-hails": hail_statistics.count_days,
     "count-active": counting.count_minute,

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from msgspec import Struct
+from pynamodb.transactions import TransactWrite
 
 from chalicelib.foundation import cache
 from chalicelib.foundation.errors import (
@@ -389,6 +390,14 @@ def crew(
 ) -> tuple[Description | None, Driver | None, list[list[reads.Item]]]:
     """A taxi's description and its driver, as the last write left them, and what else was wanted."""
     return store.crew(taxi, *beside)
+
+
+def add_hail_step(transaction: TransactWrite, before: Description, after: Description) -> None:
+    """Adds the taxi's part of a hail's step to the transaction that writes the hail.
+
+    The condition is that status, time of change and open hail are as they were read.
+    """
+    store.hail_step(transaction, before, after)
 
 
 def described(description_id: str) -> Description | None:

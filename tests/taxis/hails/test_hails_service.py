@@ -12,18 +12,31 @@ from chalicelib.foundation import cache, clock
 from chalicelib.foundation.aws import clients as aws
 from chalicelib.foundation.jobs.rules import Job
 from chalicelib.foundation.settings import table
-from chalicelib.foundation.store import writes
+from chalicelib.foundation.store.writes import connection
 from chalicelib.taxis.activity.store import ActivityRow
-from chalicelib.taxis.hails import listing, lists, past, queue, retention, service, store
-from chalicelib.taxis.hails.listing import Filter
-from chalicelib.taxis.hails.rows import CustomerRow, ListRow, LogRow
-from chalicelib.taxis.hails.rules import TAXI, Hail, HailWanted, Status, StepRefused
-from chalicelib.taxis.hails.service import (
+from chalicelib.taxis.hails import (
+    change,
+    create,
+    dispatch,
+    expiry,
+    listing,
+    lists,
+    lookup,
+    queue,
+    retention,
+    service,
+    store,
+    writes,
+)
+from chalicelib.taxis.hails.create import (
     CustomerBanned,
     KeyReused,
     SessionUnknown,
     TaxiUnavailable,
 )
+from chalicelib.taxis.hails.lines import Filter
+from chalicelib.taxis.hails.rows import CustomerRow, ListRow, LogRow
+from chalicelib.taxis.hails.rules import TAXI, Hail, HailRequest, Status, StepRefused
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.registry import service as registry
 from chalicelib.taxis.vocabulary import Role
@@ -98,7 +111,7 @@ def test_a_hail_that_cannot_be_queued_is_a_hail(scene: Scene) -> None:
 
     hail = scene.hail()
 
-    assert service.expire(hail.hail_id, now=scene.now + 30 * SECOND, way="sweep") is not None
+    assert expiry.expire(hail.hail_id, now=scene.now + 30 * SECOND, way="sweep") is not None
     assert scene.taxi_status() == "free"
 
 
@@ -140,7 +153,7 @@ def calls(scene: Scene) -> Iterator[list[str]]:  # noqa: ARG001  # the clients a
     def count(model: Any, **_: object) -> None:
         made.append(model.name)
 
-    clients = [aws.dynamodb(), aws.sqs(), writes.connection().client]
+    clients = [aws.dynamodb(), aws.sqs(), connection().client]
     for client in clients:
         client.meta.events.register("before-call", count)
     yield made
@@ -176,7 +189,7 @@ def test_a_customer_who_is_banned_at_the_last_moment_gets_no_taxi(scene: Scene) 
     hail = scene.hail(S.FINISHED)
 
     def ban() -> None:
-        service.change(scene.operateur, hail, {"reporting_customer": True}, now=scene.now)
+        change.change(scene.operateur, hail, {"reporting_customer": True}, now=scene.now)
 
     with just_before(transactions(), "TransactWriteItems", ban), pytest.raises(CustomerBanned):
         scene.hail()
@@ -187,8 +200,8 @@ def test_a_customer_who_is_banned_at_the_last_moment_gets_no_taxi(scene: Scene) 
 
 
 def again(scene: Scene, key: str, after: timedelta = timedelta(0), **changes: Any) -> Hail:
-    wanted = HailWanted(**a_wish(**{"taxi_id": scene.taxi_id, **changes}))
-    return service.create(scene.moteur, wanted, key=key, now=scene.now + after)[0]
+    wanted = HailRequest(**a_wish(**{"taxi_id": scene.taxi_id, **changes}))
+    return create.create(scene.moteur, wanted, key=key, now=scene.now + after)[0]
 
 
 def test_the_same_key_and_wish_are_the_same_hail(scene: Scene) -> None:
@@ -207,16 +220,16 @@ def test_the_same_key_with_another_wish_is_refused(scene: Scene) -> None:
 def test_a_key_is_an_accounts_own(scene: Scene) -> None:
     again(scene, "k")
     other, _ = scene.caller("other", Role.MOTEUR)
-    wanted = HailWanted(**a_wish(scene.taxi()))
+    wanted = HailRequest(**a_wish(scene.taxi()))
 
-    hail, _ = service.create(other, wanted, key="k", now=scene.now)
+    hail, _ = create.create(other, wanted, key="k", now=scene.now)
 
     assert hail.moteur_id == other.id
 
 
 def test_a_key_is_good_for_a_day(scene: Scene) -> None:
     first = again(scene, "k")
-    later = store.KEY_KEPT + SECOND
+    later = writes.KEY_KEPT + SECOND
     scene.report(scene.taxi_id, at=scene.now + later)
 
     assert again(scene, "k", later).hail_id != first.hail_id
@@ -269,7 +282,7 @@ def test_a_deadline_that_comes_second_does_nothing(scene: Scene) -> None:
     with just_before(
         transactions(), "TransactWriteItems", lambda: scene.drive(hail, S.ACCEPTED_BY_TAXI)
     ):
-        service.expire(hail.hail_id, now=due, way="queue")
+        expiry.expire(hail.hail_id, now=due, way="queue")
 
     # Accepted at `now`, it is late again by then: the customer has been silent for as long
     assert [step.to_status for step in scene.read(hail).transitions[-2:]] == [
@@ -284,9 +297,9 @@ def test_the_webhook_that_comes_second_does_nothing(scene: Scene, failure: str |
 
     with just_before(transactions(), "TransactWriteItems", lambda: decline(scene, hail)):
         if failure is None:
-            service.delivered(hail.hail_id, taxi_phone_number=PHONE, now=scene.now)
+            dispatch.confirm(hail.hail_id, taxi_phone_number=PHONE, now=scene.now)
         else:
-            service.undelivered(hail.hail_id, reason=failure, now=scene.now)
+            dispatch.fail(hail.hail_id, reason=failure, now=scene.now)
 
     assert scene.read(hail).status is S.DECLINED_BY_CUSTOMER
 
@@ -295,7 +308,7 @@ def test_a_field_and_a_step_at_once_are_both_kept(scene: Scene) -> None:
     hail = scene.hail()
 
     with just_before(transactions(), "TransactWriteItems", lambda: decline(scene, hail)):
-        changed = service.change(scene.moteur, hail, {"rating_ride": 3}, now=scene.now)
+        changed = change.change(scene.moteur, hail, {"rating_ride": 3}, now=scene.now)
 
     assert (changed.status, changed.rating_ride) == (S.DECLINED_BY_CUSTOMER, 3)
     assert scene.read(hail) == changed
@@ -316,11 +329,11 @@ ENDS = [
 def look(scene: Scene, way: str, hail: Hail, now: datetime) -> None:
     """One of those who apply deadlines comes by."""
     if way == "queue":
-        service.expire(hail.hail_id, now=now, way="queue")
+        expiry.expire(hail.hail_id, now=now, way="queue")
     elif way == "sweep":
-        service.sweep(now=now)
+        expiry.sweep(now=now)
     elif way == "read":
-        service.find(scene.moteur, hail.hail_id, now=now)
+        lookup.find(scene.moteur, hail.hail_id, now=now)
     elif way == "list":
         listing.list_hails(scene.moteur, Filter(), page=1, per_page=30, now=now)
     else:
@@ -384,7 +397,7 @@ def test_a_delay_that_sqs_would_refuse_is_our_fault() -> None:
 def test_a_late_step_is_told_that_time_is_up(scene: Scene) -> None:
     hail = scene.hail(S.RECEIVED_BY_TAXI)
 
-    late = service.find(scene.operateur, hail.hail_id, now=scene.now + 31 * SECOND)
+    late = lookup.find(scene.operateur, hail.hail_id, now=scene.now + 31 * SECOND)
 
     assert late.status is S.TIMEOUT_TAXI
 
@@ -403,7 +416,7 @@ def test_a_late_hail_never_frees_a_taxi_that_a_newer_one_holds(scene: Scene) -> 
     registry.change_taxi(found, {"status": "free"}, now=scene.now)
     second = scene.hail(customer_id="another")
 
-    service.expire(first.hail_id, now=scene.now + 31 * SECOND, way="queue")
+    expiry.expire(first.hail_id, now=scene.now + 31 * SECOND, way="queue")
 
     assert scene.read(first).status is S.TIMEOUT_CUSTOMER
     assert (scene.taxi_status(), scene.description().open_hail) == ("answering", second.hail_id)
@@ -470,7 +483,7 @@ def test_what_is_sent_is_the_hail_as_a_stranger_may_see_it(scene: Scene) -> None
     administration.add("operateur", hook=HOOK)
     hail = scene.hail()
 
-    sent = service.dispatch(hail.hail_id, now=scene.now + SECOND)
+    sent = dispatch.prepare(hail.hail_id, now=scene.now + SECOND)
 
     assert sent is not None
     assert (sent.url, sent.header_name, sent.header_value) == HOOK
@@ -486,7 +499,7 @@ def test_what_is_sent_is_the_hail_as_a_stranger_may_see_it(scene: Scene) -> None
 def test_a_hail_that_is_looked_at_too_late_has_failed(scene: Scene) -> None:
     hail = scene.hail()
 
-    assert service.dispatch(hail.hail_id, now=scene.now + 10.1 * SECOND) is None
+    assert dispatch.prepare(hail.hail_id, now=scene.now + 10.1 * SECOND) is None
 
     assert scene.read(hail).status is S.FAILURE
     assert "10 seconds" in (scene.read(hail).transitions[-1].reason or "")
@@ -497,16 +510,16 @@ def test_a_hail_that_is_looked_at_too_late_has_failed(scene: Scene) -> None:
 def test_an_operator_without_an_address_gets_no_hails(scene: Scene) -> None:
     hail = scene.hail()
 
-    assert service.dispatch(hail.hail_id, now=scene.now) is None
+    assert dispatch.prepare(hail.hail_id, now=scene.now) is None
     assert scene.read(hail).status is S.FAILURE
 
 
 def test_a_hail_that_has_moved_on_is_not_sent(scene: Scene) -> None:
     hail = scene.drive(scene.hail(), S.DECLINED_BY_CUSTOMER)
 
-    assert service.dispatch(hail.hail_id, now=scene.now) is None
-    service.delivered(hail.hail_id, taxi_phone_number=PHONE, now=scene.now)
-    service.undelivered(hail.hail_id, reason="late", now=scene.now)
+    assert dispatch.prepare(hail.hail_id, now=scene.now) is None
+    dispatch.confirm(hail.hail_id, taxi_phone_number=PHONE, now=scene.now)
+    dispatch.fail(hail.hail_id, reason="late", now=scene.now)
 
     assert scene.read(hail) == hail
 
@@ -514,14 +527,14 @@ def test_a_hail_that_has_moved_on_is_not_sent(scene: Scene) -> None:
 def test_the_phone_number_of_the_reply_is_kept(scene: Scene) -> None:
     hail = scene.hail()
 
-    service.delivered(hail.hail_id, taxi_phone_number=PHONE, now=scene.now)
+    dispatch.confirm(hail.hail_id, taxi_phone_number=PHONE, now=scene.now)
 
     assert scene.read(hail).taxi_phone_number == PHONE
 
 
 def test_the_request_log_tells_who_sent_what(scene: Scene) -> None:
     hail = scene.drive(scene.hail(), S.RECEIVED_BY_OPERATOR)
-    service.log_exchange(
+    dispatch.log_exchange(
         hail.hail_id,
         payload={"customer_phone_number": PHONE},
         now=scene.now + SECOND,
@@ -530,7 +543,7 @@ def test_the_request_log_tells_who_sent_what(scene: Scene) -> None:
     )
     scene.drive(hail, S.RECEIVED_BY_TAXI, after=2 * SECOND)
 
-    told = [(one.method, one.user, one.code) for one in service.show(hail.hail_id).exchanges]
+    told = [(one.method, one.user, one.code) for one in service.history(hail.hail_id).exchanges]
 
     assert told == [
         ("POST", "moteur", 201),
@@ -573,21 +586,21 @@ def test_a_session_of_another_customer_or_moteur_is_refused(scene: Scene) -> Non
 
     with pytest.raises(SessionUnknown):
         scene.hail(session_id=first.session_id, customer_id="another")
-    theirs = HailWanted(**a_wish(scene.taxi_id, session_id=first.session_id))
+    theirs = HailRequest(**a_wish(scene.taxi_id, session_id=first.session_id))
     with pytest.raises(SessionUnknown):
-        service.create(other, theirs, now=scene.now)
+        create.create(other, theirs, now=scene.now)
     with pytest.raises(SessionUnknown):
         scene.hail(session_id="4b2c0b52-65b6-4d0f-9c40-6d2be2cc8a4e")
 
 
 def test_a_report_bans_the_customer_with_this_moteur_only(scene: Scene) -> None:
     hail = scene.hail(S.FINISHED)
-    service.change(scene.operateur, hail, {"reporting_customer": True}, now=scene.now)
+    change.change(scene.operateur, hail, {"reporting_customer": True}, now=scene.now)
     other, _ = scene.caller("other", Role.MOTEUR)
 
     with pytest.raises(CustomerBanned):
         scene.hail()
-    service.create(other, HailWanted(**a_wish(scene.taxi_id)), now=scene.now)
+    create.create(other, HailRequest(**a_wish(scene.taxi_id)), now=scene.now)
 
 
 def test_reports_of_several_hails_double_the_ban_and_one_that_is_taken_back_ends_it(
@@ -595,12 +608,12 @@ def test_reports_of_several_hails_double_the_ban_and_one_that_is_taken_back_ends
 ) -> None:
     hails = [scene.hail(S.FINISHED) for _ in range(3)]
     for hail in hails:
-        service.change(scene.operateur, hail, {"reporting_customer": True}, now=scene.now)
+        change.change(scene.operateur, hail, {"reporting_customer": True}, now=scene.now)
     customer = store.customer(scene.moteur.id, "somebody")
     assert customer is not None
     assert customer.ban_end == scene.now + 4 * DAY
 
-    service.change(
+    change.change(
         scene.operateur, scene.read(hails[0]), {"reporting_customer": None}, now=scene.now
     )
 
@@ -613,7 +626,7 @@ def test_two_reports_at_once_both_count(scene: Scene) -> None:
     one, other = scene.hail(S.FINISHED), scene.hail(S.FINISHED)
 
     def report(hail: Hail) -> None:
-        service.change(scene.operateur, hail, {"reporting_customer": True}, now=scene.now)
+        change.change(scene.operateur, hail, {"reporting_customer": True}, now=scene.now)
 
     with just_before(transactions(), "TransactWriteItems", lambda: report(other)):
         report(one)
@@ -645,8 +658,8 @@ def nightly(job: Job, now: datetime, *, dry_run: bool = False) -> int:
 
 
 def enter_in_statistics(now: datetime) -> None:
-    for day in past.uncounted(now=now):
-        past.enter_in_statistics(day)
+    for day in service.uncounted_days(now=now):
+        service.note_counted(day)
 
 
 def test_after_two_months_a_hail_tells_neither_who_nor_where(scene: Scene) -> None:
@@ -711,7 +724,7 @@ def test_the_last_hail_but_one_leaves_its_session(scene: Scene) -> None:
     first, second = scene.hail(S.FINISHED), scene.hail(S.FINISHED)
     nightly(retention.blur, scene.now + 61 * DAY)
 
-    store.delete(scene.read(first))
+    writes.delete(scene.read(first))
 
     [group], total = listing.list_sessions(scene.moteur, page=1, per_page=30, now=scene.now)
     assert ([hail.hail_id for hail in group.hails], total) == ([second.hail_id], 1)
@@ -721,7 +734,7 @@ def test_a_night_that_is_broken_off_goes_on_where_it_was(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hails = [scene.hail(S.FINISHED) for _ in range(3)]
-    monkeypatch.setattr(retention, "PAGE_OF_THE_NIGHT", 2)
+    monkeypatch.setattr(retention, "PAGE_SIZE", 2)
     later = scene.now + 61 * DAY
 
     page = retention.blur(now=later)
@@ -742,7 +755,7 @@ def test_an_admins_page_and_total_come_from_counted_days(scene: Scene) -> None:
         cache.forget_all()
         scene.report(scene.taxi_id, at=scene.now + day * DAY)
         hails.append(scene.hail(after=day * DAY))
-        service.sweep(now=scene.now + day * DAY + MINUTE)
+        expiry.sweep(now=scene.now + day * DAY + MINUTE)
     now = scene.now + 2 * DAY + MINUTE
     retention.blur(now=now)
 

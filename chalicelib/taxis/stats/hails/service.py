@@ -12,7 +12,7 @@ from typing import TypeVar
 from chalicelib.foundation import cache, geo
 from chalicelib.foundation.geo import LngLat
 from chalicelib.foundation.jobs.rules import Page
-from chalicelib.taxis.hails import past
+from chalicelib.taxis.hails import service as hails
 from chalicelib.taxis.settings import settings
 from chalicelib.taxis.stats.calendar import THRESHOLD, months_before
 from chalicelib.taxis.stats.filters import Filter
@@ -42,14 +42,14 @@ def count_days(*, now: datetime, after: str | None = None, dry_run: bool = False
     same, as long as its hails are not blurred: then they have no distances any more. Reads a unit
     a hail and a unit per 4 KB of the day's list, and the tiles that it does not remember.
     """
-    waiting = [day for day in past.uncounted(now=now) if after is None or day > after]
+    waiting = [day for day in hails.uncounted_days(now=now) if after is None or day > after]
     if not waiting:
         return Page()
     day, *later = waiting
-    counted = rules.count(past.hails_of(day), _town_of)
+    counted = rules.count(hails.hails_of_day(day), _town_of)
     if counted is not None and not dry_run:
         store.put_day(date.fromisoformat(day), counted, heat_days=settings().hail_kept_days)
-        past.enter_in_statistics(day)
+        hails.note_counted(day)
     done = {"left": 1} if counted is None else {"days": 1, "hails": counted.hail_count}
     return Page(done, day if later else None)
 
@@ -120,7 +120,7 @@ def _days(names: Collection[str], *, now: datetime) -> Iterator[tuple[date, Sums
 
     def read(missing: list[str]) -> dict[str, Month]:
         # Before the months are read: what is counted meanwhile must not be remembered half
-        until = past.counted_until(now=now)[:7]
+        until = hails.counted_until(now=now)[:7]
         found = dict(zip(missing, _each(store.month, missing), strict=True))
         _settled.put_many({name: month for name, month in found.items() if name < until})
         return found
