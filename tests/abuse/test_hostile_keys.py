@@ -84,7 +84,9 @@ def test_a_hail_that_nobody_confirms_holds_its_taxi_for_a_hundred_seconds_at_mos
     dispatch.confirm(hail.hail_id, taxi_phone_number=PHONE, now=scene.now + after)
     for wait_s, status in zip(steps_s[1:3], ACCEPTANCE, strict=True):
         after += (wait_s - 1) * SECOND
-        change.change(scene.operateur, scene.read(hail), {"status": status}, now=scene.now + after)
+        change.change_hail(
+            scene.operateur, scene.read(hail), {"status": status}, now=scene.now + after
+        )
     assert scene.taxi_status() == "answering"
 
     expiry.expire(hail.hail_id, now=scene.now + HELD_S * SECOND, way="sweep")

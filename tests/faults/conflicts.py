@@ -31,7 +31,7 @@ def hailed(scene: Scene, taxi_id: str) -> list[Hail]:
 
     def hail(number: int) -> Callable[[], object]:
         wanted = HailRequest(**a_wish(taxi_id, customer_id=f"customer {number}"))
-        return lambda: create.create(scene.moteur, wanted, now=scene.now)
+        return lambda: create.create_hail(scene.moteur, wanted, now=scene.now)
 
     made = at_once(*map(hail, range(CUSTOMERS)))
     return [one[0] for one in made if isinstance(one, tuple)]
@@ -61,13 +61,13 @@ def answered(scene: Scene, hail: Hail) -> list[Status]:
 
 def advance(scene: Scene, hail: Hail, account: Account, asked: Any) -> object:
     """A step that one of the two asks for."""
-    return change.change(account, scene.read(hail), asked, now=scene.now)
+    return change.change_hail(account, scene.read(hail), asked, now=scene.now)
 
 
 def decline(scene: Scene, hail: Hail) -> object:
     """The customer's change of mind."""
     asked: Any = {"status": Status.DECLINED_BY_CUSTOMER}
-    return change.change(scene.moteur, scene.read(hail), asked, now=scene.now)
+    return change.change_hail(scene.moteur, scene.read(hail), asked, now=scene.now)
 
 
 def is_sound(scene: Scene, hail: Hail, granted: Iterable[Status]) -> bool:

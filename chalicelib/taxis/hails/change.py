@@ -10,8 +10,8 @@ from chalicelib.taxis.hails.rules import Busy, Customer, Hail, HailChange
 from chalicelib.taxis.vocabulary import Account
 
 
-def change(viewer: Account, hail: Hail, asked: HailChange, *, now: datetime) -> Hail:
-    """The hail after what an account asks of it (letaxi-api 15.5).
+def change_hail(viewer: Account, hail: Hail, update: HailChange, *, now: datetime) -> Hail:
+    """The hail after an update by an account (letaxi-api 15.5).
 
     Raises StepRefused, FieldRefused; both name the state that won where another was faster. Raises
     Busy.
@@ -19,14 +19,14 @@ def change(viewer: Account, hail: Hail, asked: HailChange, *, now: datetime) -> 
     for attempt in steps.RETRY.attempts():
         if attempt:
             hail = lookup.current(hail.hail_id, now=now) or hail
-        after = lifecycle.apply_change(hail, asked, viewer=viewer, now=now, waits=steps.waits())
+        after = lifecycle.apply_change(hail, update, viewer=viewer, now=now, waits=steps.waits())
         if after is hail:
             return hail
         customers = _reported_customer(hail, after, now=now)
         exchange = Exchange(
             at=now,
             method="PUT",
-            payload=presentation.log_text(asked),
+            payload=presentation.log_text(update),
             user=viewer.email,
             code=200,
             initial_status=hail.status.value,

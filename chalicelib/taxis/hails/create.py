@@ -60,9 +60,9 @@ class KeyReused(Conflict):
     """The `Idempotency-Key` came with another body before."""
 
 
-def create(
+def create_hail(
     viewer: Account,
-    wanted: HailRequest,
+    request: HailRequest,
     *,
     key: str | None = None,
     entry: Pending | None = None,
@@ -71,16 +71,17 @@ def create(
     """Hails a taxi: one transaction takes it, or nothing has happened (letaxi-api 15.2).
 
     Answers the hail and where its taxi is. `key` is the `Idempotency-Key`: with the same one and the
-    same wish, the hail is the one that there is already. `entry` of the journal goes with it. Raises KeyReused, TaxiGone, CustomerBanned,
+    same request, the hail is the one that there is already. `entry` is the request's own in the
+    journal, which goes with the transaction. Raises KeyReused, TaxiGone, CustomerBanned,
     TaxiUnavailable, SessionUnknown, Busy.
     """
     replay = None
     if key:
-        wish = json.dumps(asdict(wanted), sort_keys=True)
-        replay = Replay(viewer.id, key, hashlib.sha256(wish.encode()).hexdigest())
+        body = json.dumps(asdict(request), sort_keys=True)
+        replay = Replay(viewer.id, key, hashlib.sha256(body.encode()).hexdigest())
     for _ in steps.RETRY.attempts():
         try:
-            return _create(viewer, wanted, replay, entry, now=now)
+            return _create(viewer, request, replay, entry, now=now)
         except Moved:
             continue
     raise Busy(in_request("The taxi is much asked for. Please try again."))
@@ -88,21 +89,21 @@ def create(
 
 def _create(
     viewer: Account,
-    wanted: HailRequest,
+    request: HailRequest,
     replay: Replay | None,
     entry: Pending | None,
     *,
     now: datetime,
 ) -> tuple[Hail, LastPosition | None]:
-    taxi_id = search.real_id(wanted.taxi_id, viewer=viewer, now=now)
-    gone = TaxiGone(in_body("operateur", f"Unable to find taxi {wanted.taxi_id} of the operator"))
+    taxi_id = search.real_id(request.taxi_id, viewer=viewer, now=now)
+    gone = TaxiGone(in_body("operateur", f"Unable to find taxi {request.taxi_id} of the operator"))
     if not is_taxi_id(taxi_id):
         raise gone
     before = store.before(
         taxi_id,
         moteur_id=viewer.id,
-        customer_id=wanted.customer_id,
-        session_id=wanted.session_id,
+        customer_id=request.customer_id,
+        session_id=request.session_id,
         replay=replay,
         now=now,
     )
@@ -119,10 +120,10 @@ def _create(
     sighting = positions.sighting(before.trail, cells)
     last = _online(sighting.last(taxi_id, now=now), now=now)
     description = _free(description, now=now)
-    session_id, is_new = _session(wanted, before, now=now)
-    hail = _hail(viewer, wanted, before.taxi, description, driver, last, session_id, now=now)
+    session_id, is_new = _session(request, before, now=now)
+    hail = _hail(viewer, request, before.taxi, description, driver, last, session_id, now=now)
     taken = description.hailed(rules.TAXI[hail.status], open_hail=hail.hail_id, now=now)
-    hailed = Activity(
+    activity = Activity(
         now,
         Resource.CUSTOMER,
         hail.customer_id,
@@ -137,12 +138,12 @@ def _create(
         exchange=Exchange(
             at=now,
             method="POST",
-            payload=presentation.log_text(asdict(wanted)),
+            payload=presentation.log_text(asdict(request)),
             user=viewer.email,
             code=201,
             final_status=hail.status.value,
         ),
-        done=[hailed] if entry is None else [hailed, entry.activity],
+        activities=[activity] if entry is None else [activity, entry.activity],
     )
     if entry is not None:
         entry.kept = True
@@ -185,11 +186,11 @@ def _free(description: Description, *, now: datetime) -> Description:
     return description
 
 
-def _session(wanted: HailRequest, before: Before, *, now: datetime) -> tuple[str, bool]:
+def _session(request: HailRequest, before: Before, *, now: datetime) -> tuple[str, bool]:
     """The new hail's session, and whether it is a new one. Raises SessionUnknown."""
-    if wanted.session_id is not None:
+    if request.session_id is not None:
         known = before.session
-        if known is None or known.customer_id != wanted.customer_id:
+        if known is None or known.customer_id != request.customer_id:
             raise SessionUnknown(in_body("session_id", "Unknown session for this customer"))
         return known.session_id, False
     good_for = timedelta(seconds=settings().session_s)
@@ -199,7 +200,7 @@ def _session(wanted: HailRequest, before: Before, *, now: datetime) -> tuple[str
 
 def _hail(
     viewer: Account,
-    wanted: HailRequest,
+    request: HailRequest,
     taxi: Taxi,
     description: Description,
     driver: Driver,
@@ -222,13 +223,13 @@ def _hail(
         moteur=viewer.email,
         operateur_id=int(taxi.owner),
         operateur=taxi.operator,
-        customer_id=wanted.customer_id,
-        customer_lon=wanted.customer_lon,
-        customer_lat=wanted.customer_lat,
-        customer_address=wanted.customer_address,
-        customer_phone_number=wanted.customer_phone_number,
+        customer_id=request.customer_id,
+        customer_lon=request.customer_lon,
+        customer_lat=request.customer_lat,
+        customer_address=request.customer_address,
+        customer_phone_number=request.customer_phone_number,
         taxi_id=taxi.taxi_id,
-        shown_taxi_id=wanted.taxi_id,
+        shown_taxi_id=request.taxi_id,
         description_id=taxi.description_id,
         initial_taxi_lon=last.point.lng,
         initial_taxi_lat=last.point.lat,

@@ -78,25 +78,25 @@ _ROLES = {Party.MOTEUR: Role.MOTEUR, Party.OPERATEUR: Role.OPERATEUR}
 
 
 def apply_change(
-    hail: Hail, change: HailChange, *, viewer: Account, now: datetime, waits: Waits
+    hail: Hail, update: HailChange, *, viewer: Account, now: datetime, waits: Waits
 ) -> Hail:
-    """The hail after what an account asks of it; itself where nothing differs.
+    """The hail after an update by an account; itself where nothing differs.
 
     Status first, then the operateur's fields, then the moteur's (letaxi-api 15.5, hail-lifecycle
     3.1). Raises StepRefused, FieldRefused.
     """
     after = hail
-    to = change.get("status", hail.status)
+    to = update.get("status", hail.status)
     if to is not hail.status:
-        phone = change.get("taxi_phone_number") or hail.taxi_phone_number
+        phone = update.get("taxi_phone_number") or hail.taxi_phone_number
         _check_step(hail, to, phone=phone, viewer=viewer)
         after = step(hail, to, now=now, waits=waits, user=viewer.id)
         if to is Status.ACCEPTED_BY_TAXI:
             after = replace(after, taxi_phone_number=phone)
     differing = {
-        field: change[field]  # type: ignore[literal-required]  # a key of both
+        field: update[field]  # type: ignore[literal-required]  # a key of both
         for field in FIELDS
-        if field in change and change[field] != getattr(hail, field)  # type: ignore[literal-required]
+        if field in update and update[field] != getattr(hail, field)  # type: ignore[literal-required]
     }
     for field in differing:
         if not _acts_as(viewer, FIELDS[field], hail):

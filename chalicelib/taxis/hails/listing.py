@@ -17,26 +17,28 @@ SUPPORTED_AFTER = timedelta(hours=12)
 
 
 def list_hails(
-    viewer: Account, asked: Filter, *, page: int, per_page: int, now: datetime
+    viewer: Account, matching: Filter, *, page: int, per_page: int, now: datetime
 ) -> tuple[list[Line], int]:
     """A page of the hails that the account may see, newest first, and how many there are.
 
     Beyond `lists.LISTED` hails none is looked at, and the count is a lower bound.
     """
     first = (page - 1) * per_page
-    if viewer.has(Role.ADMIN) and asked == Filter():
+    if viewer.has(Role.ADMIN) and matching == Filter():
         found_rows, total = lists.page_of_days(lists.HAILS, first=first, size=per_page)
         page_of = [rows.line(row) for row in found_rows]
     else:
-        found = [line for line in _lines(viewer, asked, now=now) if asked.accepts(line, viewer)]
+        found = [
+            line for line in _lines(viewer, matching, now=now) if matching.accepts(line, viewer)
+        ]
         page_of, total = found[first : first + per_page], len(found)
     current = [_line(line, now=now) for line in page_of]
-    return [line for line in current if asked.accepts(line, viewer)], total
+    return [line for line in current if matching.accepts(line, viewer)], total
 
 
-def _lines(viewer: Account, asked: Filter, *, now: datetime) -> Collection[Line]:
+def _lines(viewer: Account, matching: Filter, *, now: datetime) -> Collection[Line]:
     if viewer.has(Role.ADMIN):
-        days = [day.day for day in lists.days() if not asked.dates or day.day in asked.dates]
+        days = [day.day for day in lists.days() if not matching.dates or day.day in matching.dates]
         return list(lists.lines_of_days(days))
     since = now - timedelta(days=settings().hail_visible_days)
     return lists.union(
@@ -57,14 +59,14 @@ def _line(line: Line, *, now: datetime) -> Line:
 
 
 def list_for_support(
-    viewer: Account, asked: Filter, *, page: int, per_page: int, now: datetime
+    viewer: Account, matching: Filter, *, page: int, per_page: int, now: datetime
 ) -> tuple[list[Hail], int]:
     """A page of everybody's hails older than `SUPPORTED_AFTER`, newest first, and how many there are.
 
     Counted like `list_hails`; the hails of the page are read whole, 1 unit each.
     """
     first, before = (page - 1) * per_page, now - SUPPORTED_AFTER
-    if asked == Filter():
+    if matching == Filter():
         found_rows, total = lists.page_of_days(
             lists.HAILS, first=first, size=per_page, before=before
         )
@@ -72,11 +74,13 @@ def list_for_support(
     else:
         days = [day.day for day in lists.days() if day.day <= rules.day_of(before)]
         found = [
-            line for line in lists.lines_of_days(days, before=before) if asked.accepts(line, viewer)
+            line
+            for line in lists.lines_of_days(days, before=before)
+            if matching.accepts(line, viewer)
         ]
         page_of, total = found[first : first + per_page], len(found)
     current = [_line(line, now=now) for line in page_of]
-    hails = store.hails([line.hail_id for line in current if asked.accepts(line, viewer)])
+    hails = store.hails([line.hail_id for line in current if matching.accepts(line, viewer)])
     return [hails[line.hail_id] for line in current if line.hail_id in hails], total
 
 

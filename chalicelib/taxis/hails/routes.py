@@ -44,7 +44,7 @@ IDEMPOTENCY_KEY = "The same key and body are the same hail for 24 hours."
 def post_hail(request: Request) -> Reply:
     """Hails a taxi."""
     key = request.headers.get("idempotency-key")
-    hail, last = create.create(
+    hail, last = create.create_hail(
         request.viewer, request.one(), key=key, entry=request.entry, now=request.now
     )
     return reply([_hail(hail, request.viewer, last, just_changed=True)], status=201)
@@ -95,7 +95,7 @@ def put_hail(request: Request, hail_id: str) -> Reply:
     """Moves a hail on, or changes what is said of it. An unknown hail is told before a bad body."""
     hail = lookup.find(request.viewer, hail_id, now=request.now)
     asked = request.one()
-    changed = change.change(request.viewer, hail, asked, now=request.now)
+    changed = change.change_hail(request.viewer, hail, asked, now=request.now)
     last = lookup.where_is_taxi(changed, now=request.now)
     moved = changed.status is not hail.status
     return reply([_hail(changed, request.viewer, last, just_changed=moved)])

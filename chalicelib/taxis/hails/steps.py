@@ -24,7 +24,7 @@ from chalicelib.taxis.registry.rules import Description
 from chalicelib.taxis.settings import settings
 from chalicelib.taxis.vocabulary import Action, Activity, Resource
 
-RETRY = Retry(14, longest_s=0.32)  # of a step that others are in the way of: 3 s in all
+RETRY = Retry(tries=14, longest_s=0.32)  # of a step that others are in the way of: some 2 s
 
 log = logging.getLogger("maraude.hails")
 
@@ -87,7 +87,7 @@ def write(
         taxi=taxi,
         customers=customers,
         exchange=exchange,
-        done=_journal(after, moved, task=task, now=now) if moved else None,
+        entry=_journal_entry(after, moved, task=task, now=now) if moved else None,
     )
     if moved:
         show_taxi(moved.after, now=now)
@@ -117,7 +117,7 @@ def _taxi_step(before: Hail, after: Hail, *, now: datetime) -> TaxiStep | None:
     )
 
 
-def _journal(hail: Hail, moved: TaxiStep, *, task: str | None, now: datetime) -> Activity:
+def _journal_entry(hail: Hail, moved: TaxiStep, *, task: str | None, now: datetime) -> Activity:
     cause = {"task": task} if task else {"hail_id": hail.hail_id}
     statuses = {"old_status": moved.before.status.value, "new_status": moved.after.status.value}
     return Activity(now, Resource.TAXI, hail.taxi_id, Action.TAXI_STATUS, {**statuses, **cause})

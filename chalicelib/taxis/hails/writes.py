@@ -69,7 +69,7 @@ def create(
     new_session: bool,
     replay: Replay | None,
     exchange: Exchange,
-    done: Sequence[Activity],
+    activities: Sequence[Activity],
 ) -> None:
     """Stores a new hail and takes its taxi.
 
@@ -105,8 +105,8 @@ def create(
             unused = ListRow.ttl.does_not_exist() | (ListRow.ttl <= now.timestamp())
             transaction.save(row, condition=unused)
         transaction.save(request_log.row(hail.hail_id, exchange))
-        for one in done:
-            activity.record_within(transaction, one)
+        for entry in activities:
+            activity.record_within(transaction, entry)
 
 
 def swap(
@@ -116,7 +116,7 @@ def swap(
     taxi: TaxiStep | None = None,
     customers: tuple[Customer, Customer] | None = None,
     exchange: Exchange | None = None,
-    done: Activity | None = None,
+    entry: Activity | None = None,
 ) -> Hail:
     """Stores what became of a hail, with all that changes with it, and returns it as it is stored.
 
@@ -144,8 +144,8 @@ def swap(
             )
         if exchange is not None:
             transaction.save(request_log.row(before.hail_id, exchange))
-        if done is not None:
-            activity.record_within(transaction, done)
+        if entry is not None:
+            activity.record_within(transaction, entry)
     return stored
 
 

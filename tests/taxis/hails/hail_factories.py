@@ -169,7 +169,7 @@ class Scene:
     ) -> Hail:
         """A hail that was created so long after `now`, and brought to a status at once."""
         wanted = HailRequest(**a_wish(**{"taxi_id": self.taxi_id, **changes}))
-        hail, _ = create.create(self.moteur, wanted, now=self.now + after)
+        hail, _ = create.create_hail(self.moteur, wanted, now=self.now + after)
         return self.drive(hail, *WAYS[status], after=after)
 
     def drive(self, hail: Hail, *statuses: Status, after: timedelta = timedelta(0)) -> Hail:
@@ -181,7 +181,7 @@ class Scene:
                 dispatch.confirm(hail.hail_id, taxi_phone_number=PHONE, now=now)
             else:
                 account = self.moteur if party is rules.Party.MOTEUR else self.operateur
-                change.change(account, self.read(hail), {"status": status}, now=now)
+                change.change_hail(account, self.read(hail), {"status": status}, now=now)
             hail = self.read(hail)
         return hail
 

@@ -177,7 +177,9 @@ def placed(scene: "Scene", status: "Status") -> "Hail":
                 new_session=True,
                 replay=None,
                 exchange=request_log.Exchange(scene.now, "POST", "{}"),
-                done=[Activity(scene.now, Resource.CUSTOMER, "somebody", Action.CUSTOMER_HAIL)],
+                activities=[
+                    Activity(scene.now, Resource.CUSTOMER, "somebody", Action.CUSTOMER_HAIL)
+                ],
             )
             return hail
 
@@ -209,7 +211,7 @@ def accept(scene: "Scene", hail: "Hail", *, now: datetime) -> object:
     from chalicelib.taxis.hails.rules import Status  # noqa: PLC0415
 
     asked = {"status": Status.ACCEPTED_BY_TAXI, "taxi_phone_number": "0611223344"}
-    return change.change(scene.operateur, scene.read(hail), asked, now=now)  # type: ignore[arg-type]
+    return change.change_hail(scene.operateur, scene.read(hail), asked, now=now)  # type: ignore[arg-type]
 
 
 def decline(scene: "Scene", hail: "Hail") -> object:
@@ -218,7 +220,7 @@ def decline(scene: "Scene", hail: "Hail") -> object:
     from chalicelib.taxis.hails.rules import Status  # noqa: PLC0415
 
     asked: Any = {"status": Status.DECLINED_BY_CUSTOMER}
-    return change.change(scene.moteur, scene.read(hail), asked, now=scene.now)
+    return change.change_hail(scene.moteur, scene.read(hail), asked, now=scene.now)
 
 
 def accept_decline(scene: "Scene") -> str:
@@ -266,7 +268,7 @@ def freed_and_taken(scene: "Scene") -> str:
     def free_and_hail() -> object:
         taxi = registry.find_taxi(scene.operateur, scene.taxi_id)
         registry.change_taxi(taxi, {"status": "free"}, now=late)
-        return create.create(scene.moteur, HailRequest(**a_wish(scene.taxi_id)), now=scene.now)
+        return create.create_hail(scene.moteur, HailRequest(**a_wish(scene.taxi_id)), now=scene.now)
 
     taken, _ = at_once(free_and_hail, lambda: expiry.expire(hail.hail_id, now=late, way="queue"))
     first, taxi = check(scene, hail), scene.description()

@@ -232,7 +232,7 @@ def test_what_is_said_of_a_hail_may_change_after_its_end(scene: Scene) -> None:
 def test_an_account_with_both_roles_may_not_answer_for_the_taxi(scene: Scene) -> None:
     account, both = scene.caller("both", Role.MOTEUR, Role.OPERATEUR)
     wanted = HailRequest(**a_wish(scene.taxi_id))
-    hail, _ = create.create(account, wanted, now=scene.now)
+    hail, _ = create.create_hail(account, wanted, now=scene.now)
     dispatch.confirm(hail.hail_id, taxi_phone_number=None, now=scene.now)
 
     answer = both.put(f"/hails/{hail.hail_id}", {"status": "received_by_taxi"})
@@ -268,7 +268,7 @@ def test_who_is_both_sees_each_hail_once(scene: Scene) -> None:
     account, both = scene.caller("both", Role.MOTEUR, Role.OPERATEUR)
     own = scene.taxi(caller=both)
     for taxi_id in (own, scene.taxi_id):
-        create.create(account, HailRequest(**a_wish(taxi_id)), now=scene.now)
+        create.create_hail(account, HailRequest(**a_wish(taxi_id)), now=scene.now)
     scene.hail(taxi_id=scene.taxi())
 
     found = both.get("/hails")

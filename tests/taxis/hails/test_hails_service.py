@@ -189,7 +189,7 @@ def test_a_customer_who_is_banned_at_the_last_moment_gets_no_taxi(scene: Scene) 
     hail = scene.hail(S.FINISHED)
 
     def ban() -> None:
-        change.change(scene.operateur, hail, {"reporting_customer": True}, now=scene.now)
+        change.change_hail(scene.operateur, hail, {"reporting_customer": True}, now=scene.now)
 
     with just_before(transactions(), "TransactWriteItems", ban), pytest.raises(CustomerBanned):
         scene.hail()
@@ -201,7 +201,7 @@ def test_a_customer_who_is_banned_at_the_last_moment_gets_no_taxi(scene: Scene) 
 
 def again(scene: Scene, key: str, after: timedelta = timedelta(0), **changes: Any) -> Hail:
     wanted = HailRequest(**a_wish(**{"taxi_id": scene.taxi_id, **changes}))
-    return create.create(scene.moteur, wanted, key=key, now=scene.now + after)[0]
+    return create.create_hail(scene.moteur, wanted, key=key, now=scene.now + after)[0]
 
 
 def test_the_same_key_and_wish_are_the_same_hail(scene: Scene) -> None:
@@ -222,7 +222,7 @@ def test_a_key_is_an_accounts_own(scene: Scene) -> None:
     other, _ = scene.caller("other", Role.MOTEUR)
     wanted = HailRequest(**a_wish(scene.taxi()))
 
-    hail, _ = create.create(other, wanted, key="k", now=scene.now)
+    hail, _ = create.create_hail(other, wanted, key="k", now=scene.now)
 
     assert hail.moteur_id == other.id
 
@@ -308,7 +308,7 @@ def test_a_field_and_a_step_at_once_are_both_kept(scene: Scene) -> None:
     hail = scene.hail()
 
     with just_before(transactions(), "TransactWriteItems", lambda: decline(scene, hail)):
-        changed = change.change(scene.moteur, hail, {"rating_ride": 3}, now=scene.now)
+        changed = change.change_hail(scene.moteur, hail, {"rating_ride": 3}, now=scene.now)
 
     assert (changed.status, changed.rating_ride) == (S.DECLINED_BY_CUSTOMER, 3)
     assert scene.read(hail) == changed
@@ -588,19 +588,19 @@ def test_a_session_of_another_customer_or_moteur_is_refused(scene: Scene) -> Non
         scene.hail(session_id=first.session_id, customer_id="another")
     theirs = HailRequest(**a_wish(scene.taxi_id, session_id=first.session_id))
     with pytest.raises(SessionUnknown):
-        create.create(other, theirs, now=scene.now)
+        create.create_hail(other, theirs, now=scene.now)
     with pytest.raises(SessionUnknown):
         scene.hail(session_id="4b2c0b52-65b6-4d0f-9c40-6d2be2cc8a4e")
 
 
 def test_a_report_bans_the_customer_with_this_moteur_only(scene: Scene) -> None:
     hail = scene.hail(S.FINISHED)
-    change.change(scene.operateur, hail, {"reporting_customer": True}, now=scene.now)
+    change.change_hail(scene.operateur, hail, {"reporting_customer": True}, now=scene.now)
     other, _ = scene.caller("other", Role.MOTEUR)
 
     with pytest.raises(CustomerBanned):
         scene.hail()
-    create.create(other, HailRequest(**a_wish(scene.taxi_id)), now=scene.now)
+    create.create_hail(other, HailRequest(**a_wish(scene.taxi_id)), now=scene.now)
 
 
 def test_reports_of_several_hails_double_the_ban_and_one_that_is_taken_back_ends_it(
@@ -608,12 +608,12 @@ def test_reports_of_several_hails_double_the_ban_and_one_that_is_taken_back_ends
 ) -> None:
     hails = [scene.hail(S.FINISHED) for _ in range(3)]
     for hail in hails:
-        change.change(scene.operateur, hail, {"reporting_customer": True}, now=scene.now)
+        change.change_hail(scene.operateur, hail, {"reporting_customer": True}, now=scene.now)
     customer = store.customer(scene.moteur.id, "somebody")
     assert customer is not None
     assert customer.ban_end == scene.now + 4 * DAY
 
-    change.change(
+    change.change_hail(
         scene.operateur, scene.read(hails[0]), {"reporting_customer": None}, now=scene.now
     )
 
@@ -626,7 +626,7 @@ def test_two_reports_at_once_both_count(scene: Scene) -> None:
     one, other = scene.hail(S.FINISHED), scene.hail(S.FINISHED)
 
     def report(hail: Hail) -> None:
-        change.change(scene.operateur, hail, {"reporting_customer": True}, now=scene.now)
+        change.change_hail(scene.operateur, hail, {"reporting_customer": True}, now=scene.now)
 
     with just_before(transactions(), "TransactWriteItems", lambda: report(other)):
         report(one)

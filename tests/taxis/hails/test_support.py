@@ -59,7 +59,7 @@ def test_a_duration_of_days_says_so(scene: Scene, admin: Caller) -> None:
     hail_id = an_old_hail(scene, -timedelta(days=3))
     later = scene.now - timedelta(days=1, hours=1)
     read = service.history(hail_id).hail
-    change.change(scene.moteur, read, {"rating_ride": 4}, now=later)
+    change.change_hail(scene.moteur, read, {"rating_ride": 4}, now=later)
 
     [hail] = admin.get("/internal/customers").data
 
@@ -90,7 +90,7 @@ def test_each_filter_keeps_what_any_of_its_values_asks_for(scene: Scene, admin: 
     one = an_old_hail(scene)
     other_moteur, _ = scene.caller("Another", Role.MOTEUR)
     wish = a_wish(scene.taxi(at=scene.now + OLD), customer_id="Bob")
-    made, _ = create.create(other_moteur, HailRequest(**wish), now=scene.now + OLD)
+    made, _ = create.create_hail(other_moteur, HailRequest(**wish), now=scene.now + OLD)
     other = made.hail_id
 
     def found(**query: Any) -> set[str]:

@@ -196,7 +196,7 @@ def test_a_hail_that_comes_just_too_late_finds_no_taxi(scene: Fleet) -> None:
         just_before(transactions(), "TransactWriteItems", deleted),
         pytest.raises(Unknown),
     ):
-        create.create(scene.moteur, HailRequest(**a_wish(taxi_id)), now=scene.now)
+        create.create_hail(scene.moteur, HailRequest(**a_wish(taxi_id)), now=scene.now)
 
     assert taxi_id not in scene.taxi_ids()
     assert items("hails") == []
