@@ -1,6 +1,6 @@
 """`make rehearse`: the package deployed to a cloud on this machine, used as partners use it, taken down.
 
-    python -m ops.release.rehearsal [--stage dev] [--package build/dev]
+    python -m ops.release.rehearsal [--stage dev] [--package build/taxis/dev]
 
 The cloud is a MiniStack of its own. The commands of docs/deploy.md and docs/runbook.md are typed as
 they stand there (`followed.py`), so that its CloudFormation is given the package's template and zip, as
@@ -29,8 +29,9 @@ import urllib3
 import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ops.apps import ROOT
 from ops.errors import CannotGoOn
-from ops.local import fleet
+from ops.local import fleet, payload
 from ops.local.client import ApiRefused, Client
 from ops.local.demo import fleet as demo
 from ops.local.demo.customer import Customer
@@ -38,12 +39,12 @@ from ops.local.demo.hook import Drivers, Pace, Temper, serving
 from ops.local.place import REGION, Place
 from ops.local.process import environment
 from ops.local.state import StateService
-from ops.release import followed, package, tools
-from ops.release.cold_start import unpacked
+from ops.release import followed, format_2, tools
+from ops.release.package import unpacked
 
 BUCKET = "packages"
 DOMAIN = "api.registry.example"
-ANSWER_S = 29  # for a request, as the gateway of AWS gives it
+ANSWER_S = 30  # for a request, as the gateway of AWS gives it
 STACK_S = 120  # for the stack to go
 SEEN_S = 30  # for a position to be found: the window of the ingest function, and its first start
 TYPED_S = 300  # for a line that is typed
@@ -57,9 +58,10 @@ GAPS = (
     "a table is restored as it is, not as it was at a point in time",
     "of the 120 s in which functions begin anew, the rehearsal waits for one",
     "streams are not encrypted; the gateway's access log and its throttling do not work",
-    "the gateway's own answers are not ours: a verb that no path knows is 403, not the contract's 404",
+    "the gateway sends payload format 2.0 instead of 1.0: a handler before the application's makes it 1.0",
+    "the gateway answers OPTIONS by itself: preflights do not reach the application",
     "stream triggers ignore retries, bisecting and where failures go (ops/local/runner.py has them)",
-    "a domain is made, with no certificate and no name that anybody could ask: the API answers under /api",
+    "a domain is made, with no certificate and no name in the DNS: it is asked for by the header Host",
     "nobody need confirm a subscription",
     "functions run on this machine's processor, with this machine's compiled modules, not on arm64",
     "functions may call private addresses, for the operator's server is here",
@@ -83,7 +85,19 @@ _TICK = {
 }
 
 
+# Requests without a key, and their status.
+_WITHOUT_KEY = (
+    ("GET", "/taxis", 401),
+    ("GET", "/taxis/a%20b", 401),
+    ("GET", "/no/such/thing", 404),
+    ("DELETE", "/taxis", 405),
+    ("GET", "/doc", 200),
+)
+
 _GIVEN = {"BUCKET": BUCKET, "DOMAIN": DOMAIN}  # of what the pages name in capitals
+
+# What stands in the API's function before the application (`GAPS`).
+_BEFORE_THE_APPLICATION = (Path(payload.__file__), Path(format_2.__file__))
 
 # The procedures that make packages of commits: only what has the repository follows them.
 _OF_COMMITS = ("Deploy", "Roll back")
@@ -195,12 +209,16 @@ class Rehearsal:
 
     @property
     def _build(self) -> Path:
-        return self.place / "source" / "build" / self.stage
+        return self.place / "source" / "build" / "taxis" / self.stage
 
     def _adapt(self, made: Path) -> None:
         """Makes a package one that the cloud here takes, where the pages look for it."""
         files = self.place / "files"
         unpacked(made / "deployment.zip", files)
+        for module in _BEFORE_THE_APPLICATION:
+            there = files / module.relative_to(ROOT)
+            there.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(module, there)
         self.template = yaml.load((made / "sam.yaml").read_text("utf-8"), Loader=yaml.CSafeLoader)
         alarms = {
             name: resource["Properties"].get("AlarmName", {}).get("Fn::Sub", "")
@@ -267,10 +285,10 @@ class Rehearsal:
     def url(self) -> str:
         """Where the deployed API answers."""
         found = self.client("cloudformation").describe_stack_resource(
-            StackName=self.stack, LogicalResourceId="RestAPI"
+            StackName=self.stack, LogicalResourceId="HttpApi"
         )
         api = found["StackResourceDetail"]["PhysicalResourceId"]
-        return f"{self.endpoint}/_aws/execute-api/{api}/api"
+        return f"{self.endpoint}/_aws/execute-api/{api}"
 
     def see_the_stage(self) -> str:
         """What differs by stage is as the template has it: what is protected, and how long logs stay."""
@@ -330,14 +348,21 @@ class Rehearsal:
     # --- what partners do ---------------------------------------------------------------------------
 
     def refuse(self) -> str:
-        """What anybody may see: the key is asked for, an unknown address is said in our envelope."""
-        for path, status in (("/taxis", 401), ("/no/such/thing", 404), ("/doc", 200)):
-            answer = urllib3.request("GET", self.url() + path, retries=False, timeout=ANSWER_S)
-            if answer.status != status:
-                raise RehearsalFailed(f"GET {path} was answered {answer.status}, not {status}.")
-            if status != 200 and list(answer.json()) != ["errors"]:
-                raise RehearsalFailed(f"GET {path} was answered {answer.data[:200]!r}.")
-        return "401, 404 and the API's document"
+        """What anybody may see: the key is asked for, an unknown path or verb is said in our envelope."""
+        for method, path, status in _WITHOUT_KEY:
+            for url, headers in ((self.url(), {}), (self.endpoint, {"Host": DOMAIN})):
+                answer = urllib3.request(
+                    method, url + path, headers=headers, retries=False, timeout=ANSWER_S
+                )
+                if answer.status != status:
+                    raise RehearsalFailed(
+                        f"{method} {url}{path} was answered {answer.status}, not {status}."
+                    )
+                if status != 200 and list(answer.json()) != ["errors"]:
+                    raise RehearsalFailed(
+                        f"{method} {url}{path} was answered {answer.data[:200]!r}."
+                    )
+        return "401, 404, 405 and the API's document, at AWS's address and under the domain"
 
     def partner(self, email: str) -> Client:
         """The API with the key of an account."""
@@ -452,7 +477,7 @@ def _pages(
 
 # How what is left of a stack is found, by kind. Of the others, each belongs to one of these and goes with it.
 _LISTED: Mapping[str, Callable[[Any], Iterator[str]]] = {
-    "AWS::ApiGateway::RestApi": _pages("apigateway", "get_rest_apis", "items", "id"),
+    "AWS::ApiGatewayV2::Api": _pages("apigatewayv2", "get_apis", "Items", "ApiId"),
     "AWS::CloudWatch::Alarm": _pages("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
     "AWS::CloudWatch::Dashboard": _pages(
         "cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"
@@ -481,6 +506,7 @@ def adapted(template: dict[str, Any]) -> list[str]:
     ]
     for name in left_out:
         del resources[name]
+    resources["APIHandler"]["Properties"]["Handler"] = f"{format_2.__name__}.handle"
     for resource in resources.values():
         if "CodeUri" in resource.get("Properties", {}):
             variables = (
@@ -508,12 +534,14 @@ def desk(folder: Path, endpoint: str, *, of_commits: bool) -> Iterator[followed.
     """A shell of the ops team in `folder/source`, with the registry's repository where it makes packages."""
     source = folder / "source"
     if of_commits:
-        tools.run(["git", "clone", "--quiet", "--shared", str(package.ROOT), str(source)])
+        tools.run(["git", "clone", "--quiet", "--shared", str(ROOT), str(source)])
         for file in [*source.glob("*"), *source.glob("infra/*")]:
             os.utime(file, (0, 0))  # or make would think that .venv is older
         (source / ".venv").symlink_to(Path(sys.prefix))
     else:
-        source.mkdir()
+        account = source / "infra" / "account.yaml"
+        account.parent.mkdir(parents=True)
+        shutil.copy(ROOT / "infra" / account.name, account)
     path = (str(Path(sys.executable).parent), str(tools.ready("aws-command")), os.environ["PATH"])
     variables = {
         "AWS_ENDPOINT_URL": endpoint,

@@ -24,10 +24,11 @@ from chalicelib.taxis.hails.rules import Status
 from chalicelib.taxis.jobs import service as jobs
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.registry import store as registry_store
+from chalicelib.taxis.search import rules as search_rules
 from chalicelib.taxis.settings import settings
-from chalicelib.taxis.stats.searches import codec as searches_codec
 from chalicelib.taxis.vocabulary import Role, TaxiStatus
 from ingest_lambda import handler, searches
+from ops import apps
 from ops.cli import administration
 from ops.release import permissions
 from tests import factories
@@ -40,6 +41,7 @@ from tests.taxis.openapi import story
 from tests.taxis.stats.searching import some_searches
 from tests.taxis.territory import loaded
 
+TAXIS = apps.find("taxis")
 SECRET = "maraude-test-keys"
 TICK = {
     **dict.fromkeys(("version", "account", "region", "source", "detail-type", "id", "time"), ""),
@@ -164,7 +166,7 @@ def heard_jobs(witness: Witness, folder: Path) -> None:
     for _ in ("silent", "with no taxi to it"):
         gone = fleet.taxi()
     clients.dynamodb().delete_item(TableName="maraude-test-taxis", Key={"taxi_id": {"S": gone}})
-    searches.handle({"Records": [a_record(searches_codec.pack(some_searches(3)))]}, None)
+    searches.handle({"Records": [a_record(search_rules.pack(some_searches(3)))]}, None)
     for name, days, resumed in (
         ("count-active", 0, None),
         ("count-active-hour", 0.05, None),
@@ -239,7 +241,7 @@ def heard_streams(witness: Witness, folder: Path) -> None:  # noqa: ARG001  # as
         }
         with witness.process("IngestFunction"):
             handler.handle({"Records": [change]}, None)
-    for packed in (searches_codec.pack(some_searches(3)), b"?"):
+    for packed in (search_rules.pack(some_searches(3)), b"?"):
         with witness.process("CountSearchesFunction"):
             searches.handle({"Records": [a_record(packed)]}, None)
 
@@ -272,7 +274,7 @@ def test_a_function_may_make_the_calls_that_it_makes_and_no_others(
     heard: Callable[[Witness, Path], None],
     functions: set[str],
 ) -> None:
-    allowed = permissions.granted()
+    allowed = permissions.granted(TAXIS)
 
     heard(witness, tmp_path)
 
@@ -288,8 +290,8 @@ def test_a_function_may_make_the_calls_that_it_makes_and_no_others(
 
 
 def test_every_function_is_heard() -> None:
-    assert permissions.granted().keys() == set().union(*HEARD.values())
+    assert permissions.granted(TAXIS).keys() == set().union(*HEARD.values())
 
 
 def test_no_request_can_scan_a_table() -> None:
-    assert "Scan" not in set().union(*permissions.granted()["APIHandler"].values())
+    assert "Scan" not in set().union(*permissions.granted(TAXIS)["APIHandler"].values())

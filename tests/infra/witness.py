@@ -12,9 +12,12 @@ from botocore.client import BaseClient
 from chalicelib.foundation import cache, sealing
 from chalicelib.foundation.store import documents
 from chalicelib.taxis.hails import queue
-from chalicelib.taxis.stats.searches import stream
+from chalicelib.taxis.search import notes
 from ingest_lambda import records
-from ops.local.provision import resources
+from ops import apps
+from ops.templates import resources
+
+TAXIS = apps.find("taxis")
 
 # The key of a resource's name, by its kind.
 _NAMED = {
@@ -37,8 +40,10 @@ Needed = dict[str, set[str]]
 def physical() -> Mapping[str, str]:
     """The logical names of tables, streams and queues, by their names in the tests' stage."""
     return {
-        resource["Properties"][_NAMED[resource["Type"]]]["Sub"].replace("${Stage}", "test"): name
-        for name, resource in resources().items()
+        resource["Properties"][_NAMED[resource["Type"]]]["Fn::Sub"].replace(
+            "${Stage}", "test"
+        ): name
+        for name, resource in resources(TAXIS).items()
         if resource["Type"] in _NAMED
     }
 
@@ -90,6 +95,6 @@ class Witness:
         self._function = function
         try:
             yield
-            stream.notes.end()  # in the background else
+            notes.notes.end()  # in the background else
         finally:
             self._function = None

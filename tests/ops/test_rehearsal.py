@@ -47,3 +47,22 @@ def test_nothing_but_alarms_of_several_functions_is_left_out(package: Path) -> N
     assert whole.keys() - template["Resources"].keys() == set(left_out)
     assert {whole[name]["Type"] for name in left_out} == {"AWS::CloudWatch::Alarm"}
     assert all("Metrics" in whole[name]["Properties"] for name in left_out)
+
+
+def test_of_a_function_nothing_is_changed_but_the_format_of_its_events_and_whom_it_may_call(
+    package: Path,
+) -> None:
+    template = packaged(package)
+
+    adapted(template)
+
+    for name, resource in packaged(package)["Resources"].items():
+        if resource["Type"] == "AWS::Serverless::Function":
+            changed = template["Resources"][name]
+            assert changed["Properties"]["Environment"]["Variables"].pop(
+                "MARAUDE_ALLOW_PRIVATE_HOOKS"
+            )
+            if name == "APIHandler":
+                assert changed["Properties"].pop("Handler") == "ops.release.format_2.handle"
+                assert resource["Properties"].pop("Handler") == "app.app"
+            assert changed == resource

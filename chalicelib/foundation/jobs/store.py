@@ -9,15 +9,14 @@
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import NamedTuple
+from datetime import datetime
 
-from chalicelib.foundation.store import sheets
+from msgspec import Struct
 
-_SERIES, _RUNS = "jobs", "runs"
+from chalicelib.foundation.store.sheets import Series
 
 
-class Progress(NamedTuple):
+class Progress(Struct, frozen=True, array_like=True):
     """A run that is not over: when it began, where it goes on, and what it has done so far."""
 
     began: datetime
@@ -25,32 +24,30 @@ class Progress(NamedTuple):
     done: Mapping[str, int]
 
 
+_JOBS = Series("jobs", Progress)
+_RUNS = Series("runs", datetime)
+
+
 def progress(name: str) -> Progress | None:
     """The job's run that is under way or was broken off; None where there is none."""
-    sheet = sheets.get(_SERIES, name, consistent=True)
-    if sheet is None:
-        return None
-    began_s, after, done = sheet.content
-    return Progress(datetime.fromtimestamp(began_s, UTC), after, done)
+    return _JOBS.get(name, consistent=True)
 
 
 def keep(name: str, progress: Progress) -> None:
     """Writes down how far a job has come."""
-    sheets.put(_SERIES, name, [progress.began.timestamp(), progress.after, dict(progress.done)])
+    _JOBS.put(name, progress)
 
 
 def finish(name: str) -> None:
     """The job is done: the next run begins from the beginning."""
-    sheets.remove(_SERIES, name)
+    _JOBS.remove(name)
 
 
 def note_run(name: str, *, now: datetime) -> None:
     """The job has come to its end, in a run as of `now`."""
-    sheets.put(_RUNS, name, now.timestamp())
+    _RUNS.put(name, now)
 
 
 def last_runs() -> Mapping[str, datetime]:
     """As of when each job last came to its end, by name."""
-    return {
-        sheet.entry: datetime.fromtimestamp(sheet.content, UTC) for sheet in sheets.every(_RUNS)
-    }
+    return dict(_RUNS.all())

@@ -17,6 +17,7 @@ from chalicelib.foundation.errors import (
     in_request,
 )
 from chalicelib.foundation.observe import metrics
+from chalicelib.foundation.store import reads
 from chalicelib.foundation.store.writes import Moved
 from chalicelib.taxis.hails import expiry, lookup, presentation, queue, rules, steps, store, writes
 from chalicelib.taxis.hails.request_log import Exchange
@@ -112,12 +113,15 @@ def _create(
         return hail, lookup.where_is_taxi(hail, now=now)
     if before.taxi is None:
         raise gone
-    description, driver, [cells] = registry.crew(before.taxi, positions.trail_wanted(before.trail))
+    description, driver, sighting = reads.read(
+        registry.description_of(before.taxi),
+        registry.driver_of(before.taxi),
+        positions.sighting(before.trail),
+    )
     if description is None or driver is None:
         raise gone
     if before.customer is not None and before.customer.is_banned(now):
         raise CustomerBanned(in_body("customer_id", "Customer is banned"))
-    sighting = positions.sighting(before.trail, cells)
     last = _online(sighting.last(taxi_id, now=now), now=now)
     description = _free(description, now=now)
     session_id, is_new = _session(request, before, now=now)

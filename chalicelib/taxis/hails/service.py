@@ -53,12 +53,12 @@ def uncounted_days(*, now: datetime) -> list[str]:
     return sorted(day.day for day in lists.days() if day.day < today and not day.in_statistics)
 
 
-def counted_until(*, now: datetime) -> str:
+def first_uncounted_day(*, now: datetime) -> str:
     """The first day that is not in the statistics: of days before it nothing changes any more."""
     return next(iter(uncounted_days(now=now)), rules.day_of(now))
 
 
-def hails_of_day(day: str) -> Iterator[Hail]:
+def past_hails(day: str) -> Iterator[Hail]:
     """A day's hails, oldest first: a unit per 4 KB of its list, and one a hail."""
     after = None
     while found := lists.first_lines(day, after=after, limit=_HAILS_A_READ):
@@ -67,6 +67,6 @@ def hails_of_day(day: str) -> Iterator[Hail]:
         after = found[-1].entry
 
 
-def note_counted(day: str) -> None:
+def enter_in_statistics(day: str) -> None:
     """Marks the day as in the statistics: its hails may be deleted when they are old."""
     lists.enter_in_statistics(day)

@@ -1,15 +1,12 @@
 """Never more calls of one operator's server at once than it has slots."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
-from chalicelib.foundation.aws import clients
 from chalicelib.taxis.hails import concurrency
 from chalicelib.taxis.settings import settings
+from tests.taxis.registry import races
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -18,10 +15,10 @@ pytestmark = pytest.mark.usefixtures("store")
 
 def taken(operator_id: int, *, now: datetime = NOW) -> list[concurrency.Slot]:
     """As many slots as there are."""
-    found = []
-    while (slot := concurrency.acquire(operator_id, now=now)) is not None:
-        found.append(slot)
-    return found
+    asked = range(settings().hook_calls_at_once + 1)
+    found = [concurrency.acquire(operator_id, now=now) for _ in asked]
+    assert found[-1] is None, "there is one more than there are"
+    return [slot for slot in found if slot is not None]
 
 
 def test_an_operator_has_so_many_slots_and_no_more() -> None:
@@ -66,40 +63,16 @@ def test_whoever_was_too_slow_frees_nobody_elses_slot() -> None:
     assert concurrency.acquire(1, now=NOW + timedelta(minutes=1)) is not None
 
 
-@contextmanager
-def overtaken(*, times: int) -> Iterator[list[str]]:
-    """So many slots are taken by another process just before they are asked for; their names."""
-    client = clients.dynamodb()
-    names: list[str] = []
-    writes_of_the_other: list[dict[str, Any]] = []
+def test_a_slot_that_another_process_takes_meanwhile_is_not_lent_twice() -> None:
+    """Each call is overtaken by another one, just before it asks DynamoDB for the slot it has chosen."""
+    found: list[concurrency.Slot | None] = []
 
-    def overtake(params: dict[str, Any], **_: object) -> None:
-        if params in writes_of_the_other or len(names) == times:
-            return
-        names.append(params["ExpressionAttributeNames"]["#slot"])
-        writes_of_the_other.append(params)
-        client.update_item(**params)
+    def acquire() -> None:
+        found.append(concurrency.acquire(1, now=NOW))
 
-    event = "before-parameter-build.dynamodb.UpdateItem"
-    client.meta.events.register(event, overtake)
-    try:
-        yield names
-    finally:
-        client.meta.events.unregister(event, overtake)
+    for _ in range(settings().hook_calls_at_once):
+        with races.just_before(races.plain(), "UpdateItem", acquire):
+            acquire()
 
-
-def test_of_two_processes_that_want_one_slot_the_slower_gets_another() -> None:
-    with overtaken(times=1) as names:
-        slot = concurrency.acquire(1, now=NOW)
-
-    assert slot is not None
-    assert slot.name not in names
-    assert {other.name for other in taken(1)}.isdisjoint({slot.name, *names})
-
-
-def test_whoever_is_overtaken_again_and_again_gets_none_and_takes_none_away() -> None:
-    with overtaken(times=4) as names:
-        assert concurrency.acquire(1, now=NOW) is None
-
-    assert len(names) == len(set(names)) == 4
-    assert len(taken(1)) == settings().hook_calls_at_once - 4
+    names = [slot.name for slot in found if slot is not None]
+    assert len(names) == len(set(names)) == settings().hook_calls_at_once

@@ -659,7 +659,7 @@ def nightly(job: Job, now: datetime, *, dry_run: bool = False) -> int:
 
 def enter_in_statistics(now: datetime) -> None:
     for day in service.uncounted_days(now=now):
-        service.note_counted(day)
+        service.enter_in_statistics(day)
 
 
 def test_after_two_months_a_hail_tells_neither_who_nor_where(scene: Scene) -> None:

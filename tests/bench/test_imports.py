@@ -2,9 +2,9 @@
 
 import pytest
 
-from ops.cli.imports.measure import measure
+from bench.imports import measure
 
-pytestmark = pytest.mark.local_stack
+pytestmark = pytest.mark.prove
 
 
 def test_a_fleet_is_checked_then_imported_then_the_same() -> None:

@@ -1,4 +1,4 @@
-"""The stream of searches: noted in the process, sent in the background, many in one record.
+"""Notes of searches for the statistics: kept in the process, sent to a stream in the background.
 
 Noting waits for nothing and writes nothing. What can be lost: the notes of a Lambda environment that
 is frozen and then reclaimed before it has sent them (`search_note_s` of its searches, at most
@@ -13,15 +13,18 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.foundation import geo
 from chalicelib.foundation.aws import kinesis
+from chalicelib.foundation.geo import LngLat
 from chalicelib.foundation.observe import metrics
 from chalicelib.foundation.settings import table
+from chalicelib.taxis.search import rules
+from chalicelib.taxis.search.rules import Search
 from chalicelib.taxis.settings import settings
-from chalicelib.taxis.stats.searches import codec
-from chalicelib.taxis.stats.searches.rules import Search
 
 HELD = 20_000  # notes that wait for a stream that is slow: some 6 MB
 SEARCHES_A_REPORT = 10_000  # 500 kB at the very most, of the 1 MB of a record
@@ -32,7 +35,7 @@ def send(searches: Sequence[Search]) -> None:
     """Puts searches into the stream, in as few records as they fit in; what is refused is lost."""
     reports = [
         # Any shard will do.
-        (f"{random.getrandbits(64):x}", codec.pack(searches[start : start + SEARCHES_A_REPORT]))
+        (f"{random.getrandbits(64):x}", rules.pack(searches[start : start + SEARCHES_A_REPORT]))
         for start in range(0, len(searches), SEARCHES_A_REPORT)
     ]
     try:
@@ -127,3 +130,31 @@ class Notes:
 
 notes = Notes()
 atexit.register(notes.end)
+
+
+def note(
+    point: LngLat,
+    *,
+    insee: str,
+    moteur: int,
+    found: int,
+    seen: int,
+    nearest_m: float | None,
+    now: datetime,
+) -> None:
+    """Notes a search that reached a town, to be sent to the stream in the background.
+
+    `moteur` is the account's id, `nearest_m` the distance of the nearest of those found. Of the
+    point only the geohash of 6 characters is kept.
+    """
+    notes.add(
+        Search(
+            hour=int(now.timestamp()) // 3600,
+            insee=insee,
+            moteur=moteur,
+            found=found,
+            seen=seen,
+            nearest_m=None if nearest_m is None else round(nearest_m),
+            geohash=geo.geohash6(point),
+        )
+    )

@@ -8,9 +8,8 @@ import pytest
 from chalicelib.foundation.errors import Unknown
 from chalicelib.foundation.jobs.rules import Page
 from chalicelib.foundation.settings import BadSetting, read
-from chalicelib.taxis.jobs import orphans
 from chalicelib.taxis.jobs import service as jobs
-from chalicelib.taxis.registry import service, store
+from chalicelib.taxis.registry import retention, service, store
 from chalicelib.taxis.registry.rows import AdsRow, DescriptionRow, DriverRow
 from chalicelib.taxis.registry.rules import Ads, Driver, TaxiParts
 from chalicelib.taxis.settings import Settings
@@ -136,7 +135,7 @@ def test_a_part_of_a_taxi_that_is_made_just_then_stays(
     page = f"{name}/"
 
     with just_before(client_of(kind), "DeleteItem", lambda: new_taxi(scene)):
-        done = orphans.delete_orphans(now=scene.later, after=page).done
+        done = retention.delete_orphans(now=scene.later, after=page).done
 
     assert done[name] == 0
     taxi_id = service.register_taxi(scene.operateur, PARTS, now=scene.later)[0].taxi.taxi_id
@@ -151,21 +150,21 @@ def test_a_description_that_is_changed_just_then_stays(scene: Fleet) -> None:
     parts_of(scene, "1")
 
     with just_before(client_of(DescriptionRow), "DeleteItem", lambda: replaced(scene)):
-        done = orphans.delete_orphans(now=scene.later, after="descriptions/").done
+        done = retention.delete_orphans(now=scene.later, after="descriptions/").done
 
     assert done["descriptions"] == 0
 
 
 def without_drivers(scene: Fleet) -> Page:
-    return orphans.delete_orphans(now=scene.later, after="drivers/")
+    return retention.delete_orphans(now=scene.later, after="drivers/")
 
 
 def without_ads(scene: Fleet) -> Page:
-    return orphans.delete_orphans(now=scene.later, after="ads/")
+    return retention.delete_orphans(now=scene.later, after="ads/")
 
 
 def without_descriptions(scene: Fleet) -> Page:
-    return orphans.delete_orphans(now=scene.later, after="descriptions/")
+    return retention.delete_orphans(now=scene.later, after="descriptions/")
 
 
 @pytest.mark.parametrize(
@@ -213,15 +212,15 @@ def test_running_again_finds_nothing_more(scene: Fleet) -> None:
 
 
 def test_it_goes_on_where_it_was_broken_off(scene: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(orphans, "A_PAGE", 2)
+    monkeypatch.setattr(retention, "PARTS_A_PAGE", 2)
     for number in range(3):
         parts_of(scene, str(number))
     pages: list[Page] = []
     after: str | None = None
     while after is not None or not pages:
         # Each page as if the one before it had been the last of its process
-        orphans._used.cache_clear()
-        pages.append(orphans.delete_orphans(now=scene.later, after=after))
+        retention._used.cache_clear()
+        pages.append(retention.delete_orphans(now=scene.later, after=after))
         after = pages[-1].after
 
     assert len(pages) >= 6

@@ -1,18 +1,36 @@
-"""A report of searches as bytes: compressed JSON, a list of rows behind the number of the format."""
+"""A search as it is noted for the statistics, and reports of many of them as bytes: pure (stats-and-ops 4.1).
+
+A report is compressed JSON, a list of rows behind the number of the format.
+"""
 
 import re
 import zlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
-
-from chalicelib.taxis.stats.searches.rules import Search
 
 FORMAT = 1
 LARGEST = 8_000_000  # bytes of a report when unpacked; ours have 2 MB at most
 
 _INSEE = re.compile(r"[0-9][0-9AB][0-9]{3}")
 _GEOHASH = re.compile(r"[0-9b-hjkmnp-z]{6}")
+
+
+class Search(NamedTuple):
+    """A search that reached a town. No more is kept of where the customer was than `geohash`.
+
+    `hour` is Unix time in hours, `moteur` the account's id, `nearest_m` whole metres to the nearest
+    of those found, `geohash` has 6 characters.
+    """
+
+    hour: int
+    insee: str
+    moteur: int
+    found: int
+    seen: int
+    nearest_m: int | None
+    geohash: str
 
 
 class Unreadable(Exception):
