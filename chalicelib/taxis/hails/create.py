@@ -22,7 +22,7 @@ from chalicelib.foundation.store.writes import Moved
 from chalicelib.taxis.hails import expiry, lookup, presentation, queue, rules, steps, store, writes
 from chalicelib.taxis.hails.request_log import Exchange
 from chalicelib.taxis.hails.rules import Busy, Hail, HailRequest, Status, Transition
-from chalicelib.taxis.hails.store import Before, Replay
+from chalicelib.taxis.hails.store import Context, Replay
 from chalicelib.taxis.hails.writes import TaxiStep
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.rules import LastPosition
@@ -100,7 +100,7 @@ def _create(
     gone = TaxiGone(in_body("operateur", f"Unable to find taxi {request.taxi_id} of the operator"))
     if not is_taxi_id(taxi_id):
         raise gone
-    before = store.before(
+    context = store.context(
         taxi_id,
         moteur_id=viewer.id,
         customer_id=request.customer_id,
@@ -108,24 +108,24 @@ def _create(
         replay=replay,
         now=now,
     )
-    if replay is not None and before.replayed is not None:
-        hail = _replayed(before.replayed, replay, now=now)
+    if replay is not None and context.earlier is not None:
+        hail = _hail_of_replay(context.earlier, replay, now=now)
         return hail, lookup.where_is_taxi(hail, now=now)
-    if before.taxi is None:
+    if context.taxi is None:
         raise gone
     description, driver, sighting = reads.read(
-        registry.description_of(before.taxi),
-        registry.driver_of(before.taxi),
-        positions.sighting(before.trail),
+        registry.description_of(context.taxi),
+        registry.driver_of(context.taxi),
+        positions.sighting(context.trail),
     )
     if description is None or driver is None:
         raise gone
-    if before.customer is not None and before.customer.is_banned(now):
+    if context.customer is not None and context.customer.is_banned(now):
         raise CustomerBanned(in_body("customer_id", "Customer is banned"))
     last = _online(sighting.last(taxi_id, now=now), now=now)
     description = _free(description, now=now)
-    session_id, is_new = _session(request, before, now=now)
-    hail = _hail(viewer, request, before.taxi, description, driver, last, session_id, now=now)
+    session_id, is_new = _session(request, context, now=now)
+    hail = _hail(viewer, request, context.taxi, description, driver, last, session_id, now=now)
     taken = description.hailed(rules.TAXI[hail.status], open_hail=hail.hail_id, now=now)
     activity = Activity(
         now,
@@ -158,7 +158,7 @@ def _create(
     return hail, last
 
 
-def _replayed(earlier: tuple[str, str], replay: Replay, *, now: datetime) -> Hail:
+def _hail_of_replay(earlier: tuple[str, str], replay: Replay, *, now: datetime) -> Hail:
     hail_id, digest = earlier
     if digest != replay.digest:
         raise KeyReused(in_request("This Idempotency-Key has been used with another body before."))
@@ -169,7 +169,7 @@ def _replayed(earlier: tuple[str, str], replay: Replay, *, now: datetime) -> Hai
 
 
 def _online(last: LastPosition | None, *, now: datetime) -> LastPosition:
-    """Where the taxi is. Raises TaxiUnavailable where it has not said lately."""
+    """Where the taxi is. Raises TaxiUnavailable where it has not reported lately."""
     if last is None:
         raise TaxiUnavailable(in_body("taxi_id", "Taxi is not online."))
     if now - last.seen_at > timedelta(seconds=settings().freshness_s):
@@ -178,7 +178,7 @@ def _online(last: LastPosition | None, *, now: datetime) -> LastPosition:
 
 
 def _free(description: Description, *, now: datetime) -> Description:
-    """The free taxi's description, once a hail that is late has let it go. Raises TaxiUnavailable."""
+    """The free taxi's description, after a late hail of it is expired. Raises TaxiUnavailable."""
     free = TaxiStatus.FREE
     if description.status is not free and description.open_hail is not None:
         holder = store.hail(description.open_hail)
@@ -190,15 +190,15 @@ def _free(description: Description, *, now: datetime) -> Description:
     return description
 
 
-def _session(request: HailRequest, before: Before, *, now: datetime) -> tuple[str, bool]:
+def _session(request: HailRequest, context: Context, *, now: datetime) -> tuple[str, bool]:
     """The new hail's session, and whether it is a new one. Raises SessionUnknown."""
     if request.session_id is not None:
-        known = before.session
+        known = context.session
         if known is None or known.customer_id != request.customer_id:
             raise SessionUnknown(in_body("session_id", "Unknown session for this customer"))
         return known.session_id, False
     good_for = timedelta(seconds=settings().session_s)
-    current = before.customer and before.customer.session(now=now, good_for=good_for)
+    current = context.customer and context.customer.session(now=now, good_for=good_for)
     return (current, False) if current else (str(uuid.uuid4()), True)
 
 

@@ -16,7 +16,7 @@ class CustomerUnknown(Unknown):
 
 
 def change_customer(
-    viewer: Account, customer_id: str, asked: Mapping[str, datetime | None]
+    viewer: Account, customer_id: str, bans: Mapping[str, datetime | None]
 ) -> Customer:
     """The viewer's customer with other bans; only the given ones are written. Raises CustomerUnknown, Busy."""
     possible = len(customer_id) <= rules.LONGEST_TEXT
@@ -26,7 +26,7 @@ def change_customer(
             raise CustomerUnknown(
                 in_url(f"No customer {customer_id} found associated to user {viewer.email}")
             )
-        changed = replace(customer, **asked)  # type: ignore[arg-type]  # the schema's names
+        changed = replace(customer, **bans)  # type: ignore[arg-type]  # the schema's names
         if changed == customer:
             return customer
         try:

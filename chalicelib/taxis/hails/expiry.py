@@ -25,11 +25,11 @@ def expire(hail_id: str, *, now: datetime, way: str) -> Hail | None:
     """
     applied: list[Status] = []
 
-    def late(hail: Hail) -> Hail:
+    def decide(hail: Hail) -> Hail:
         applied[:] = [hail.status] if hail.is_late(now) else []
         return lifecycle.apply_deadline(hail, now=now, waits=steps.waits())
 
-    hail = steps.advance(hail_id, late, task=TASK, now=now)
+    hail = steps.advance(hail_id, decide, task=TASK, now=now)
     if applied:
         metrics.emit(
             {"way": way}, counts={"deadlines": 1}, about={"expired": hail_id, "late": applied[0]}
@@ -46,13 +46,13 @@ class SweepResult(Struct, frozen=True):
 
 def sweep(*, now: datetime) -> SweepResult:
     """Applies every deadline that has passed. One hail in trouble does not keep the others waiting."""
-    swept = SweepResult()
-    for hail_id in lists.late(now):
+    result = SweepResult()
+    for hail_id in lists.overdue(now):
         try:
             expire(hail_id, now=now, way="sweep")
         except (Unavailable, StoreBusy, ClientError, BotoCoreError) as error:
             logs.fault(log, error, "left_for_the_next_sweep", hail=hail_id)
-            swept = replace(swept, failed=swept.failed + 1)
+            result = replace(result, failed=result.failed + 1)
         else:
-            swept = replace(swept, expired=swept.expired + 1)
-    return swept
+            result = replace(result, expired=result.expired + 1)
+    return result

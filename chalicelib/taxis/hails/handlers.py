@@ -130,9 +130,9 @@ def apply_deadline(message: Message) -> None:
 def sweep() -> None:
     """Applies the deadlines that no message has brought."""
     began_s = time.monotonic()
-    swept = expiry.sweep(now=clock.now())
+    result = expiry.sweep(now=clock.now())
     metrics.emit(
         {"job": "sweep-hails"},
-        counts={"runs": 1, "swept": swept.expired, "failed": swept.failed},
+        counts={"runs": 1, "swept": result.expired, "failed": result.failed},
         milliseconds={"job_ms": 1000 * (time.monotonic() - began_s)},
     )

@@ -197,13 +197,13 @@ def page_of_days(
     return found, total
 
 
-def late(now: datetime) -> Iterator[str]:
+def overdue(now: datetime) -> Iterator[str]:
     """The ids of the hails whose deadline has passed."""
     for shard in _SHARDS:
-        overdue = ListRow.query(
+        late = ListRow.query(
             f"open#{shard}", filter_condition=ListRow.deadline <= now, consistent_read=True
         )
-        for row in overdue:
+        for row in late:
             yield row.entry
 
 

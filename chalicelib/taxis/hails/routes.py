@@ -58,10 +58,10 @@ def post_hail(request: Request) -> Reply:
 )
 def get_hails(request: Request) -> Reply:
     """The hails that concern the viewer, newest first."""
-    asked = request.asked()
+    matching = request.asked()
     page = request.page()
     hails, total = listing.list_hails(
-        request.viewer, asked, page=page, per_page=PAGE_SIZE, now=request.now
+        request.viewer, matching, page=page, per_page=PAGE_SIZE, now=request.now
     )
     shown = [presentation.line_object(line, request.viewer) for line in hails]
     return reply(shown, meta=meta(page=page, total=total))
@@ -94,8 +94,8 @@ def get_hail(request: Request, hail_id: str) -> Reply:
 def put_hail(request: Request, hail_id: str) -> Reply:
     """Moves a hail on, or changes what is said of it. An unknown hail is told before a bad body."""
     hail = lookup.find(request.viewer, hail_id, now=request.now)
-    asked = request.one()
-    changed = change.change_hail(request.viewer, hail, asked, now=request.now)
+    update = request.one()
+    changed = change.change_hail(request.viewer, hail, update, now=request.now)
     last = lookup.where_is_taxi(changed, now=request.now)
     moved = changed.status is not hail.status
     return reply([_hail(changed, request.viewer, last, just_changed=moved)])
@@ -125,8 +125,8 @@ def _hail(
 def put_customer(request: Request, customer_id: str) -> Reply:
     """Bans a customer of the viewer's, or lets them hail again."""
     sent = request.one()
-    asked = {name: at and schemas.in_utc(at) for name, at in sent.items()}
-    customer = customers.change_customer(request.viewer, customer_id, asked)
+    bans = {name: at and schemas.in_utc(at) for name, at in sent.items()}
+    customer = customers.change_customer(request.viewer, customer_id, bans)
     return reply([presentation.customer_object(customer, sent)])
 
 
@@ -138,10 +138,10 @@ def put_customer(request: Request, customer_id: str) -> Reply:
 )
 def get_customers(request: Request) -> Reply:
     """Everybody's hails of more than twelve hours ago, newest first, for customer support."""
-    asked = request.asked()
+    matching = request.asked()
     page = request.page()
     hails, total = listing.list_for_support(
-        request.viewer, asked, page=page, per_page=SUPPORT_PAGE_SIZE, now=request.now
+        request.viewer, matching, page=page, per_page=SUPPORT_PAGE_SIZE, now=request.now
     )
     shown = [presentation.support_object(hail) for hail in hails]
     return reply(shown, meta=meta(page=page, total=total, per_page=SUPPORT_PAGE_SIZE))

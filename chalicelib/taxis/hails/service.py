@@ -36,7 +36,7 @@ def history(hail_id: str) -> History:
 
 def overdue(*, before: datetime) -> list[str]:
     """The ids of the hails that are not over, though their deadline was before that."""
-    return list(lists.late(before))
+    return list(lists.overdue(before))
 
 
 def taxis_hailed(operateur_id: int, *, before: datetime) -> frozenset[str]:

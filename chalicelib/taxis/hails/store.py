@@ -1,4 +1,4 @@
-"""Hails and their customers in DynamoDB: what is asked, at what cost, and the reads.
+"""Hails and their customers in DynamoDB: questions, costs, reads.
 
 | question                   | table        | key             | cost                | asked by          |
 | -------------------------- | ------------ | --------------- | ------------------- | ----------------- |
@@ -6,7 +6,7 @@
 | these hails                | hails        | hail_id         | 1 unit a hail,      | GET /sessions,    |
 |                            |              |                 | strong              | GET /internal/    |
 |                            |              |                 |                     | customers         |
-| what a new hail goes by    | taxis,       | their keys      | 2 to 4 units,       | POST /hails       |
+| what a new hail depends on | taxis,       | their keys      | 2 to 4 units,       | POST /hails       |
 |                            | customers,   |                 | strong, one call    |                   |
 |                            | hail-lists   |                 |                     |                   |
 | a new hail                 | hails, descriptions, customers,| 28 write units or   | POST /hails       |
@@ -54,14 +54,14 @@ class Replay(Struct, frozen=True):
     digest: str
 
 
-class Before(Struct, frozen=True):
-    """What a new hail goes by; each None where there is none such."""
+class Context(Struct, frozen=True):
+    """What a new hail depends on; each None where there is none such."""
 
     taxi: Taxi | None
     trail: Trail  # of the taxi
     customer: Customer | None
     session: Session | None
-    replayed: tuple[str, str] | None  # the hail of the same Idempotency-Key, and its body's digest
+    earlier: tuple[str, str] | None  # the hail of the same Idempotency-Key, and its body's digest
 
 
 def _rows(model: type[R], keys: Iterable[Item]) -> Read[list[R]]:
@@ -74,7 +74,7 @@ def _rows(model: type[R], keys: Iterable[Item]) -> Read[list[R]]:
 
 
 def _lines(rows: Iterable[ListRow]) -> Read[list[ListRow]]:
-    """What is stored of lines of which only the keys are given."""
+    """The lines there are of these keys; only their keys are used."""
     return _rows(ListRow, [{"owner": {"S": row.owner}, "entry": {"S": row.entry}} for row in rows])
 
 
@@ -100,7 +100,7 @@ def customer(moteur_id: int, customer_id: str) -> Customer | None:
     return reads.one(_customer(moteur_id, customer_id))
 
 
-def before(
+def context(
     taxi_id: str,
     *,
     moteur_id: int,
@@ -108,8 +108,8 @@ def before(
     session_id: str | None,
     replay: Replay | None,
     now: datetime,
-) -> Before:
-    """What a new hail goes by, in one call."""
+) -> Context:
+    """What a new hail depends on, in one call."""
     own: list[ListRow] = []
     if session_id is not None:
         own.append(ListRow(lists.session_owner(moteur_id), session_id))
@@ -121,7 +121,7 @@ def before(
         _customer(moteur_id, customer_id),
         _lines(own),
     )
-    return Before(
+    return Context(
         taxi,
         trail,
         customer,

@@ -136,10 +136,10 @@ def send(
     try:
         endpoint = addresses.read(dispatch.url)
         headers = _headers(dispatch, endpoint, now)
-        known = addresses.resolve(
+        resolved = addresses.resolve(
             endpoint, timeout_s=deadline.left_s(), allow_private=allow_private, lookup=lookup
         )
-        connected = _connected(endpoint, known, deadline, limits, connect, trust)
+        connected = _connected(endpoint, resolved, deadline, limits, connect, trust)
     except (EndpointRefused, _HeaderIllegal) as refused:
         return Outcome(str(refused))
     except ssl.SSLError:
@@ -183,15 +183,15 @@ def _headers(dispatch: Dispatch, endpoint: Endpoint, now: datetime) -> Mapping[s
     }
     theirs = {"Authorization": f"Basic {endpoint.login}"} if endpoint.login else {}
     if name:
-        theirs = {known: text for known, text in theirs.items() if known.lower() != name.lower()}
+        theirs = {key: text for key, text in theirs.items() if key.lower() != name.lower()}
         theirs[name] = value
-    taken = {known.lower() for known in ours}
-    return ours | {known: text for known, text in theirs.items() if known.lower() not in taken}
+    taken = {key.lower() for key in ours}
+    return ours | {key: text for key, text in theirs.items() if key.lower() not in taken}
 
 
 def _connected(
     endpoint: Endpoint,
-    known: list[str],
+    resolved: list[str],
     deadline: Deadline,
     limits: Limits,
     connect: Callable[..., socket.socket],
@@ -205,7 +205,7 @@ def _connected(
     for attempt in range(limits.tries):
         if attempt:
             time.sleep(min(limits.pause_s, deadline.left_s()))
-        for address in known:
+        for address in resolved:
             by = Deadline(min(limits.connect_s, deadline.left_s()))
             try:
                 connected = connect((address, endpoint.port), timeout=by.left_s())

@@ -19,11 +19,6 @@ NEUTRAL = "chauffeur professionnel"
 UNKNOWN_SESSION = "4b2c0b52-65b6-4d0f-9c40-6d2be2cc8a4e"
 
 
-@pytest.fixture
-def scene(store: None) -> Scene:  # noqa: ARG001  # where everything is
-    return Scene()
-
-
 # --- POST /hails --------------------------------------------------------------------------------
 
 

@@ -18,11 +18,6 @@ OLD = -HALF_A_DAY - SECOND
 
 
 @pytest.fixture
-def scene(store: None) -> Scene:  # noqa: ARG001  # where everything is
-    return Scene()
-
-
-@pytest.fixture
 def admin(scene: Scene) -> Caller:
     return scene.caller("admin", Role.ADMIN)[1]
 

@@ -35,11 +35,6 @@ def near_servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     forget_settings()
 
 
-@pytest.fixture
-def scene(store: None) -> Scene:  # noqa: ARG001  # it needs the tables
-    return Scene()
-
-
 def waiting(name: str) -> list[dict[str, Any]]:
     """What is in a queue, visible or delayed: its messages, taken out."""
     url = clients.sqs().get_queue_url(QueueName=table(name))["QueueUrl"]
