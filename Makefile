@@ -33,7 +33,7 @@ package: $(STAMP)
 
 # The package, deployed to a cloud on this machine by the runbook, used and taken down: some minutes (docs/deploy.md).
 rehearse: $(STAMP)
-	@$(BIN)/python -m ops.release.rehearsal --stage "$(STAGE)"
+	@$(BIN)/python -m ops.release.rehearsal --app "$(APP)" --stage "$(STAGE)"
 
 # What positions, searches and requests cost (docs/performance.md): six to nine minutes on two cores.
 bench: $(STAMP)
