@@ -101,7 +101,7 @@ def _treat_page(
 
 
 def _blur(hail: Hail) -> bool:
-    """Whether the hail is blurred."""
+    """Blurs a hail that is not yet; False where it has changed meanwhile."""
     if hail.blurred:
         return True
     customer = _blurred_point(hail.customer_lon, hail.customer_lat)
@@ -121,7 +121,7 @@ def _blurred_point(lon: float, lat: float) -> tuple[float, float]:
 
 
 def _delete(hail: Hail) -> bool:
-    """Whether the hail is gone."""
+    """Deletes a blurred hail; False where it is not blurred or has changed meanwhile."""
     if not hail.blurred:
         return False
     try:
