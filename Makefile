@@ -33,7 +33,7 @@ package: $(STAMP)
 
 # The package, deployed to a cloud on this machine by the runbook, used and taken down: some minutes (docs/deploy.md).
 rehearse: $(STAMP)
-	@$(BIN)/python -m ops.release.rehearsal --stage "$(STAGE)"
+	@$(BIN)/python -m ops.release.rehearsal --app "$(APP)" --stage "$(STAGE)"
 
 # What positions, searches and requests cost (docs/performance.md): six to nine minutes on two cores.
 bench: $(STAMP)
@@ -67,7 +67,7 @@ load: $(STAMP)
 # What whole requests cost on a local system of their own (docs/performance.md): some minutes.
 bench-requests: $(STAMP)
 	@$(BIN)/python -m bench.requests --page docs/performance.md \
-		--results build/bench/requests.json --draw docs/latency.svg
+		--figures build/bench/requests.json --draw docs/latency.svg
 
 # Licences, the template, secrets, dependencies (docs/audit.md): five minutes the first time.
 audit: $(STAMP)

@@ -8,10 +8,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from chalicelib.foundation.observe.metrics import NAMESPACE
 from ops.apps import App
@@ -24,6 +24,7 @@ TOPIC = "AlarmsTopic"
 
 # The dimension that AWS's own metrics have here, and the attribute of a resource that is its value.
 _AWS = {"AWS/Lambda": "FunctionName", "AWS/SQS": "QueueName", "AWS/DynamoDB": "TableName"}
+Metric = Annotated[str, Meta(pattern=rf"^(({'|'.join(_AWS)}) )?\w+$")]
 _ATTRIBUTES = {"AWS/SQS": ".QueueName"}  # `Ref` of a queue is its address
 
 _WIDTH, _HEIGHT, _COLUMNS = 12, 6, 2  # of a widget, on a grid of 24
@@ -44,8 +45,8 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
 
     why: str
     runbook: str
-    metric: str | Sequence[str]
-    periods: str
+    metric: Metric | Sequence[Metric]
+    periods: Annotated[str, Meta(pattern=r"^\d+ of \d+$")]
     period_s: int = 60
     at_least: int | float | None = None
     below: int | float | None = None

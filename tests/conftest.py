@@ -27,6 +27,7 @@ from chalicelib.foundation import cache
 from chalicelib.foundation.store import documents
 from chalicelib.taxis.search import notes
 from ops import apps
+from ops.apps import App
 from ops.release import package as packaging
 from tests import services
 from tests.emitted import without_metrics
@@ -88,24 +89,29 @@ def exported(folder: Path) -> None:
         shutil.copy2(source, there, follow_symlinks=False)
 
 
-@pytest.fixture(scope="session", name="package")
-def built_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def package_of(app: App, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with `deployment.zip`, `sam.yaml` and `manifest.json`: one for all workers of a run."""
     run = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         run = run.parent
-    built = run / "package"
-    with (run / "package.lock").open("w") as lock:
+    built = run / f"package-{app.name}"
+    with (run / f"{built.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not built.exists():
             folder = tmp_path_factory.mktemp("package")
             exported(folder / "source")
             made = folder / "out"
             packaging.build(
-                apps.first(), "dev", folder / "source", made, commit="0" * 40, told=lambda _: None
+                app, "dev", folder / "source", made, commit="0" * 40, told=lambda _: None
             )
             made.rename(built)
     return built
+
+
+@pytest.fixture(scope="session", name="package")
+def package_of_the_first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package of the repository's first service."""
+    return package_of(apps.first(), tmp_path_factory)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import msgspec
 import yaml
 
 from ops import apps
@@ -35,6 +37,8 @@ from ops.templates import template
 # The services that are called, of the 400 whose descriptions botocore carries. `sts` is looked up
 # for credentials.
 SERVICES = frozenset({"dynamodb", "kinesis", "secretsmanager", "sqs", "sts"})
+
+SITE = Path(msgspec.__file__).parents[1]  # where this machine's packages are
 
 DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip can say
 UNPACKED_LIMIT_BYTES = 250 * 1024 * 1024  # AWS Lambda's, for a function's code
@@ -266,6 +270,15 @@ def build(
 
 def _digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def unpacked(package: Path, folder: Path) -> None:
+    """The files of a zip, with this machine's compiled modules in place of the functions' own."""
+    with zipfile.ZipFile(package) as files:
+        files.extractall(folder)
+    for theirs in [*folder.rglob("*.so")]:
+        name = theirs.name.replace("aarch64", platform.machine())
+        shutil.copy2(SITE / theirs.relative_to(folder).with_name(name), theirs.with_name(name))
 
 
 def _unpacked_bytes(packed: Path) -> int:

@@ -48,7 +48,7 @@ def _cell(packed: bytes) -> None:
         "version": {"N": "1"},
         "taxis": {"B": packed},
     }
-    ((_, cell),) = store.cells_read([], [item]).items()
+    ((_, cell),) = store.cells(()).parse([item]).items()
     entries = cell.entries
     assert len(entries.packed()) == codec.ENTRY.size * len(entries)
     assert set(entries.older(1)) <= set(entries.doubtful(1)) <= entries.keys()

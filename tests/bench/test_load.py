@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.load import count, report, run, system
+from bench import system
+from bench.load import count, report, run
 from bench.load.run import Pace, Sample
-from bench.load.system import Use
+from bench.system import Use
 from ops.local.place import Place
 
 ROOT = Path(__file__).resolve().parents[2]

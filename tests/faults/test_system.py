@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.load.system import filled
+from bench.system import filled
 from chalicelib.foundation.geo import E7
 from ops.local.place import Place
 from tests.eventually import eventually

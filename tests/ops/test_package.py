@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from bench import cold_start
 from ops import apps
-from ops.release import cold_start
 from ops.release import package as packaging
 from ops.release.audit import decisions, licences
 from tests.infra.templates import packaged
+from tests.ops import zips
 
 ROOT = Path(__file__).resolve().parents[2]
 UNPACKED_LIMIT_MB = 250  # AWS Lambda's, for the unpacked package
@@ -74,6 +75,27 @@ def test_compiled_packages_are_those_of_the_deployed_processor(
     with zipfile.ZipFile(package / "deployment.zip") as packed:
         header = packed.read(found[0])[:20]
     assert header[18:20] == b"\xb7\x00"  # ELF e_machine 183: AArch64
+
+
+def test_it_holds_the_foundation_the_registry_and_its_requirements_only(package: Path) -> None:
+    taxis = apps.first()
+
+    assert zips.strangers(taxis, package) == set()
+    assert zips.distributions(package) == {
+        name for name in zips.required(taxis) if packaging.travels(f"{name}/__init__.py")
+    }
+
+
+def test_another_service_s_package_stays_behind() -> None:
+    toy = apps.at(ROOT / "tests" / "toy")
+    name = "chalicelib/taxis/root.py"
+
+    assert (packaging.is_foreign(toy, name), packaging.is_foreign(apps.first(), name)) == (
+        True,
+        False,
+    )
+    assert not packaging.is_foreign(toy, "chalicelib/foundation/clock.py")
+    assert not packaging.is_foreign(toy, "chalicelib/__init__.py")
 
 
 def test_nothing_travels_that_does_not_run_there(package: Path) -> None:
@@ -167,7 +189,7 @@ assert not strangers, strangers
 
 
 def test_all_handlers_answer_from_the_zip_alone(package: Path, tmp_path: Path) -> None:
-    cold_start.unpacked(package / "deployment.zip", tmp_path)
+    packaging.unpacked(package / "deployment.zip", tmp_path)
 
     ran = subprocess.run(
         [

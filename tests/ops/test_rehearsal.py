@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ops.release.rehearsal import adapted, main, rehearse
+from ops import apps
+from ops.release.deployment import adapted
+from ops.release.rehearsal import main, rehearse
 from tests.infra.templates import packaged
 
 pytestmark = pytest.mark.local_stack
@@ -17,7 +19,7 @@ SECTIONS = ("Look into the failure queues", "Restore a table to a point in time"
 def test_the_package_is_deployed_used_to_the_end_of_a_hail_and_taken_down(package: Path) -> None:
     said: list[str] = []
 
-    rehearsal = rehearse(package, stage="dev", sections=SECTIONS, tell=said.append)
+    rehearsal = rehearse(apps.first(), package, stage="dev", sections=SECTIONS, tell=said.append)
 
     came = {what: result for what, result, _ in rehearsal.rows}
     assert len(came) == 12

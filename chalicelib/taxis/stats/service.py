@@ -7,6 +7,8 @@ of accounts. What is shown is as old as its schedule (`jobs/service.py`).
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
+from msgspec.structs import asdict
+
 from chalicelib.foundation import cache
 from chalicelib.taxis.access import service as access
 from chalicelib.taxis.access.rules import Line
@@ -15,7 +17,7 @@ from chalicelib.taxis.stats.calendar import months_before
 from chalicelib.taxis.stats.filters import Filter
 from chalicelib.taxis.stats.fleets import service as fleets
 from chalicelib.taxis.stats.hails import service as hails
-from chalicelib.taxis.stats.rules import (
+from chalicelib.taxis.stats.pages import (
     AccountChoice,
     DepartementCount,
     Group,
@@ -61,15 +63,10 @@ def taxis(asked: Filter, *, now: datetime) -> TaxiStatistics:
     received = hails.received_in_last_days(asked, now=now, days=MONTH_DAYS)
     per_hour = active.connected_per_hour(asked)
     return TaxiStatistics(
-        fleet.registered_taxis,
-        fleet.connected_taxis,
-        fleet.registered_taxis_since_threshold,
-        fleet.connected_taxis_since_threshold,
-        fleet.average_radius,
-        fleet.average_radius_change,
-        active.active_now().within(asked),
-        {str(hour): mean for hour, mean in per_hour.items()},
-        received / connected if connected else 0.0,
+        **asdict(fleet),
+        connected_taxis_now=active.active_now().within(asked),
+        connected_taxis_per_hour={str(hour): mean for hour, mean in per_hour.items()},
+        monthly_hails_per_taxi=received / connected if connected else 0.0,
     )
 
 

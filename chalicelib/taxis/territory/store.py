@@ -42,7 +42,7 @@ from chalicelib.foundation.cell_tree import ROOT_LEVEL, CellTree
 from chalicelib.foundation.geo import E7, E7Point, LngLat
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import documents, reads
-from chalicelib.foundation.store.reads import Item
+from chalicelib.foundation.store.reads import Item, Read
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.territory import borders
 from chalicelib.taxis.territory.borders import Outline, Shape
@@ -194,22 +194,19 @@ def tile_entry(generation: str, cell: int) -> str:
     return entry_name("tile", generation, geo.key(cell))
 
 
-def want(entries: Iterable[str]) -> reads.Want:
-    """Items of the territory, as a read that may ride along with another."""
-    return reads.Want(table("territory"), [{"entry": {"S": entry}} for entry in entries])
+def _items(entries: Iterable[str]) -> Read[dict[str, Item]]:
+    """Those of the items that there are, by their entries and in their order."""
+    keys = reads.keys("entry", entries)
+    return Read(table("territory"), keys, lambda items: {one["entry"]["S"]: one for one in items})
 
 
-def entry_of(item: Item) -> str:
-    """The entry of an item that was read."""
-    return item["entry"]["S"]
-
-
-def _read(entries: Sequence[str]) -> list[Item]:
-    """The items, in the same order. Raises GenerationGone."""
-    found: list[Item] = []
+def _read(entries: Sequence[str]) -> dict[str, Item]:
+    """The items by their entries, in their order. Raises GenerationGone."""
+    found: dict[str, Item] = {}
     # A page of BatchGetItem ends at 16 MB; these are at most 400 KB each.
     for start in range(0, len(entries), 40):
-        found += reads.fetch(want(entries[start : start + 40]))[0]
+        some = reads.one(_items(entries[start : start + 40]))
+        found |= some
     if len(found) < len(entries):
         raise GenerationGone(f"{len(entries) - len(found)} items of {entries[0]} are not there")
     return found
@@ -220,22 +217,29 @@ def tile_of(item: Item) -> Tile:
     return Tile(tuple(item["towns"]["S"].split()), borders.unpack(_bytes(item, "borders")))
 
 
+def tiles(entries: Iterable[str]) -> Read[dict[str, Tile]]:
+    """Those of the tiles that there are, by their entries."""
+    return _items(entries).then(
+        lambda found: {entry: tile_of(item) for entry, item in found.items()}
+    )
+
+
 def tile(entry: str) -> Tile:
     """Reads a tile. Raises GenerationGone."""
-    return tile_of(_read([entry])[0])
+    return tile_of(_read([entry])[entry])
 
 
 def names(entries: Sequence[str]) -> dict[str, dict[str, str]]:
     """For each entry the names of its towns by their codes. Raises GenerationGone."""
-    return {entry_of(item): dict(_opened(item, "towns")) for item in _read(entries)}
+    return {entry: dict(_opened(item, "towns")) for entry, item in _read(entries).items()}
 
 
 def points(current: Edition) -> dict[str, LngLat]:
     """A point of each departement, by its number; none of an edition of before there were points."""
-    items = reads.fetch(want([entry_name("points", current.generation, "departements")]))[0]
+    found = reads.one(_items([entry_name("points", current.generation, "departements")]))
     return {
         numero: LngLat(lng_e7 / E7, lat_e7 / E7)
-        for item in items
+        for item in found.values()
         for numero, (lng_e7, lat_e7) in _opened(item, "points").items()
     }
 
@@ -244,7 +248,7 @@ def outlines(current: Edition, begins: Iterable[str]) -> dict[str, Shape]:
     """The outlines of the towns whose codes begin with any of some prefixes. Raises GenerationGone."""
     entries = [entry_name("outlines", current.generation, prefix) for prefix in begins]
     found: dict[str, list[Outline]] = {}
-    for item in _read(entries):
+    for item in _read(entries).values():
         sheet = tile_of(item)
         for insee, outline in zip(sheet.towns, sheet.outlines, strict=True):
             found.setdefault(insee, []).append(outline)
@@ -257,7 +261,9 @@ def zone_shapes(current: Edition) -> dict[str, Mapping[str, object]]:
         entry_name("zone", current.shapes, zone.zone_id): zone.zone_id
         for zone in current.zones.zones
     }
-    return {entries[entry_of(item)]: _opened(item, "geojson") for item in _read(list(entries))}
+    return {
+        entries[entry]: _opened(item, "geojson") for entry, item in _read(list(entries)).items()
+    }
 
 
 def stations(current: Shelf) -> list[Station]:
@@ -265,7 +271,7 @@ def stations(current: Shelf) -> list[Station]:
     items = _read(
         [entry_name("stations", current.generation, str(n)) for n in range(current.parts)]
     )
-    found = [_station_of(row) for item in items for row in _opened(item, "stations")]
+    found = [_station_of(row) for item in items.values() for row in _opened(item, "stations")]
     return sorted(found, key=lambda station: station.station_id)
 
 

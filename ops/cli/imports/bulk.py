@@ -20,55 +20,53 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from chalicelib.foundation.store import reads
-from chalicelib.foundation.store.reads import Item, Want
-from chalicelib.taxis.registry import fleet, rows
-from chalicelib.taxis.registry.rows import AdsRow, DescriptionRow, DriverRow, FleetRow, VehicleRow
-from chalicelib.taxis.registry.rules import Ads, Driver
+from chalicelib.foundation.store.reads import Item, Read
+from chalicelib.taxis.fleets import store as fleet
+from chalicelib.taxis.fleets.store import FleetRow
+from chalicelib.taxis.registry import store
+from chalicelib.taxis.registry.rows import DescriptionRow, VehicleRow
+from chalicelib.taxis.registry.rules import Ads, Description, Driver, Taxi
 
 _A_SCAN = 5000  # items
 
 
-def _read(table: str, key: str, values: Iterable[str]) -> list[Item]:
-    keys: list[Item] = [{key: {"S": value}} for value in dict.fromkeys(values)]
-    return reads.fetch(Want(table, keys))[0]
-
-
 def drivers(driver_ids: Collection[str]) -> dict[str, Driver]:
     """The drivers there are, by their keys."""
-    found = (
-        DriverRow.from_raw_data(dict(item))
-        for item in _read(DriverRow.Meta.table_name, "driver_id", driver_ids)
-    )
-    return {row.driver_id: rows.driver(row) for row in found}
+    return reads.one(store.drivers(driver_ids))
 
 
 def ads(ads_ids: Collection[str]) -> dict[str, Ads]:
     """The ADS there are, by their keys."""
-    found = (
-        AdsRow.from_raw_data(dict(item))
-        for item in _read(AdsRow.Meta.table_name, "ads_id", ads_ids)
-    )
-    return {row.ads_id: rows.ads(row) for row in found}
+    return reads.one(store.ads(ads_ids))
 
 
 def numbers(licence_plates: Collection[str]) -> dict[str, int]:
     """The numbers of those of the plates that have one."""
-    return {
-        item["licence_plate"]["S"]: int(item["vehicle_id"]["N"])
-        for item in _read(VehicleRow.Meta.table_name, "licence_plate", licence_plates)
-    }
+    return reads.one(store.numbers(licence_plates))
+
+
+def descriptions(description_ids: Collection[str]) -> dict[str, Description]:
+    """The descriptions there are, by their keys."""
+    return reads.one(store.descriptions(description_ids))
+
+
+def taxis(taxi_ids: Collection[str]) -> dict[str, Taxi]:
+    """The taxis there are, by their ids."""
+    return reads.one(store.taxis(taxi_ids))
 
 
 def said(description_ids: Collection[str]) -> dict[str, Mapping[str, Any]]:
     """All that was ever said of vehicles, by the keys of their descriptions and the body's names."""
-    found = (
-        DescriptionRow.from_raw_data(dict(item))
-        for item in _read(DescriptionRow.Meta.table_name, "description_id", description_ids)
-    )
-    return {
-        row.description_id: {name: getattr(row, name) for name in row.get_attributes()}
-        for row in found
-    }
+
+    def all_of(items: Iterable[Item]) -> dict[str, Mapping[str, Any]]:
+        found = (DescriptionRow.from_raw_data(dict(item)) for item in items)
+        return {
+            row.description_id: {name: getattr(row, name) for name in row.get_attributes()}
+            for row in found
+        }
+
+    keys = reads.keys("description_id", description_ids)
+    return reads.one(Read(DescriptionRow.Meta.table_name, keys, all_of))
 
 
 def made(parts: Collection[tuple[str, int, str, str]]) -> dict[tuple[str, int, str, str], str]:
@@ -77,9 +75,14 @@ def made(parts: Collection[tuple[str, int, str, str]]) -> dict[tuple[str, int, s
         (owner, fleet.key(vehicle_id, ads_id, driver_id)): (owner, vehicle_id, ads_id, driver_id)
         for owner, vehicle_id, ads_id, driver_id in parts
     }
+
+    def by_parts(items: Iterable[Item]) -> dict[tuple[str, int, str, str], str]:
+        return {
+            entries[item["owner"]["S"], item["entry"]["S"]]: item["taxi_id"]["S"] for item in items
+        }
+
     keys: list[Item] = [{"owner": {"S": owner}, "entry": {"S": entry}} for owner, entry in entries]
-    (items,) = reads.fetch(Want(FleetRow.Meta.table_name, keys))
-    return {entries[item["owner"]["S"], item["entry"]["S"]]: item["taxi_id"]["S"] for item in items}
+    return reads.one(Read(FleetRow.Meta.table_name, keys, by_parts))
 
 
 def every_number() -> Iterator[tuple[str, int]]:

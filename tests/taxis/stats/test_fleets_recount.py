@@ -144,6 +144,7 @@ def test_every_answer_about_a_random_fleet_is_what_counting_it_one_by_one_gives(
     service.count_fleets(now=NOW)
     cache.forget_all()
 
+    assert service.survey().at == NOW
     for filters in random_filters(chance):
         taxis = asked_for(fleet, filters)
         added = [taxi.added_at for taxi in taxis]
@@ -164,7 +165,6 @@ def test_every_answer_about_a_random_fleet_is_what_counting_it_one_by_one_gives(
         assert summary.average_radius_change == (
             pytest.approx(100 * len(radii_m) / len(taxis)) if taxis else None
         )
-        assert summary.at == NOW
         assert service.survey().of_owners(filters) == {
             owner: OwnerFleet(len(dates), max(dates))
             for owner in OWNERS

@@ -98,7 +98,7 @@ def test_the_average_radius_is_of_the_taxis_that_have_one(
     assert (found.average_radius, found.average_radius_change) == (mean, percent)
 
 
-def test_a_summary_is_of_what_is_asked_for_and_tells_its_moment() -> None:
+def test_a_summary_is_of_what_is_asked_for_only() -> None:
     survey = surveyed(
         a_taxi("75056", "7"), a_taxi("75056", "8", radius_m=200), a_taxi("97105", "8", radius_m=900)
     )
@@ -106,7 +106,7 @@ def test_a_summary_is_of_what_is_asked_for_and_tells_its_moment() -> None:
     found = survey.summary(Filter(frozenset({"75"}), owners=frozenset({"8"})))
 
     assert found.registered_taxis.today == 1
-    assert (found.average_radius, found.at) == (200.0, NOON)
+    assert found.average_radius == 200.0
 
 
 def test_an_owner_has_the_taxis_of_all_towns_and_the_date_of_the_newest() -> None:
@@ -151,7 +151,7 @@ def test_of_no_survey_everything_is_none_or_nothing() -> None:
     found = NO_SURVEY.summary(EVERYTHING)
 
     assert found.registered_taxis == found.connected_taxis == Milestones(0, 0, 0, 0)
-    assert (found.average_radius, found.average_radius_change, found.at) == (None, None, None)
+    assert (found.average_radius, found.average_radius_change) == (None, None)
     assert NO_SURVEY.of_owners(EVERYTHING) == {}
     assert NO_SURVEY.of_departements(EVERYTHING) == {}
     assert NO_SURVEY.registered_before({"75056"}, ["2026-01"]) == [0]

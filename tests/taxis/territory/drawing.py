@@ -79,7 +79,7 @@ class Tiles:
             for cell, item in towns.tiles("generation", root, edges, room=room)
         }
         self._edition = store.Edition(generation="generation", tiles=frozenset(self.items))
-        self._by_entry = {store.entry_of(item): item for item in self.items.values()}
+        self._by_entry = {item["entry"]["S"]: item for item in self.items.values()}
         self._read: dict[str, Tile] = {}
 
     def towns_at(self, point: E7Point) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ class TownFleet(Struct, frozen=True):
 
 
 class FleetSummary(Struct, frozen=True):
-    """The taxis that were asked for, as of the survey's moment `at`, None where none was taken.
+    """The taxis that were asked for, in the contract's names.
 
     `average_radius` is in metres, of the taxis that have a radius; `average_radius_change` is how
     many percent have one. Both are None of no taxis.
@@ -50,7 +50,6 @@ class FleetSummary(Struct, frozen=True):
     connected_taxis_since_threshold: Milestones
     average_radius: float | None
     average_radius_change: float | None
-    at: datetime | None
 
 
 class OwnerFleet(Struct, frozen=True):
@@ -79,7 +78,6 @@ class Survey(Struct, frozen=True):
             Milestones.sum(fleet.connected_since_threshold for fleet in fleets),
             average_radius=radius_sum_m / with_radius if with_radius else None,
             average_radius_change=100 * with_radius / count if count else None,
-            at=self.at,
         )
 
     def of_owners(self, filters: Filter) -> dict[str, OwnerFleet]:

@@ -146,9 +146,10 @@ class History(Struct, frozen=True):
             if filters.owners is not None:
                 taken = [*map(all, zip(taken, map(takes_owner, its.owners), strict=True))]
             if any(taken):
+                whole = all(taken)
                 total = days.setdefault(day, Counter())
                 for measure, column in its.columns.items():
-                    total[measure] += sum(compress(column, taken))
+                    total[measure] += sum(column if whole else compress(column, taken))
         return cls(days)
 
     def hails(self, *outcomes: Outcome) -> dict[date, int]:

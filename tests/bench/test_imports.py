@@ -2,7 +2,7 @@
 
 import pytest
 
-from ops.cli.imports.measure import measure
+from bench.imports import measure
 
 pytestmark = pytest.mark.prove
 

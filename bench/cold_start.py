@@ -1,6 +1,6 @@
 """What a cold start costs: CPU of import and first request, of the package beside a bare Chalice app.
 
-    python -m ops.release.cold_start build/taxis/prod
+    python -m bench.cold_start build/taxis/prod
 
 Each figure is the least of some fresh processes on this machine, on the package's own files; its
 compiled modules, which are another processor's, are stood in for by this machine's. The first
@@ -10,21 +10,17 @@ not: another machine has others.
 
 import argparse
 import json
-import platform
-import shutil
 import subprocess
 import sys
 import tempfile
 import threading
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
-import msgspec
+from ops.release.package import unpacked
 
-SITE = Path(msgspec.__file__).parents[1]  # where this machine's packages are
 RUNS = 7
 
 _EVENT = """
@@ -100,15 +96,6 @@ def _dynamodb() -> Iterator[str]:
         server.shutdown()
 
 
-def unpacked(package: Path, folder: Path) -> None:
-    """The files of a zip, with this machine's compiled modules in place of the functions' own."""
-    with zipfile.ZipFile(package) as files:
-        files.extractall(folder)
-    for theirs in [*folder.rglob("*.so")]:
-        name = theirs.name.replace("aarch64", platform.machine())
-        shutil.copy2(SITE / theirs.relative_to(folder).with_name(name), theirs.with_name(name))
-
-
 def measure(package: Path, *, runs: int = RUNS) -> dict[str, float]:
     """CPU seconds of each part, by name: the least of so many runs, which take turns."""
     found: dict[str, float] = {}
@@ -123,7 +110,7 @@ def measure(package: Path, *, runs: int = RUNS) -> dict[str, float]:
 
 def _run(folder: str, part: str, endpoint: str) -> float:
     script = _MEASURED.replace("FOLDER", repr(folder)).replace("PART", part)
-    ran = subprocess.run(
+    ran = subprocess.run(  # noqa: S603  # our own words
         [sys.executable, "-I", "-S", "-B", "-c", script],
         env={
             "MARAUDE_STAGE": "dev",
@@ -152,9 +139,7 @@ def table(found: Mapping[str, float]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measures a package that `make package` has made, and prints the table."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ops.release.cold_start", description="Cold starts."
-    )
+    parser = argparse.ArgumentParser(prog="python -m bench.cold_start", description="Cold starts.")
     parser.add_argument("package", type=Path, help="the folder with deployment.zip")
     asked = parser.parse_args(argv)
     print(table(measure(asked.package / "deployment.zip")))

@@ -1,4 +1,4 @@
-"""What an import of a whole fleet takes: `python -m ops.cli.imports.measure [--taxis 60000]`.
+"""What an import of a whole fleet takes: `python -m bench.imports [--taxis 60000]`.
 
 Makes the export of a fleet in a temporary folder, and has `maraude import` bring it into a local state
 service of its own: checked only, imported, and imported again. Of each run it says the time and the
@@ -93,7 +93,7 @@ def run(endpoint: str, *words: str) -> Run:
     """Runs a command of the desk. Raises CannotGoOn where it fails."""
     with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryFile("w+") as wrong:
         began_s = time.monotonic()
-        started = subprocess.Popen(
+        started = subprocess.Popen(  # noqa: S603  # our own words
             [sys.executable, "-m", "ops.cli.main", *words, "--stage", STAGE],
             env=environment(
                 {
@@ -147,9 +147,7 @@ def measure(taxis: int) -> Iterator[tuple[str, Run]]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measures, and prints each run; the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ops.cli.imports.measure", description="Measures."
-    )
+    parser = argparse.ArgumentParser(prog="python -m bench.imports", description="Measures.")
     parser.add_argument("--taxis", type=int, default=TAXIS, metavar="N")
     asked = parser.parse_args(argv)
     os.environ.update(_CREDENTIALS)  # with them, the tables are made

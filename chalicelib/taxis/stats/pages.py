@@ -14,24 +14,14 @@ from chalicelib.foundation.http.json_schema import (
     map_of,
     nullable,
 )
-from chalicelib.taxis.stats.calendar import Milestones
+from chalicelib.taxis.stats.fleets.rules import FleetSummary
 from chalicelib.taxis.stats.heat import Points
 from chalicelib.taxis.stats.searches.rules import SearchQuartiles
 
 
-class TaxiStatistics(Struct, frozen=True):
-    """How many taxis there are and were, and what they are doing.
+class TaxiStatistics(FleetSummary, frozen=True):
+    """How many taxis there are and were, and what they are doing; hours are those of the day, UTC."""
 
-    `average_radius` is in metres, of the taxis that have one, which are `average_radius_change`
-    percent; hours are those of the day, UTC.
-    """
-
-    registered_taxis: Milestones
-    connected_taxis: Milestones
-    registered_taxis_since_threshold: Milestones
-    connected_taxis_since_threshold: Milestones
-    average_radius: float | None
-    average_radius_change: float | None
     connected_taxis_now: int
     connected_taxis_per_hour: Mapping[str, float]
     monthly_hails_per_taxi: float
