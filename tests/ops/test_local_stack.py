@@ -205,7 +205,7 @@ def test_a_killed_state_service_is_said_to_have_lost_data_and_started_again(shar
 
 def test_a_killed_udp_door_is_started_again_and_a_shutdown_stops_all_cleanly(shared: Up) -> None:
     log = shared.place.logs / "udp.log"
-    eventually(lambda: "datagrams to" in log.read_text().splitlines()[-1])
+    eventually(lambda: "datagrams to" in log.read_text())
     opened = log.read_text().count("datagrams to")
     killed = shared.run().pids["udp"]
 
@@ -213,8 +213,8 @@ def test_a_killed_udp_door_is_started_again_and_a_shutdown_stops_all_cleanly(sha
 
     eventually(lambda: shared.run().pids["udp"] != killed)
     assert shared.line().startswith("The udp process has ended (-9)")
-    eventually(lambda: log.read_text().count("datagrams to") == opened + 1)
-    [port] = re.findall(r"datagrams to 127\.0\.0\.1:(\d+)", log.read_text().splitlines()[-1])
+    eventually(lambda: log.read_text().count("datagrams to") > opened)
+    port = re.findall(r"datagrams to 127\.0\.0\.1:(\d+)", log.read_text())[-1]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.sendto(b"no JSON", ("127.0.0.1", int(port)))
     pids = shared.run().pids
