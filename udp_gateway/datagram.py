@@ -1,4 +1,4 @@
-"""What a datagram says and whether it is signed (positions 3): pure.
+"""What a datagram says and whether it is signed [contract: Positions by UDP]: pure.
 
 The signature is the lowercase hexadecimal SHA-1 of timestamp, operator, taxi, lat, lon, device, status,
 version and the account's API key, one after the other. It is checked over the text that was sent: a

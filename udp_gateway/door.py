@@ -21,7 +21,7 @@ from udp_gateway.senders import Sender
 
 AGAIN_S = 1.0  # between two look-ups of an operator
 STRANGE_S = 5.0  # how long an e-mail stays unknown
-TRUSTED_S = 60.0  # a suspension or a new key bites within a minute (architecture, decision 7)
+TRUSTED_S = 60.0  # a suspension or a new key bites within a minute [architecture: D7]
 PERIOD_S = 1.0  # positions that came within it are sent together, as of its beginning
 
 OPERATORS_AT_ONCE = 16  # looked up together

@@ -1,6 +1,6 @@
 """The UDP door's process: `python -m udp_gateway.gateway --host 0.0.0.0 --port 8080 --health-port 8081`.
 
-For operators that send a JSON datagram a position instead of HTTP (positions 3; docs/udp.md). The event
+For operators that send a JSON datagram a position instead of HTTP [contract: Positions by UDP] (docs/udp.md). The event
 loop only reads, verifies with what it knows, and keeps; the registry and the stream are spoken to by
 worker threads. Until SIGTERM: then what has come is sent, and the process ends.
 """

@@ -1,7 +1,7 @@
 """The kinds of refusal. A domain derives its own from them; only `web.py` knows their statuses.
 
 A refusal carries faults, and a fault says where the caller went wrong: `at` is the path of the
-error in the contract's error tree (`spec`: section 4), built by the four functions below.
+error in the contract's error tree [contract: Envelope], built by the four functions below.
 """
 
 from msgspec import Struct

@@ -18,7 +18,7 @@ from msgspec import Struct
 EARTH_RADIUS_M = 6_371_008.8  # mean radius R1 of GRS 80 (Moritz 1980)
 METRES_A_DEGREE = EARTH_RADIUS_M * pi / 180  # along a meridian
 E7 = 10_000_000  # positions are kept in 1e-7 degree: 1.1 cm of latitude
-MAX_LAT = 85.05112878  # the contract's limit (letaxi-api 13.1), that of Web Mercator
+MAX_LAT = 85.05112878  # the contract's limit [contract: Search parameters], that of Web Mercator
 
 FINEST_LEVEL = 18  # a cell of about 100 by 76 m in Paris
 COLUMNS = 1 << FINEST_LEVEL  # of the finest level, over 360 degrees; as many rows over 180

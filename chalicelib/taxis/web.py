@@ -1,7 +1,6 @@
 """Bodies in, replies out, refusals to statuses: the one place for HTTP.
 
-A request passes the body gate, the route, the key, the role and the view, in this order (letaxi-api
-2.2). `Routes` collects the views of one domain, each with the schemas that read its requests and the
+A request passes the body gate, the route, the key, the role and the view, in this order [contract: Order of checks]. `Routes` collects the views of one domain, each with the schemas that read its requests and the
 shapes of its answers, from which `openapi` makes the API document; `Registry` is the Chalice
 application that serves them. API Gateway answers by itself for paths and verbs that it does not know, so every verb of
 every path is registered, and a last route takes what no other matches.
@@ -45,7 +44,7 @@ JSON = "application/json"
 HTML = "text/html; charset=utf-8"
 
 # These three are declared with a slash in the reference, which knows no other verb for them without
-# one (letaxi-api 4.1).
+# one [contract: Unknown routes and verbs].
 SLASHED = frozenset({"/geotaxi", "/hails", "/users"})
 
 _PLAIN = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -98,7 +97,7 @@ T = TypeVar("T")
 
 
 class PageNumber(fields.Raw):
-    """The parameter `p` in the query of a list, which `Request.page` reads (letaxi-api 5)."""
+    """The parameter `p` in the query of a list, which `Request.page` reads [contract: Pages of a list]."""
 
     def described(self) -> dict[str, object]:
         """What the API document says of it."""
@@ -129,8 +128,7 @@ class Route(Struct, frozen=True, eq=False):
     """One verb of one path: who may ask, what is read, and what may come back.
 
     `roles` None: no key is asked for; empty: any account will do. `body` reads the one element of
-    `data`; where `body_required` is false, `{}` stands for an element with nothing in it (letaxi-api
-    4). `query` reads the parameters, `headers` says what other headers mean. `answers` None: a path
+    `data`; where `body_required` is false, `{}` stands for an element with nothing in it [contract: Envelope]. `query` reads the parameters, `headers` says what other headers mean. `answers` None: a path
     that only seems to be another one, and is in no document. `refuses` are the refusals of this
     route's own, beside those that every route has.
     """
@@ -228,7 +226,7 @@ class Request(Struct, frozen=True):
             raise Invalid(error.messages_dict) from None
 
     def page(self) -> int:
-        """The page asked for by `p`, from 1 (letaxi-api 5). Raises Invalid."""
+        """The page asked for by `p`, from 1 [contract: Pages of a list]. Raises Invalid."""
         given = self.query.get("p", ("1",))
         if len(given) > 1:
             raise Invalid({"p": ["Argument `p` is specified more than once"]})
@@ -271,7 +269,7 @@ PAGE_SIZE = 30
 
 
 def meta(*, page: int, total: int, per_page: int = PAGE_SIZE) -> dict[str, int | None]:
-    """The `meta` of a page of a list of `total` elements (letaxi-api 5)."""
+    """The `meta` of a page of a list of `total` elements [contract: Pages of a list]."""
     pages = -(-total // per_page)
     return {
         "next_page": page + 1 if page < pages else None,
@@ -312,7 +310,7 @@ def refused(refusal: errors.Refusal) -> Reply:
     status = status_of(type(refusal))
     headers = {"Content-Type": JSON}
     if status in (401, 403):
-        # An empty scheme and a leading space: what the reference sends (letaxi-api 2.1).
+        # An empty scheme and a leading space: what the reference sends [contract: Refusals of keys and roles].
         headers["WWW-Authenticate"] = ' realm="Authentication Required"'
     if isinstance(refusal, errors.TooMany):
         headers["Retry-After"] = str(refusal.retry_after_s)
@@ -555,13 +553,13 @@ def _served(route: Route, request: Request, parameters: Mapping[str, str]) -> Re
         asked = replace(request, route=route, account=caller.account, entry=entry)
         return route.view(asked, **parameters)
     finally:
-        # It stays, whatever became of the request (letaxi-api 2).
+        # It stays, whatever became of the request [contract: Journal of requests].
         if entry is not None and not entry.kept:
             activity.record(entry.activity)
 
 
 def _journal_entry(request: Request, caller: access.Caller) -> Pending | None:
-    """The journal's entry of a request that may change something (letaxi-api 2)."""
+    """The journal's entry of a request that may change something [contract: Journal of requests]."""
     if request.method in SAFE:
         return None
     extra = {"method": request.method, "location": request.path}
@@ -589,7 +587,7 @@ def _header(event: Mapping[str, Any], name: str) -> str:
 
 
 def _cors(event: Mapping[str, Any]) -> dict[str, str]:
-    """The CORS headers of every answer, and more for a preflight (letaxi-api 6)."""
+    """The CORS headers of every answer, and more for a preflight [contract: CORS]."""
     headers = {
         "Access-Control-Allow-Origin": _header(event, "origin") or "*",
         "Vary": "Origin, Cookie",
@@ -639,7 +637,7 @@ def parsed(sent: bytes) -> object:
 
 
 def _body(event: Mapping[str, Any], method: str, headers: Mapping[str, str]) -> object:
-    """The JSON object that was sent. The gate stands before routing and keys (letaxi-api 2.2)."""
+    """The JSON object that was sent. The gate stands before routing and keys [contract: Order of checks]."""
     said = headers.get("content-type", JSON)
     if JSON not in said.lower():
         raise BodyUnreadable(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
 RECENT = 12  # reports of each taxi that a drive remembers: a minute of them
-REPORT_EVERY_S = 5.0  # the partner guide's period (positions 1)
+REPORT_EVERY_S = 5.0  # the partner guide's period [contract: Numbers]
 
 
 def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:

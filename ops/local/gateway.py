@@ -32,7 +32,7 @@ from chalice.local import (
     RouteMatcher,
 )
 
-HEAD_LIMIT = 32_768  # bytes of request line and headers (letaxi-api 1)
+HEAD_LIMIT = 32_768  # bytes of request line and headers [contract: Transport]
 VERBS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 HOP_BY_HOP = frozenset({"connection", "content-length", "date", "keep-alive", "transfer-encoding"})
@@ -53,7 +53,7 @@ class Refused(LocalGatewayException):
 
 
 def envelope(message: str, *, at: str = "") -> bytes:
-    """An error as the contract writes it (letaxi-api 4)."""
+    """An error as the contract writes it [contract: Envelope]."""
     return json.dumps({"errors": {at: [message]}}, separators=(",", ":")).encode() + b"\n"
 
 

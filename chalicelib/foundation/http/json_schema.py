@@ -20,7 +20,7 @@ DATE: Shape = {"type": "string", "format": "date"}
 
 _TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?"
 
-# Most times of the contract are in UTC without saying so (letaxi-api 1.1).
+# Most times of the contract are in UTC without saying so [contract: Times on the wire].
 MOMENT: Shape = {"type": "string", "pattern": f"{_TIME}$", "description": "UTC, without an offset"}
 OFFSET_MOMENT: Shape = {"type": "string", "pattern": rf"{_TIME}\+00:00$"}
 EITHER_MOMENT: Shape = {

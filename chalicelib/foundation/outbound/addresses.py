@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from msgspec import Struct
 
-# The contract's texts (letaxi-api 10.2).
+# The contract's texts [contract: Webhook addresses].
 INVALID = "This endpoint is invalid."
 UNRESOLVED = "This URL could not be resolved."
 

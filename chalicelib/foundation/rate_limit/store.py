@@ -1,4 +1,4 @@
-"""How many requests the owners of keys make: counted in each process, added up in DynamoDB (`pace.py`).
+"""How many requests the owners of keys make: counted in each process, added up in DynamoDB (`rules.py`).
 
 | question                    | table          | key               | cost               | asked by           |
 | --------------------------- | -------------- | ----------------- | ------------------ | ------------------ |

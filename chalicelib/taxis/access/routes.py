@@ -1,4 +1,4 @@
-"""Accounts, and the console's login (letaxi-api 10, 20.1)."""
+"""Accounts, and the console's login [contract: Accounts] [contract: Console login]."""
 
 import re
 

@@ -10,7 +10,7 @@ LONGEST_OVERLAP = timedelta(days=30)  # for which an account's old key opens bes
 
 
 class Role(StrEnum):
-    """What an account may do (letaxi-api 3). `groupement` and `editeur` are labels for statistics."""
+    """What an account may do [contract: Roles]. `groupement` and `editeur` are labels for statistics."""
 
     ADMIN = "admin"
     OPERATEUR = "operateur"
@@ -20,7 +20,7 @@ class Role(StrEnum):
 
 
 def implied(roles: Iterable[Role]) -> frozenset[Role]:
-    """The roles with those that come along: an admin is a moteur and an operateur (stats-and-ops 8)."""
+    """The roles with those that come along: an admin is a moteur and an operateur [contract: Accounts by command]."""
     wanted = frozenset(roles)
     return wanted | {Role.MOTEUR, Role.OPERATEUR} if Role.ADMIN in wanted else wanted
 
@@ -45,7 +45,7 @@ class Account(Struct, frozen=True):
 
 
 def may_act_as(key_owner: Account, other: Account, *, integration_email: str | None) -> bool:
-    """Whether `X-Logas` lets the owner of the key act as another account (letaxi-api 2).
+    """Whether `X-Logas` lets the owner of the key act as another account [contract: Keys].
 
     `integration_email` is the integration account's where the feature is on, else None.
     """
@@ -68,7 +68,7 @@ class Line(Struct, frozen=True):
 
 
 class Wanted(Struct, frozen=True):
-    """Which accounts are asked for (letaxi-api 10.4); an empty text asks for nothing in particular."""
+    """Which accounts are asked for [contract: Lists of accounts]; an empty text asks for nothing in particular."""
 
     email: str = ""
     name: str = ""

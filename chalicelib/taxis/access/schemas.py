@@ -1,4 +1,4 @@
-"""The bodies and queries that come and go: accounts and the console's login (letaxi-api 10, 20.1)."""
+"""The bodies and queries that come and go: accounts and the console's login [contract: Accounts] [contract: Console login]."""
 
 import re
 from collections.abc import Mapping
@@ -149,7 +149,7 @@ USER = record(
 
 
 def user_object(user: User) -> dict[str, object]:
-    """An account as its owner, its manager and admins see it (letaxi-api 10.1)."""
+    """An account as its owner, its manager and admins see it [contract: The account object]."""
     record, account = user.record, user.record.account
     return {
         "id": account.id,

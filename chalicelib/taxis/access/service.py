@@ -55,7 +55,7 @@ class Caller(NamedTuple):
 
 
 def recognize(*, key: str | None, logas: str | None, now: datetime) -> Caller:
-    """Who makes a request, and as whom (letaxi-api 2).
+    """Who makes a request, and as whom [contract: Keys].
 
     A suspension or a new key bites within `account_cache_s`. Each request of a known key counts, even
     one that is refused here. Raises KeyMissing, KeyUnknown, TooManyRequests.
@@ -119,7 +119,7 @@ def add(
     """The account and its API key: a new one, or the one there is, brought to what is given.
 
     `hook` is the webhook's address and its header's name and value. An admin is a moteur and an
-    operateur too (stats-and-ops 8). Without `now`, nobody will know how old a new key is. Raises
+    operateur too [contract: Accounts by command]. Without `now`, nobody will know how old a new key is. Raises
     AccountUnknown for the manager.
     """
     wanted = rules.implied(roles)

@@ -253,7 +253,7 @@ def _record_of(item: reads.Item) -> Record:
 
 
 def _one(key: str) -> Record | None:
-    """Reads an item; the small documents that are due come in the same call (`config.py`)."""
+    """Reads an item; the small documents that are due come in the same call (`foundation/store/documents.py`)."""
     if len(key.encode()) > KEY_BYTES:
         return None
     account = reads.Want(table("accounts"), [{"key": {"S": key}}])

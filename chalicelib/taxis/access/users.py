@@ -1,4 +1,4 @@
-"""What callers ask of accounts: to see them, to change their own, to log in (letaxi-api 10, 20.1)."""
+"""What callers ask of accounts: to see them, to change their own, to log in [contract: Accounts] [contract: Console login]."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -144,7 +144,7 @@ def _write(record: store.Record, wanted: Mapping[str, Any]) -> store.Record:
 
 
 def _check_hook(url: str) -> None:
-    """Refuses a URL that hails could not be sent to (letaxi-api 10.2). Raises HookRefused."""
+    """Refuses a URL that hails could not be sent to [contract: Webhook addresses]. Raises HookRefused."""
     if not url or settings().allow_private_hooks:
         return
     try:

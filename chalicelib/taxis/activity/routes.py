@@ -1,4 +1,4 @@
-"""The journal of what accounts did (letaxi-api 20.3)."""
+"""The journal of what accounts did [contract: Journal of activities]."""
 
 from chalicelib.foundation.http import json_schema
 from chalicelib.taxis.access.rules import Role

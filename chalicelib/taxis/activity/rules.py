@@ -1,4 +1,4 @@
-"""What the journal of the admins holds (letaxi-api 20.3): pure."""
+"""What the journal of the admins holds [contract: Journal of activities]: pure."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The query that comes and the entries that go (letaxi-api 20.3)."""
+"""The query that comes and the entries that go [contract: Journal of activities]."""
 
 from datetime import UTC
 from typing import Any

@@ -15,12 +15,12 @@ from chalicelib.taxis.hails.rows import Line
 from chalicelib.taxis.hails.rules import Hail, Status
 from chalicelib.taxis.hails.store import Session
 
-# Customer support has nothing to do with what may still be on the way (letaxi-api 20.2).
+# Customer support has nothing to do with what may still be on the way [contract: Customer support].
 SUPPORTED_AFTER = timedelta(hours=12)
 
 
 class Filter(Struct, frozen=True):
-    """What GET /hails may ask for: of each filter any value, of all filters each (letaxi-api 15.3).
+    """What GET /hails may ask for: of each filter any value, of all filters each [contract: Lists of hails].
 
     Texts match what begins with them, whatever the case; `dates` are days in UTC.
     """

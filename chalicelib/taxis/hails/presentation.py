@@ -1,4 +1,4 @@
-"""What is shown of a hail, and to whom (hail-lifecycle 11): pure.
+"""What is shown of a hail, and to whom [contract: What of a hail is shown]: pure.
 
 A viewer of None is the operator's server, which is sent the hail by the registry.
 """
@@ -24,7 +24,7 @@ _VEHICLE_SHOWN = frozenset(
 
 
 def naive(at: datetime) -> str:
-    """A time as the contract mostly writes it: in UTC, without saying so (letaxi-api 1.1)."""
+    """A time as the contract mostly writes it: in UTC, without saying so [contract: Times on the wire]."""
     return at.astimezone(UTC).replace(tzinfo=None).isoformat()
 
 
@@ -56,7 +56,7 @@ def hail_object(
     details: bool = False,
     just_changed: bool = False,
 ) -> dict[str, object]:
-    """The hail of the contract (letaxi-api 15.1).
+    """The hail of the contract [contract: The hail object].
 
     `last` is where the taxi was last, `details` adds seats and characteristics, and `just_changed`
     says that this very request changed the status, whose time then has an offset.

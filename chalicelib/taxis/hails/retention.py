@@ -20,7 +20,7 @@ PAGE_OF_THE_NIGHT = 100  # hails
 
 
 def blur(*, now: datetime, after: str | None = None, dry_run: bool = False) -> Page:
-    """Takes from hails over two months old, page by page, what tells who and where (hail-lifecycle 12).
+    """Takes from hails over two months old, page by page, what tells who and where [contract: Retention].
 
     May be broken off and repeated, from the beginning or from the last page's `after`.
     """

@@ -1,4 +1,4 @@
-"""Hails, the customers who are behind them, and sessions (letaxi-api 15 to 17, 20.2)."""
+"""Hails, the customers who are behind them, and sessions [contract: Hails] [contract: Sessions] [contract: Customer support]."""
 
 from chalicelib.foundation.http import json_schema
 from chalicelib.taxis.access import service as access

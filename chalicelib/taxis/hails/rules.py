@@ -1,7 +1,7 @@
 """The life of a hail: who may do what and when, and what becomes of the taxi and the customer: pure.
 
 `STEPS` is the one table of truth. Partners and the registry itself (webhook answers, deadlines) move
-a hail along it and in no other way (hail-lifecycle 3 and 4).
+a hail along it and in no other way [contract: Steps of a hail] [contract: Deadlines of a hail].
 """
 
 import re
@@ -19,7 +19,7 @@ from chalicelib.taxis.registry.rules import TaxiStatus
 
 
 class Status(StrEnum):
-    """What a hail has come to, in the contract's order (letaxi-api 15.1)."""
+    """What a hail has come to, in the contract's order [contract: The hail object]."""
 
     RECEIVED = "received"
     SENT_TO_OPERATOR = "sent_to_operator"  # never produced, old records may hold it
@@ -108,7 +108,7 @@ LATE: Mapping[Status, Status] = {
     Status.CUSTOMER_ON_BOARD: Status.TIMEOUT_TAXI,
 }
 
-# What the taxi does once its hail is so (hail-lifecycle 5); else it goes on as it was.
+# What the taxi does once its hail is so [contract: The taxi during a hail]; else it goes on as it was.
 TAXI: Mapping[Status, TaxiStatus] = {
     Status.RECEIVED: TaxiStatus.ANSWERING,
     Status.ACCEPTED_BY_CUSTOMER: TaxiStatus.ONCOMING,
@@ -238,7 +238,7 @@ class HailAsked(TypedDict, total=False):
     customer_lon: float
     customer_lat: float
     customer_address: str
-    customer_phone_number: str  # taken, and ignored (letaxi-api 15.1)
+    customer_phone_number: str  # taken, and ignored [contract: The hail object]
     incident_customer_reason: str | None
     rating_ride: int | None
     rating_ride_reason: str | None
@@ -318,7 +318,7 @@ def failed(hail: Hail, *, reason: str, now: datetime, waits: Waits) -> Hail:
 
 
 def _acts_as(viewer: Account, party: Party, hail: Hail) -> bool:
-    """Whether the account is this party of the hail; an admin is both (hail-lifecycle 1)."""
+    """Whether the account is this party of the hail; an admin is both [contract: Parties of a hail]."""
     if viewer.has(Role.ADMIN):
         return True
     return viewer.id == (hail.moteur_id if party is Party.MOTEUR else hail.operateur_id)
@@ -330,8 +330,7 @@ _ROLES = {Party.MOTEUR: Role.MOTEUR, Party.OPERATEUR: Role.OPERATEUR}
 def changed(hail: Hail, asked: HailAsked, *, viewer: Account, now: datetime, waits: Waits) -> Hail:
     """The hail after what an account asks of it; itself where nothing differs.
 
-    Status first, then the operateur's fields, then the moteur's (letaxi-api 15.5, hail-lifecycle
-    3.1). Raises StepRefused, FieldRefused.
+    Status first, then the operateur's fields, then the moteur's [contract: Changing a hail]. Raises StepRefused, FieldRefused.
     """
     after = hail
     to = asked.get("status", hail.status)
@@ -412,7 +411,7 @@ class Customer(Struct, frozen=True):
         return replace(self, ban_begin=None, ban_end=None)
 
     def session(self, *, now: datetime, good_for: timedelta) -> str | None:
-        """The session that goes on with a new hail; None where a new one begins (hail-lifecycle 7)."""
+        """The session that goes on with a new hail; None where a new one begins [contract: Sessions]."""
         if self.session_moved_at is None or now - self.session_moved_at >= good_for:
             return None
         return self.session_id

@@ -1,4 +1,4 @@
-"""The bodies and queries of hails, customers and sessions, and what is shown of lists (letaxi-api 15 to 17)."""
+"""The bodies and queries of hails, customers and sessions, and what is shown of lists [contract: Hails] [contract: Sessions]."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -338,7 +338,7 @@ SUPPORT_HAIL = record(
 
 
 def support_object(hail: Hail) -> dict[str, object]:
-    """A hail as GET /internal/customers shows it, nothing hidden (letaxi-api 20.2)."""
+    """A hail as GET /internal/customers shows it, nothing hidden [contract: Customer support]."""
     lasted = hail.last_update_at - hail.created_at
     return {
         "id": hail.hail_id,

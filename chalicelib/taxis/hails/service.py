@@ -124,7 +124,7 @@ def create(
     entry: Pending | None = None,
     now: datetime,
 ) -> tuple[Hail, LastPosition | None]:
-    """Hails a taxi: one transaction takes it, or nothing has happened (letaxi-api 15.2).
+    """Hails a taxi: one transaction takes it, or nothing has happened [contract: Hailing].
 
     Answers the hail and where its taxi is. `key` is the `Idempotency-Key`: with the same one and the
     same wish, the hail is the one that there is already. `entry` of the journal goes with it. Raises KeyReused, TaxiGone, CustomerBanned,
@@ -319,7 +319,7 @@ def where_is_taxi(hail: Hail, *, now: datetime) -> LastPosition | None:
 
 
 def change(viewer: Account, hail: Hail, asked: HailAsked, *, now: datetime) -> Hail:
-    """The hail after what an account asks of it (letaxi-api 15.5).
+    """The hail after what an account asks of it [contract: Changing a hail].
 
     Raises StepRefused, FieldRefused; both name the state that won where another was faster. Raises
     Busy.
@@ -449,7 +449,7 @@ class Dispatch(Struct, frozen=True):
 
 
 def dispatch(hail_id: str, *, now: datetime) -> Dispatch | None:
-    """What to send to the hail's operator; None where nothing is to be sent (hail-lifecycle 10).
+    """What to send to the hail's operator; None where nothing is to be sent [contract: Webhook].
 
     A hail that is looked at too late, or whose operator has no address, has failed.
     """

@@ -29,7 +29,7 @@ from chalicelib.taxis.hails.service import Dispatch
 SIGNATURE = "X-Maraude-Signature"
 USER_AGENT = "maraude"
 
-# What an account may have as its header (letaxi-api 10.1): ASCII, a line break only where it folds.
+# What an account may have as its header [contract: The account object]: ASCII, a line break only where it folds.
 _NAME = re.compile(r"[!-9;-~][ -9;-~\t]*", re.ASCII)
 _VALUE = re.compile(r"(?:[\t -~]|\r?\n(?=[ \t]))*", re.ASCII)
 # The frame of the message is ours.
@@ -128,7 +128,7 @@ def send(
     connect: Callable[..., socket.socket] = socket.create_connection,
     trust: ssl.SSLContext | None = None,
 ) -> Outcome:
-    """Sends a hail to its operator's server and judges what comes back (hail-lifecycle 10.1).
+    """Sends a hail to its operator's server and judges what comes back [contract: Answers to a webhook].
 
     Raises nothing that the account's settings or the server could cause.
     """
@@ -232,7 +232,7 @@ def _trust() -> ssl.SSLContext:
 
 
 def judge(code: int, reply: bytes, *, limit: int, accept_empty: bool) -> Outcome:
-    """What an answer means (hail-lifecycle 10.1); a reply beyond `limit` bytes was not read whole."""
+    """What an answer means [contract: Answers to a webhook]; a reply beyond `limit` bytes was not read whole."""
     text = reply[:limit].decode(errors="replace")
     if not 200 <= code < 300:
         return Outcome(f"the operator's server answered {code}", code, text)

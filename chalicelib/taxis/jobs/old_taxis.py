@@ -1,4 +1,4 @@
-"""Deletes the taxis that nobody has seen for a year (stats-and-ops 5), each with all that is its own."""
+"""Deletes the taxis that nobody has seen for a year [contract: Deletion], each with all that is its own."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta

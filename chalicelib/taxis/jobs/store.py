@@ -1,4 +1,4 @@
-"""How far a job has come, and when it last came to its end (`stats/sheets.py`).
+"""How far a job has come, and when it last came to its end (`foundation/store/sheets.py`).
 
 | question                       | series | entry        | cost              | asked by |
 | ------------------------------ | ------ | ------------ | ----------------- | -------- |

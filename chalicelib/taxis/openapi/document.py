@@ -46,8 +46,8 @@ TAGS = {
     "public": "For anybody, without a key.",
 }
 
-# Where a docstring names its source, which is not for partners.
-_SOURCE = re.compile(r" \(letaxi-api [0-9., a-z]+\)")
+# Where a docstring names the rule that it follows, which is not for partners.
+_CITATION = re.compile(r" \[[a-z-]+: [^\]]+\]")
 
 _DONE = {200: "As asked.", 201: "As asked; it is new.", 301: "It is at `Location`."}
 
@@ -239,10 +239,14 @@ def _said_by_field(_: OpenAPIConverter, field: Any, *, ret: Made, **__: Any) -> 
     return {name: value for name, value in described.items() if value is not None}
 
 
+def _plain(docstring: str | None) -> str:
+    """A docstring on one line, without citations."""
+    return _CITATION.sub("", " ".join((docstring or "").split()))
+
+
 def _said(route: Route) -> Made:
     """What the view's docstring says, and who may ask."""
-    text = _SOURCE.sub("", " ".join((route.view.__doc__ or "").split()))
-    summary, _, more = text.partition(". ")
+    summary, _, more = _plain(route.view.__doc__).partition(". ")
     if route.roles is None:
         who = "Needs no key."
     elif route.roles:
@@ -268,7 +272,7 @@ def _tag(route: Route) -> str:
 
 
 def _refused_by(verb: str, route: Route) -> list[type[Refusal]]:
-    """The refusals of an operation, in the order in which they are thought of (letaxi-api 2.2)."""
+    """The refusals of an operation, in the order in which they are thought of [contract: Order of checks]."""
     found: list[type[Refusal]] = []
     if verb in WITH_BODY:
         found += [BodyUnreadable, BodyTooLarge]
@@ -283,7 +287,7 @@ def _refused_by(verb: str, route: Route) -> list[type[Refusal]]:
 
 def _first_line(documented: type[object]) -> str:
     """What a class is for, to somebody who does not read the code."""
-    text = " ".join((documented.__doc__ or "").partition("\n\n")[0].split())
+    text = _plain((documented.__doc__ or "").partition("\n\n")[0])
     return text.partition("; ")[0].rstrip(".") + "."
 
 

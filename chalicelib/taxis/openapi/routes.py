@@ -1,4 +1,4 @@
-"""The API document for programs, `GET /swagger.json`, and for people, `GET /doc` (letaxi-api 9)."""
+"""The API document for programs, `GET /swagger.json`, and for people, `GET /doc` [contract: Root and documentation]."""
 
 import json
 from collections.abc import Callable, Mapping

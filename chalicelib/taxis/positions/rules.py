@@ -19,7 +19,9 @@ from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions.codec import ID, IDS, RADIUS_SHIFT, REGISTER, Entry, id_of
 from chalicelib.taxis.registry.rules import TaxiStatus
 
-LAST_POSITION_KEPT = timedelta(days=60)  # then its coordinates are shown as 0, 0 (hails 9)
+LAST_POSITION_KEPT = timedelta(
+    days=60
+)  # then its coordinates are shown as 0, 0 [contract: Retention]
 
 Position = tuple[int, int, int]  # seen, lat_e7, lng_e7: in this order the greater is the newer
 Register = tuple[int, int]  # changed, and the head's bits of status and radius: likewise

@@ -1,4 +1,4 @@
-"""Cells and last positions in DynamoDB (`night.py` has how last positions go).
+"""Cells and last positions in DynamoDB (`retention.py` has how last positions go).
 
 | question                       | table          | key         | cost                   | asked by            |
 | ------------------------------ | -------------- | ----------- | ---------------------- | ------------------- |

@@ -1,4 +1,4 @@
-"""The departement that a driver's licence is of, by its name or number (letaxi-api 11.1): pure."""
+"""The departement that a driver's licence is of, by its name or number [contract: Drivers]: pure."""
 
 from msgspec import Struct
 

@@ -1,4 +1,4 @@
-"""What operators register, change and report (letaxi-api 11, 12, 14)."""
+"""What operators register, change and report [contract: Registration] [contract: Positions of a batch]."""
 
 from chalicelib.foundation.http import json_schema
 from chalicelib.taxis.access.rules import Role
@@ -125,7 +125,7 @@ def put_taxi(request: Request, taxi_id: str) -> Reply:
 
 @routes.put("/taxis/all", roles=REGISTRARS)
 def put_taxi_all(request: Request) -> Reply:
-    """`all` is a taxi's id to this verb (letaxi-api 12.3), and no taxi has it."""
+    """`all` is a taxi's id to this verb [contract: Changing a taxi], and no taxi has it."""
     return put_taxi(request, "all")
 
 

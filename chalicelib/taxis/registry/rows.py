@@ -140,7 +140,7 @@ class DescriptionRow(Model):
     type_ = UnicodeAttribute(null=True)
     cpam_conventionne = BooleanAttribute(null=True)
 
-    # Kept because the contract takes them, and shown nowhere (letaxi-api 11.2).
+    # Kept because the contract takes them, and shown nowhere [contract: Vehicles].
     air_con = BooleanAttribute(null=True)
     credit_card_accepted = BooleanAttribute(null=True)
     electronic_toll = BooleanAttribute(null=True)

@@ -13,7 +13,7 @@ from chalicelib.foundation.values import replace
 
 
 class TaxiStatus(StrEnum):
-    """What a vehicle description is doing (positions 5); only `free` is found and can be hailed."""
+    """What a vehicle description is doing [contract: Status of a taxi]; only `free` is found and can be hailed."""
 
     FREE = "free"
     OCCUPIED = "occupied"
@@ -25,7 +25,7 @@ class TaxiStatus(StrEnum):
 # What an operator may set; the other two belong to hails.
 SETTABLE = (TaxiStatus.FREE, TaxiStatus.OCCUPIED, TaxiStatus.OFF)
 
-# In the contract's order (letaxi-api 12.1).
+# In the contract's order [contract: The taxi object].
 CHARACTERISTICS = (
     "pet_accepted",
     "bike_accepted",
@@ -102,7 +102,7 @@ class Description(Struct, frozen=True):
 
     `details_version` counts the changes of `vehicle`. `availability_changed_at` is when status or
     radius last changed, in whole milliseconds; `status_changed_at` only the operator's own changes
-    of status move (positions 6.1). `open_hail` is the id of the hail that took the taxi last and is
+    of status move [contract: Status of a taxi]. `open_hail` is the id of the hail that took the taxi last and is
     not over.
     """
 
@@ -262,7 +262,7 @@ _SQL_TO_GLOB = str.maketrans({"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "
 
 
 def pattern(asked: Iterable[str]) -> re.Pattern[str]:
-    """Matches what one of the values of a list's filter asks for, whatever the case (letaxi-api 12.4).
+    """Matches what one of the values of a list's filter asks for, whatever the case [contract: An operator's taxis].
 
     Letters, digits, letters: what begins like this, with anything between. Any other value: exactly
     this, `%` standing for any text and `_` for any character.

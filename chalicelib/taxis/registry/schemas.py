@@ -1,4 +1,4 @@
-"""The bodies that come and go: drivers, ADS, vehicles, taxis, positions (letaxi-api 11, 12, 14)."""
+"""The bodies that come and go: drivers, ADS, vehicles, taxis, positions [contract: Registration] [contract: Positions of a batch]."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -403,7 +403,7 @@ def vehicle_object(description: Description) -> dict[str, object]:
 
 
 def taxi_object(found: Registered, last: LastPosition | None) -> dict[str, object]:
-    """A taxi as its operator sees it (letaxi-api 12.1)."""
+    """A taxi as its operator sees it [contract: The taxi object]."""
     ads, driver, vehicle = found.ads, found.driver, found.description.vehicle
     return {
         "id": found.taxi.taxi_id,

@@ -251,7 +251,7 @@ def last_position(taxi: Taxi, *, now: datetime) -> LastPosition | None:
 
 
 def change_taxi(found: Registered, asked: AvailabilityAsked, *, now: datetime) -> Registered:
-    """Changes status or radius of a taxi, which its vehicle's other taxis share (positions 5).
+    """Changes status or radius of a taxi, which its vehicle's other taxis share [contract: Status of a taxi].
 
     The next search sees it. A hail that is open goes on as it was. Raises Busy.
     """
@@ -429,7 +429,7 @@ class MovedAds(Struct, frozen=True):
 
 
 def move_ads(new_towns: Mapping[str, str]) -> MovedAds:
-    """Gives the ADS of towns that merged, and their taxis, the town they belong to now (territory 3.1).
+    """Gives the ADS of towns that merged, and their taxis, the town they belong to now [contract: Merged towns].
 
     `new_towns` maps each old code to the new one. May be broken off and repeated; for the desk only.
     """

@@ -1,4 +1,4 @@
-"""What a search asks, and what it shows of a taxi (letaxi-api 13)."""
+"""What a search asks, and what it shows of a taxi [contract: Search]."""
 
 from collections.abc import Sequence
 

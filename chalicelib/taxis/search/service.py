@@ -35,7 +35,7 @@ class Candidate(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """What a search came to, step by step (positions 6).
+    """What a search came to, step by step [contract: Search order].
 
     `near` counts the free and fresh within the largest radius, `found` holds those of them that may
     pick up here and that the viewer may see, `seen` those whose own radius reaches the customer,
@@ -52,7 +52,7 @@ def search(point: LngLat, *, viewer: Account, now: datetime) -> Answer | None:
     """The taxis for a customer at a point; None where the point is in no known town.
 
     Cells and tile come in one BatchGetItem, details in a second one where they are not at hand. A
-    search that reaches a town is noted for the statistics (positions 6, step 14).
+    search that reaches a town is noted for the statistics [contract: Search statistics].
     Raises CruisingForbidden.
     """
     if territory.excluded(point):

@@ -1,4 +1,4 @@
-"""The points in time that statistics are measured at (stats-and-ops 6): pure."""
+"""The points in time that statistics are measured at [contract: Figures of the statistics]: pure."""
 
 import calendar
 from collections.abc import Callable

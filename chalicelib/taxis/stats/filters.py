@@ -1,4 +1,4 @@
-"""Which part of the country, and whose taxis, a statistic is asked for (letaxi-api 19): pure."""
+"""Which part of the country, and whose taxis, a statistic is asked for [contract: Statistics pages]: pure."""
 
 from msgspec import Struct
 

@@ -1,4 +1,4 @@
-"""`GET /stats/*`: what admins and the public see of the registry's activity (letaxi-api 19)."""
+"""`GET /stats/*`: what admins and the public see of the registry's activity [contract: Statistics pages]."""
 
 from chalicelib.foundation.http import json_schema
 from chalicelib.taxis.access.rules import Role

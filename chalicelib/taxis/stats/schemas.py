@@ -1,4 +1,4 @@
-"""What is asked of the statistics, and what is shown (letaxi-api 19)."""
+"""What is asked of the statistics, and what is shown [contract: Statistics pages]."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -185,7 +185,7 @@ GROUPS = record(
 
 
 def groups(shown: Sequence[Group]) -> dict[str, object]:
-    """The answer of GET /stats/groupements, with a figure that nothing fills (stats-and-ops 6)."""
+    """The answer of GET /stats/groupements, with a figure that nothing fills [contract: Figures of the statistics]."""
     return {"registered_groupements": 0, "fleet_data": [_group(group) for group in shown]}
 
 

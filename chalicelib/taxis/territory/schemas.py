@@ -1,4 +1,4 @@
-"""What is asked about the territory, and what is shown of it (letaxi-api 18)."""
+"""What is asked about the territory, and what is shown of it [contract: Territory pages]."""
 
 import csv
 import io

@@ -29,7 +29,7 @@ from ops.local.provision import provision
 from ops.local.state import StateService
 
 STAGE = "local"
-TAXIS = 60_000  # the national fleet (positions 8)
+TAXIS = 60_000  # the national fleet [contract: Size of the fleet]
 OPERATORS = 200
 _CREDENTIALS = {"AWS_ACCESS_KEY_ID": "measure", "AWS_SECRET_ACCESS_KEY": "measure"}
 TOWNS = Path(demo.__file__).with_name("towns.geojson")

@@ -11,7 +11,7 @@ from ops.local.demo import hook, seed
 from ops.local.demo.hook import Drivers
 from ops.local.demo.seed import Seeded
 
-REPORT_EVERY_S = 5.0  # the partner guide's period (positions 1)
+REPORT_EVERY_S = 5.0  # the partner guide's period [contract: Numbers]
 RIDE_S = 180.0  # how long a taxi stays free, or occupied
 
 log = logging.getLogger("maraude.demo")

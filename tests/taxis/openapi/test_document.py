@@ -1,5 +1,6 @@
 """`/swagger.json` and `/doc`: valid, whole, and one with what the routes do."""
 
+import json
 import re
 import subprocess
 import sys
@@ -71,6 +72,18 @@ def test_it_documents_every_route_but_the_path_that_only_seems_to_be_one() -> No
 
     assert routed - documented == {("/taxis/all", "put")}
     assert documented <= routed
+
+
+def test_citations_of_the_code_are_not_shown_to_partners() -> None:
+    cited = [view for verbs in app.table.values() for view in verbs.values() if _cites(view)]
+    text = json.dumps(Caller(app).get("/swagger.json").json)
+
+    assert cited
+    assert not re.search(r"\[[a-z-]+: ", text)
+
+
+def _cites(route: web.Route) -> bool:
+    return "[contract: " in (route.view.__doc__ or "")
 
 
 def test_a_body_is_described_by_the_schema_that_reads_it() -> None:

@@ -15,7 +15,9 @@ from chalicelib.taxis.registry.rules import TaxiStatus
 from chalicelib.taxis.stats.active import rules, store
 from chalicelib.taxis.stats.active.rules import DAY, HOUR, ActiveTaxi, Span
 
-ACTIVE = timedelta(seconds=60)  # a taxi that reported within it counts (stats-and-ops 3)
+ACTIVE = timedelta(
+    seconds=60
+)  # a taxi that reported within it counts [contract: Taxis on the road]
 SETTLED = timedelta(minutes=2)  # by then the last minute of an hour has been counted
 MADE_UP_FOR = 2 * DAY  # of what runs have missed; later, the sets may be gone (`store.HOURS_KEPT`)
 

@@ -1,4 +1,4 @@
-"""What is counted of the hails of a day, and the statistics that are made of it: pure (stats-and-ops 4, 6).
+"""What is counted of the hails of a day, and the statistics that are made of it: pure [contract: Counted hails] [contract: Figures of the statistics].
 
 Of each day and each pair of operateur and town there is a row of sums, each under the number of its
 measure: how many hails had which outcome, how far their taxis were, how long their steps took. The
@@ -23,7 +23,7 @@ from chalicelib.taxis.stats.filters import Filter
 
 
 class Outcome(StrEnum):
-    """How a hail ended: its last status, of which `timeout_taxi` means two things (hail-lifecycle 2)."""
+    """How a hail ended: its last status, of which `timeout_taxi` means two things [contract: States of a hail]."""
 
     FINISHED = "finished"
     DECLINED_BY_TAXI = "declined_by_taxi"
@@ -257,7 +257,7 @@ Averages = Mapping[str, Mapping[str, Mapping[str, float]]]
 
 
 class HailStatistics(Struct, frozen=True):
-    """What GET /stats/hails tells, of days that are over (letaxi-api 19).
+    """What GET /stats/hails tells, of days that are over [contract: Statistics pages].
 
     `milestones` by the contract's names; `total` has pairs of month (1 to 12) and number, for months
     with hails, in `current_year` and `last_year`; `averages` are by span, period and series;

@@ -1,4 +1,4 @@
-"""What is kept of searches, in sheets (`stats/sheets.py` says what a sheet costs).
+"""What is kept of searches, in sheets (`foundation/store/sheets.py` says what a sheet costs).
 
 | question                 | series              | entry                | asked by              |
 | ------------------------ | ------------------- | -------------------- | --------------------- |
