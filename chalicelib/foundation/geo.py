@@ -1,4 +1,4 @@
-"""Points, distances and the grid of cells: pure functions.
+"""Points, great-circle distances and the geohash grid of cells: pure functions.
 
 A cell is what a number of geohash bits leaves of the world, two bits (longitude first, then
 latitude) a level: level 10 is geohash-4, level 15 geohash-6, level 18 the finest that the registry
@@ -83,7 +83,7 @@ def finest_cell(lng_e7: int, lat_e7: int) -> int:
 
 
 def level(cell: int) -> int:
-    """How deep the cell is: 0 is the world. A half counts as deep as what it is a half of."""
+    """The depth of the cell: 0 is the world. A half counts as deep as what it is a half of."""
     return cell.bit_length() - 1 >> 1
 
 
@@ -141,7 +141,7 @@ def _squeeze(bits: int) -> int:
 
 
 def column_and_row(cell: int) -> tuple[int, int]:
-    """The cell's place among all of its size, counted from the south-west of the world."""
+    """Column and row of the cell on its level's grid, counted from the south-west of the world."""
     half = _is_half(cell)
     bits = (cell ^ 1 << cell.bit_length() - 1) << half
     return _squeeze(bits >> 1), _squeeze(bits) >> half
@@ -197,7 +197,7 @@ def geohash_prefix(text: str) -> tuple[int, int]:
 
 
 class Circle(Struct, frozen=True):
-    """What a search looks at: a point and a radius in metres."""
+    """A circle: a point and a radius in metres."""
 
     centre: LngLat
     radius_m: float

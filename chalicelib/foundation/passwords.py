@@ -1,4 +1,4 @@
-"""Passwords, kept as scrypt makes them (RFC 7914): pure.
+"""Password hashes by scrypt (RFC 7914): pure.
 
 A hash is a text that names its own parameters, so that they can be raised: `is_weak` finds the
 hashes that were made with lower ones. scrypt is in Python's own library; argon2 would be a package
@@ -21,19 +21,19 @@ _BYTES = 32
 
 
 def hashed(password: str) -> str:
-    """What is kept of a password; each time another."""
+    """The hash of a password, with a new salt each time."""
     return _text(_LOG2_N, _R, _P, salt := secrets.token_bytes(16), _scrypt(password, salt))
 
 
 def matches(password: str, kept: str) -> bool:
-    """Whether it is the password of which this was kept. Where nothing was, no, after the same time."""
+    """Whether the password has this hash. Without a hash, False after the same time."""
     log2_n, r, p, salt, expected = _parsed(kept or _NOBODY)
     made = _scrypt(password, salt, log2_n=log2_n, r=r, p=p)
     return hmac.compare_digest(made, expected)
 
 
 def is_weak(kept: str) -> bool:
-    """Whether it was made with other parameters than a new one would be."""
+    """Whether the hash was made with other parameters than a new one would be."""
     return _parsed(kept)[:3] != (_LOG2_N, _R, _P)
 
 

@@ -1,4 +1,4 @@
-"""What may differ from one deployment to another: the environment, read and checked on first use.
+"""Settings of a deployment: environment variables, read and checked on first use.
 
 The numbers that a decree sets (radius, freshness) stand here with the reference's values as
 defaults [contract: Numbers]. Every variable is called `MARAUDE_` and the field's name in capitals.

@@ -1,4 +1,4 @@
-"""A changed copy of a `Struct`, the kind of record that the registry's values are.
+"""Changed copies of `Struct`s, of which all values of the registry are.
 
 To define a Struct takes 15 microseconds, to define a frozen dataclass with slots 600: a hundred of
 those were a fifth of a cold start. Where a Struct says `dict=True`, it keeps a `cached_property`.

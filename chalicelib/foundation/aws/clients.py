@@ -1,4 +1,4 @@
-"""The AWS clients of this process: made on first use, shared by its threads, with limits on each call."""
+"""AWS clients of the process: created on first use, shared by threads, with timeouts on every call."""
 
 import threading
 from functools import cache
@@ -58,7 +58,7 @@ class Session(botocore.session.Session):
 
 @cache
 def session() -> Session:
-    """The process's one session: what it reads of a service (50 ms for DynamoDB) it reads once."""
+    """The process's one session: the description of a service (50 ms for DynamoDB) is read once."""
     # Not boto3's: it loads its transfer manager for S3, a quarter of the API's cold start.
     made = Session()
     # botocore spells its own name anew for each call, which takes a seventh of the call's CPU.
@@ -67,7 +67,7 @@ def session() -> Session:
 
 
 def client(service: str, *, limits: Config = _LIMITS) -> Any:  # noqa: ANN401  # of the service's own kind, which stubs know by name only
-    """A client of a service in this deployment, with its limits."""
+    """A client of a service in this deployment, with its timeouts and retries."""
     return session().create_client(
         service,
         region_name=settings().region,
@@ -92,6 +92,6 @@ def kinesis() -> "KinesisClient":
 
 @cache
 def sqs() -> "SQSClient":
-    """SQS, for what is to be done for hails."""
+    """SQS, for the queues of hails and of failures."""
     made: SQSClient = client("sqs")
     return made

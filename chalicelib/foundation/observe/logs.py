@@ -1,4 +1,4 @@
-"""What goes into the log: lines of JSON that say what happened, and nothing of a person.
+"""Structured logs: lines of JSON on what happened, without personal data.
 
 No key, telephone number, place, address or customer's id is ever in a line. The text of an exception
 may hold any of these (a library quotes what it could not take), so a fault is logged by its kinds
@@ -21,7 +21,7 @@ _FRAMES = 12  # the innermost of each exception
 
 
 def fault(log: logging.Logger, error: BaseException, event: str, **about: object) -> None:
-    """Logs one line on a fault: what happened, about what, and the chain of exceptions, outermost first."""
+    """Logs one line on an exception: event, context, and the chain of exceptions, outermost first."""
     log.error("%s", json.dumps({"event": event, **about, "errors": [*map(_told, _chain(error))]}))
 
 

@@ -1,4 +1,4 @@
-"""Traces of X-Ray: which calls an invocation makes, and what became of what it asked others to do.
+"""X-Ray tracing of invocations and of the messages and records that they send.
 
 Lambda says in the environment whether the invocation of the moment is sampled, and makes its segment.
 Only then is the SDK loaded, whose import costs as much as everything else; it notes the calls of AWS
@@ -51,19 +51,19 @@ def _parent(trace: bytes) -> str:
 
 
 def current() -> bytes:
-    """The trace of this invocation, packed; nothing where it is not sampled, or is not Lambda's."""
+    """The trace of this invocation, packed; empty where it is not sampled, or not on Lambda."""
     return packed(os.environ.get("_X_AMZN_TRACE_ID"))
 
 
 def begin() -> None:
-    """Has the calls of AWS noted from now on, where this invocation is sampled."""
+    """Records the calls of AWS from now on, where this invocation is sampled."""
     if current():
         _recorder()
 
 
 @contextmanager
 def followed(traces: Collection[bytes], name: str) -> Iterator[None]:
-    """Tells each of these traces, packed, of what is done within: a segment of this name.
+    """Records a segment of this name, for what is done within the block, in each of these packed traces.
 
     The first `MOST_FOLLOWED` of them; a failure is told as one. The segment's annotation
     `handled_in` is the trace of the invocation, where that is sampled too.
@@ -97,7 +97,7 @@ def _recorder() -> Any:  # noqa: ANN401  # the SDK has no types
     from aws_xray_sdk.core.emitters.udp_emitter import UDPEmitter  # noqa: PLC0415
 
     class Discreet(UDPEmitter):  # type: ignore[misc]  # the SDK has no types
-        """Sends what is noted without the texts of exceptions, which quote what was sent."""
+        """An emitter that leaves out the texts of exceptions, which quote what was sent."""
 
         def send_entity(self, entity: Any) -> None:  # noqa: ANN401
             """Sends a segment or subsegment to the daemon."""

@@ -1,4 +1,4 @@
-"""How many requests the owners of keys make: counted in each process, added up in DynamoDB (`rules.py`).
+"""Rate limiter of API keys: counted in each process, added up in DynamoDB (`rules.py` decides).
 
 | question                    | table          | key               | cost               | asked by           |
 | --------------------------- | -------------- | ----------------- | ------------------ | ------------------ |
@@ -45,12 +45,12 @@ Add = Callable[[int, int, int], int]  # account id, window, requests: their new 
 
 
 class TooManyRequests(TooMany):
-    """The key is used too often: more than its share of requests in a second."""
+    """The account has made more requests than its limit allows."""
 
 
 @made_once
 def client() -> "DynamoDBClient":
-    """DynamoDB for a count that no request should wait for: one try, and a short one."""
+    """A DynamoDB client with one short try: no request should wait for a count."""
     limits = Config(
         connect_timeout=WITHIN_S,
         read_timeout=WITHIN_S,
@@ -62,7 +62,7 @@ def client() -> "DynamoDBClient":
 
 
 def add(account_id: int, window: int, requests: int) -> int:
-    """Counts requests of an account, and answers all that are counted of the window.
+    """Adds requests to an account's count of a window; returns the sum of all processes.
 
     Raises botocore's BotoCoreError and ClientError.
     """
@@ -81,7 +81,7 @@ def add(account_id: int, window: int, requests: int) -> int:
 
 
 class Throttle:
-    """One process's counts; threads may share it. Made once, at import."""
+    """The counts of one process; thread-safe. Created once, at import."""
 
     def __init__(self, add: Add = add) -> None:
         self._add = add

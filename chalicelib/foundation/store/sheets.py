@@ -1,4 +1,4 @@
-"""Sheets of counters in DynamoDB: many small numbers packed into one item, as compressed JSON.
+"""Sheets of counters in DynamoDB: many small numbers in one item, as compressed JSON.
 
 | question                | table      | key           | order    | cost                          | asked by        |
 | ----------------------- | ---------- | ------------- | -------- | ----------------------------- | --------------- |
@@ -35,7 +35,7 @@ class SheetTooLarge(Exception):
 
 
 class Sheet(NamedTuple):
-    """What an item holds. `content` is JSON; `version` is 0 for a sheet that is not there yet."""
+    """One item of counters. `content` is JSON; `version` is 0 for a sheet that is not there yet."""
 
     entry: str
     content: Any
@@ -51,7 +51,7 @@ def get(series: str, entry: str, *, consistent: bool = False) -> Sheet | None:
 
 
 def every(series: str, *, begins: str = "", consistent: bool = False) -> Iterator[Sheet]:
-    """The sheets of a series whose entries begin so, by entry."""
+    """The sheets of a series whose entries start with `begins`, by entry."""
     values: dict[str, AttributeValueTypeDef] = {":series": {"S": series}}
     condition = "series = :series"
     if begins:
@@ -97,7 +97,7 @@ def renew(series: str, after: Sheet, *, until: datetime | None = None) -> None:
 
 
 def remove(series: str, entry: str) -> None:
-    """Takes a sheet away, if it is there."""
+    """Deletes a sheet, if it is there."""
     clients.dynamodb().delete_item(TableName=table("statistics"), Key=_key(series, entry))
 
 
