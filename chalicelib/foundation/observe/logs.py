@@ -22,7 +22,10 @@ _FRAMES = 12  # the innermost of each exception
 
 def fault(log: logging.Logger, error: BaseException, event: str, **about: object) -> None:
     """Logs one line on an exception: event, context, and the chain of exceptions, outermost first."""
-    log.error("%s", json.dumps({"event": event, **about, "errors": [*map(_told, _chain(error))]}))
+    log.error(
+        "%s",
+        json.dumps({"event": event, **about, "errors": [*map(_exception_line, _chain(error))]}),
+    )
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -31,15 +34,15 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
-def _told(error: BaseException) -> dict[str, object]:
-    told: dict[str, object] = {"type": type(error).__qualname__}
+def _exception_line(error: BaseException) -> dict[str, object]:
+    line: dict[str, object] = {"type": type(error).__qualname__}
     if isinstance(error, ClientError):
-        told["code"] = error.response.get("Error", {}).get("Code")
-        told["operation"] = error.operation_name
+        line["code"] = error.response.get("Error", {}).get("Code")
+        line["operation"] = error.operation_name
     elif isinstance(error, BadSetting):
-        told["text"] = str(error)  # ours: it names a variable
-    told["at"] = [
+        line["text"] = str(error)  # ours: it names a variable
+    line["at"] = [
         f"{frame.filename}:{frame.lineno} {frame.name}"
         for frame in traceback.extract_tb(error.__traceback__)[-_FRAMES:]
     ]
-    return told
+    return line

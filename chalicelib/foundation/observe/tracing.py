@@ -68,14 +68,14 @@ def followed(traces: Collection[bytes], name: str) -> Iterator[None]:
     The first `MOST_FOLLOWED` of them; a failure is told as one. The segment's annotation
     `handled_in` is the trace of the invocation, where that is sampled too.
     """
-    chosen = list(dict.fromkeys(trace for trace in traces if trace))[:MOST_FOLLOWED]
-    if not chosen:
+    sampled = list(dict.fromkeys(trace for trace in traces if trace))[:MOST_FOLLOWED]
+    if not sampled:
         yield
         return
     recorder = _recorder()
     from aws_xray_sdk.core.models.segment import Segment  # noqa: PLC0415  # only for who is sampled
 
-    segments = [Segment(name, traceid=_root(one), parent_id=_parent(one)) for one in chosen]
+    segments = [Segment(name, traceid=_root(one), parent_id=_parent(one)) for one in sampled]
     try:
         yield
     except BaseException:
@@ -112,7 +112,7 @@ def _recorder() -> Any:  # noqa: ANN401  # the SDK has no types
 
 def _quiet(entity: Any) -> None:  # noqa: ANN401
     if isinstance(entity.cause, dict):  # where it is a text, it refers to another entity's
-        for told in entity.cause.get("exceptions", ()):
-            told.message = None
+        for exception in entity.cause.get("exceptions", ()):
+            exception.message = None
     for part in entity.subsegments:
         _quiet(part)

@@ -35,12 +35,12 @@ class Limit(Struct, frozen=True):
 class Count(Struct, frozen=True):
     """A process's count of one account's requests in a window.
 
-    `told` is how many all processes together had reported of the window when this one last reported;
+    `reported` is how many all processes together had reported of the window when this one last reported;
     `waiting` are those that it has seen since, of this window or the one before.
     """
 
     window: int
-    told: int = 0
+    reported: int = 0
     waiting: int = 0
 
     def at(self, window: int) -> "Count":
@@ -49,7 +49,7 @@ class Count(Struct, frozen=True):
 
     def is_over(self, limit: Limit) -> bool:
         """Whether the account has used up its limit in this window."""
-        return self.told > limit.a_window
+        return self.reported > limit.a_window
 
     def with_one_more(self, limit: Limit) -> tuple["Count", int]:
         """The count after another request, and how many are to be reported now: mostly none."""

@@ -45,7 +45,7 @@ Add = Callable[[int, int, int], int]  # account id, window, requests: their new 
 
 
 class TooManyRequests(TooMany):
-    """The account has made more requests than its limit allows."""
+    """The key is used too often: its account has made more requests than its limit allows."""
 
 
 @made_once
@@ -57,8 +57,8 @@ def client() -> "DynamoDBClient":
         retries={"mode": "standard", "total_max_attempts": 1},
         parameter_validation=False,
     )
-    made: DynamoDBClient = clients.client("dynamodb", limits=limits)
-    return made
+    found: DynamoDBClient = clients.client("dynamodb", limits=limits)
+    return found
 
 
 def add(account_id: int, window: int, requests: int) -> int:
@@ -101,7 +101,7 @@ class Throttle:
             if not count.is_over(limit):
                 count, due = count.with_one_more(limit)
                 self._counts.put(account_id, count)
-        if due and self._told(account_id, window, due):
+        if due and self._is_reported(account_id, window, due):
             count = self._count(account_id, window)
         if count.is_over(limit):
             metrics.emit({}, counts={"requests_throttled": 1})
@@ -116,12 +116,12 @@ class Throttle:
     def _count(self, account_id: int, window: int) -> Count:
         return (self._counts.get(account_id) or Count(window)).at(window)
 
-    def _told(self, account_id: int, window: int, requests: int) -> bool:
+    def _is_reported(self, account_id: int, window: int, requests: int) -> bool:
         """Whether the requests are reported, and the sum is known."""
         if self._rests.get("") is not None:
             return False
         try:
-            told = self._add(account_id, window, requests)
+            total = self._add(account_id, window, requests)
         except (BotoCoreError, ClientError):
             self._rests.put("", value=True)
             metrics.emit({}, counts={"request_counts_lost": requests})
@@ -129,8 +129,8 @@ class Throttle:
         with self._lock:
             count = self._count(account_id, window)
             # Another thread's report may have come to more meanwhile.
-            told = max(told, count.told)
-            self._counts.put(account_id, Count(window, told, count.waiting))
+            total = max(total, count.reported)
+            self._counts.put(account_id, Count(window, total, count.waiting))
         return True
 
 

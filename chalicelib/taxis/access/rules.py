@@ -1,4 +1,4 @@
-"""Accounts, their roles, and who may act as whom: pure."""
+"""Accounts, roles and impersonation (`X-Logas`): pure."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -10,7 +10,7 @@ LONGEST_OVERLAP = timedelta(days=30)  # for which an account's old key opens bes
 
 
 class Role(StrEnum):
-    """What an account may do [contract: Roles]. `groupement` and `editeur` are labels for statistics."""
+    """Roles of accounts [contract: Roles]. `groupement` and `editeur` are labels for statistics."""
 
     ADMIN = "admin"
     OPERATEUR = "operateur"
@@ -20,13 +20,13 @@ class Role(StrEnum):
 
 
 def implied(roles: Iterable[Role]) -> frozenset[Role]:
-    """The roles with those that come along: an admin is a moteur and an operateur [contract: Accounts by command]."""
-    wanted = frozenset(roles)
-    return wanted | {Role.MOTEUR, Role.OPERATEUR} if Role.ADMIN in wanted else wanted
+    """The roles with those that they imply: an admin is a moteur and an operateur [contract: Accounts by command]."""
+    named = frozenset(roles)
+    return named | {Role.MOTEUR, Role.OPERATEUR} if Role.ADMIN in named else named
 
 
 class Account(Struct, frozen=True):
-    """Whoever a request is made as. `email` is its login and its name as an operator; it need not be an address."""
+    """An account, as which requests are made. `email` is its login and its name as an operator; it need not be an address."""
 
     id: int
     email: str
@@ -40,7 +40,7 @@ class Account(Struct, frozen=True):
 
     @property
     def owner(self) -> str:
-        """The account as the owner of records: the first part of their keys."""
+        """The account's id as text, which is the owner in keys of items."""
         return str(self.id)
 
 
@@ -58,7 +58,7 @@ def may_act_as(key_owner: Account, other: Account, *, integration_email: str | N
 
 
 class Line(Struct, frozen=True):
-    """What a list of accounts says of one of them."""
+    """A line of a list of accounts."""
 
     id: int
     email: str
@@ -67,8 +67,8 @@ class Line(Struct, frozen=True):
     manager_id: int | None = None
 
 
-class Wanted(Struct, frozen=True):
-    """Which accounts are asked for [contract: Lists of accounts]; an empty text asks for nothing in particular."""
+class AccountFilter(Struct, frozen=True):
+    """The filter of a list of accounts [contract: Lists of accounts]; an empty text filters nothing."""
 
     email: str = ""
     name: str = ""
@@ -76,8 +76,8 @@ class Wanted(Struct, frozen=True):
     role: str = ""
 
 
-def visible(lines: Iterable[Line], wanted: Wanted, *, viewer: Account) -> list[Line]:
-    """The accounts that are asked for, in their order, of those that the viewer may see.
+def visible(lines: Iterable[Line], filters: AccountFilter, *, viewer: Account) -> list[Line]:
+    """The accounts that match the filter, in their order, of those that the viewer may see.
 
     Admins see all, others those that they manage; only admins may ask for a manager or a role.
     """
@@ -85,15 +85,17 @@ def visible(lines: Iterable[Line], wanted: Wanted, *, viewer: Account) -> list[L
     is_admin = viewer.has(Role.ADMIN)
     emails = {line.id: line.email for line in lines}
 
-    def is_wanted(line: Line) -> bool:
-        if not (_contains(line.email, wanted.email) and _contains(line.name, wanted.name)):
+    def matches(line: Line) -> bool:
+        if not (_contains(line.email, filters.email) and _contains(line.name, filters.name)):
             return False
         if not is_admin:
             return line.manager_id == viewer.id
         manager = "" if line.manager_id is None else emails.get(line.manager_id, "")
-        return _contains(manager, wanted.manager) and (not wanted.role or wanted.role in line.roles)
+        return _contains(manager, filters.manager) and (
+            not filters.role or filters.role in line.roles
+        )
 
-    return [line for line in lines if is_wanted(line)]
+    return [line for line in lines if matches(line)]
 
 
 def _contains(text: str, part: str) -> bool:

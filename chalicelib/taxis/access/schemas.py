@@ -1,4 +1,4 @@
-"""The bodies and queries that come and go: accounts and the console's login [contract: Accounts] [contract: Console login]."""
+"""Request and response schemas of accounts and of the console's login [contract: Accounts] [contract: Console login]."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate, va
 from chalicelib.foundation import passwords
 from chalicelib.foundation.http import json_schema
 from chalicelib.foundation.http.json_schema import TEXT, WHOLE, list_of, nullable, record
-from chalicelib.taxis.access.rules import Line, Role, Wanted
+from chalicelib.taxis.access.rules import AccountFilter, Line, Role
 from chalicelib.taxis.access.users import User
 from chalicelib.taxis.web import PageNumber
 
@@ -54,7 +54,7 @@ class NeighbourSchema(Schema):
 
 
 class UserSchema(Schema):
-    """The body of PUT /users/{id}; makes what is to be changed.
+    """The body of PUT /users/{id}; loads the fields to change.
 
     The console sends back all that it has read, so what cannot be written is taken and dropped.
     """
@@ -84,7 +84,7 @@ class UserSchema(Schema):
 
 
 class UserListSchema(Schema):
-    """The query of GET /users; makes a `Wanted`."""
+    """The query of GET /users; loads an `AccountFilter`."""
 
     FILTERS = ("email", "name", "manager", "role")
 
@@ -105,9 +105,9 @@ class UserListSchema(Schema):
             raise ValidationError(faults)
 
     @post_load
-    def _make(self, loaded: dict[str, Any], **_: object) -> Wanted:
+    def _make(self, loaded: dict[str, Any], **_: object) -> AccountFilter:
         loaded.pop("p", None)
-        return Wanted(**{name: given for name, (given,) in loaded.items()})
+        return AccountFilter(**{name: given for name, (given,) in loaded.items()})
 
 
 class LoginSchema(Schema):

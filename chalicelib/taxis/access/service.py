@@ -1,4 +1,4 @@
-"""Who a caller is, and what the ops team does to accounts."""
+"""Authentication of callers, and account administration."""
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -28,11 +28,11 @@ class AccountUnknown(Unknown):
 
 
 class OverlapRefused(Exception):
-    """An old key may not open for so long."""
+    """The overlap of an old API key is longer than allowed."""
 
 
 class PasswordTooShort(Exception):
-    """No password is that short."""
+    """The password is shorter than allowed."""
 
 
 # An unknown key is never remembered, so that a new account works at once.
@@ -48,14 +48,14 @@ _names: cache.Memory[int, str] = cache.Memory(
 
 
 class Caller(NamedTuple):
-    """Whose key came with a request, and the account that it is made as: mostly the same."""
+    """The owner of a request's API key, and the account that it acts as: mostly the same."""
 
     owner: Account
     account: Account
 
 
 def recognize(*, key: str | None, logas: str | None, now: datetime) -> Caller:
-    """Who makes a request, and as whom [contract: Keys].
+    """Authenticates a request by its API key and `X-Logas` [contract: Keys].
 
     A suspension or a new key bites within `account_cache_s`. Each request of a known key counts, even
     one that is refused here. Raises KeyMissing, KeyUnknown, TooManyRequests.
@@ -116,13 +116,13 @@ def add(
     fleet_size: int | None = None,
     now: datetime | None = None,
 ) -> tuple[Account, str]:
-    """The account and its API key: a new one, or the one there is, brought to what is given.
+    """Creates an account, or updates the one there is; returns it with its API key.
 
     `hook` is the webhook's address and its header's name and value. An admin is a moteur and an
     operateur too [contract: Accounts by command]. Without `now`, nobody will know how old a new key is. Raises
     AccountUnknown for the manager.
     """
-    wanted = rules.implied(roles)
+    all_roles = rules.implied(roles)
     before = store.by_email(email)
     if before is None:
         key = new_key()
@@ -131,7 +131,7 @@ def add(
         key, record = sealing.unseal(before.sealed_key), before
     account = replace(
         record.account,
-        roles=record.account.roles | wanted,
+        roles=record.account.roles | all_roles,
         manager_id=find(manager).account.id if manager else record.account.manager_id,
     )
     url, header, value = hook or (
@@ -154,12 +154,12 @@ def add(
 
 
 def new_key() -> str:
-    """An API key that nobody has."""
+    """A new, random API key."""
     return str(uuid.uuid4())
 
 
 def new_record(email: str, *, account_id: int, key: str, now: datetime | None) -> store.Record:
-    """An account as it begins: named by its e-mail, without roles. It is not stored yet."""
+    """A new account: named by its e-mail, without roles, not stored yet."""
     return with_key(store.Record(Account(account_id, email, frozenset()), email, "", ""), key, now)
 
 
@@ -195,7 +195,7 @@ def signer(email: str, *, now: datetime) -> tuple[Account, list[str]] | None:
 
 
 def hook_of(account_id: int) -> store.Hook | None:
-    """Where an operator wants its hails, as the last write left it; None where it has not said."""
+    """An operator's webhook, read strongly; None where it has none."""
     record = store.by_id(account_id)
     return record.hook if record is not None and record.hail_endpoint_production else None
 
@@ -211,16 +211,16 @@ def managed_by(manager_id: int) -> list[Line]:
 
 
 def records(account_ids: Iterable[int]) -> list[store.Record]:
-    """All that is kept of those of the accounts that there are, by id."""
+    """The records of the accounts that exist, by id."""
     found = store.by_ids(frozenset(account_ids))
     return sorted(found, key=lambda record: record.account.id)
 
 
 def names_of(account_ids: Iterable[int]) -> Mapping[int, str]:
-    """The names of those of the accounts that there are, at most `account_cache_s` old."""
-    wanted = set(account_ids)
-    names = _names.get_many(wanted)
-    for account_id in wanted - names.keys():
+    """The names of the accounts that exist, by id, at most `account_cache_s` old."""
+    ids = set(account_ids)
+    names = _names.get_many(ids)
+    for account_id in ids - names.keys():
         record = store.by_id(account_id)
         if record is not None:
             names[account_id] = record.name
@@ -229,7 +229,7 @@ def names_of(account_ids: Iterable[int]) -> Mapping[int, str]:
 
 
 def set_active(email: str, *, active: bool) -> Account:
-    """Suspends an account, or lets it in again. Raises AccountUnknown."""
+    """Suspends an account, or resumes it. Raises AccountUnknown."""
     return _change_account(email, active=active)
 
 
@@ -244,7 +244,7 @@ def set_manager(email: str, manager: str | None) -> Account:
 
 
 def set_fleet_size(email: str, fleet_size: int | None) -> None:
-    """Writes down how many taxis an account says it has, None where it has not. Raises AccountUnknown."""
+    """Sets how many taxis an account states that it has, None for no statement. Raises AccountUnknown."""
     record = find(email)
     if fleet_size != record.fleet_size:
         store.put(replace(record, fleet_size=fleet_size), before=record)
@@ -270,7 +270,7 @@ def set_password(email: str, password: str) -> Account:
 def rotate_key(
     email: str, *, now: datetime, overlap: timedelta = timedelta(0)
 ) -> tuple[Account, str]:
-    """Gives the account a new API key; the last one opens for `overlap` more, one of before it no more.
+    """Rotates the API key; the previous one stays valid for `overlap`, any one before it does not.
 
     Raises AccountUnknown, OverlapRefused.
     """
@@ -284,7 +284,7 @@ def rotate_key(
 
 
 def revoke_old_key(email: str) -> Account:
-    """Lets the API key of before open nothing any more. Raises AccountUnknown."""
+    """Revokes the previous API key. Raises AccountUnknown."""
     record = find(email)
     if record.old_key is not None:
         store.put(replace(record, old_key=None), before=record)
@@ -292,7 +292,7 @@ def revoke_old_key(email: str) -> Account:
 
 
 def reseal(record: store.Record, *, dry_run: bool) -> bool:
-    """Seals an account's API keys with the newest secret key; whether another one had sealed any.
+    """Encrypts an account's API keys with the newest secret key; whether another one had been used.
 
     Raises cryptography.fernet.InvalidToken where no key of ours had.
     """
@@ -311,7 +311,7 @@ def reseal(record: store.Record, *, dry_run: bool) -> bool:
 
 
 def _resealed(record: store.Record) -> store.Record | None:
-    """The account, sealed with the newest secret key; None where it is already."""
+    """The account with its keys encrypted by the newest secret key; None where they are already."""
     sealed_key = sealing.resealed(record.sealed_key)
     old_sealed = sealing.resealed(record.old_key.sealed) if record.old_key else None
     if sealed_key is not None:

@@ -1,4 +1,4 @@
-"""The journal of what accounts did [contract: Journal of activities]."""
+"""Route of the activity log [contract: Journal of activities]."""
 
 from chalicelib.foundation.http import json_schema
 from chalicelib.taxis.access.rules import Role
@@ -16,8 +16,8 @@ routes = Routes()
 )
 def get_activity_logs(request: Request) -> Reply:
     """What accounts did, newest first."""
-    asked = request.asked()
+    filters = request.asked()
     page = request.page()
-    found, total = service.list_entries(asked, page=page, per_page=PAGE_SIZE, now=request.now)
+    found, total = service.list_entries(filters, page=page, per_page=PAGE_SIZE, now=request.now)
     shown = [schemas.entry_object(entry) for entry in found]
     return reply(shown, meta=meta(page=page, total=total))

@@ -1,4 +1,4 @@
-"""What the journal of the admins holds [contract: Journal of activities]: pure."""
+"""Entries of the activity log [contract: Journal of activities]: pure."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 
 class Resource(StrEnum):
-    """What an action was done to."""
+    """The kind of thing that an action was done to."""
 
     USER = "user"
     TAXI = "taxi"
@@ -16,7 +16,7 @@ class Resource(StrEnum):
 
 
 class Action(StrEnum):
-    """What was done."""
+    """The actions that are logged."""
 
     LOGIN_PASSWORD = "login_password"  # noqa: S105  # an action's name
     LOGIN_APIKEY = "login_apikey"
@@ -27,7 +27,7 @@ class Action(StrEnum):
 
 
 class Activity(Struct, frozen=True):
-    """One entry. `extra` is JSON."""
+    """One activity of an account. `extra` is JSON."""
 
     at: datetime
     resource: Resource
@@ -37,28 +37,28 @@ class Activity(Struct, frozen=True):
 
 
 class Pending(Struct):
-    """An activity that goes with a transaction of its request, `kept` then, or else by itself after it."""
+    """An activity that is written by its request's own transaction (`kept`), or else after the request."""
 
     activity: Activity
     kept: bool = False
 
 
 class Entry(Struct, frozen=True):
-    """An activity as it was kept; of two, the newer has the greater id."""
+    """A stored activity; of two, the newer has the greater id."""
 
     id: str
     activity: Activity
 
 
-class Asked(Struct, frozen=True):
-    """Which entries are asked for; None asks for nothing in particular."""
+class ActivityFilter(Struct, frozen=True):
+    """The filter of a list of entries; None filters nothing."""
 
     resource: str | None = None
     resource_id: str | None = None
     action: str | None = None
 
     def matches(self, activity: Activity) -> bool:
-        """Whether an activity is one of them."""
+        """Whether an activity matches the filter."""
         return (
             self.resource in (None, activity.resource)
             and self.resource_id in (None, activity.resource_id)

@@ -1,4 +1,4 @@
-"""Deletes the drivers, ADS and descriptions that no taxi is made of [contract: Deletion].
+"""Nightly deletion of drivers, ADS and descriptions without a taxi [contract: Deletion].
 
 Vehicles stay for good. Customers need no job: each has a time to live, by moteur and customer, that
 ends a day after that of their last hail (`hails/store.py`).

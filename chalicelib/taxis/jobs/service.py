@@ -1,4 +1,4 @@
-"""The registry's jobs by name, and how each is run: in pages, from where it was broken off."""
+"""Job runner: the registry's jobs by name, run in pages, resumed where they were interrupted."""
 
 import time
 from collections import Counter
@@ -44,7 +44,7 @@ class JobUnknown(Exception):
 
 
 class Outcome(Struct, frozen=True):
-    """What a run did, or would have done, by name; `resumed` where it went on with an earlier one."""
+    """The counts of a run, or of a dry run, by name; `resumed` where it went on with an earlier one."""
 
     done: Mapping[str, int]
     pages: int
@@ -56,11 +56,11 @@ def run(
     *,
     now: datetime,
     dry_run: bool = False,
-    told: Callable[[Mapping[str, int]], None] = lambda _: None,
+    on_page: Callable[[Mapping[str, int]], None] = lambda _: None,
 ) -> Outcome:
-    """Runs a job to its end, from where it was broken off, and counts in a metric what it did.
+    """Runs a job to its end, from where it was interrupted, and emits its counts as metrics.
 
-    `told` hears after each page what is done so far. A `dry_run` changes nothing, not even where the
+    `on_page` hears after each page what is done so far. A `dry_run` changes nothing, not even where the
     next run begins. Raises JobUnknown, and whatever a page raises: the next run then goes on there.
     """
     if name not in JOBS:
@@ -75,7 +75,7 @@ def run(
         page = job(now=now, after=after, dry_run=dry_run)
         pages += 1
         done.update(page.done)
-        told(done)
+        on_page(done)
         after = page.after
         if after is None:
             break
@@ -99,5 +99,5 @@ def _broken_off(name: str, *, now: datetime) -> Progress | None:
 
 
 def last_runs() -> Mapping[str, datetime]:
-    """As of when each job last came to its end, by name; dry runs do not count."""
+    """When each job last finished, by name; dry runs do not count."""
     return store.last_runs()

@@ -1,4 +1,4 @@
-"""How far a job has come, and when it last came to its end (`foundation/store/sheets.py`).
+"""Progress and last runs of jobs in DynamoDB (`foundation/store/sheets.py`).
 
 | question                       | series | entry        | cost              | asked by |
 | ------------------------------ | ------ | ------------ | ----------------- | -------- |
@@ -18,7 +18,7 @@ _SERIES, _RUNS = "jobs", "runs"
 
 
 class Progress(NamedTuple):
-    """A run that is not over: when it began, where it goes on, and what it has done so far."""
+    """An unfinished run: when it began, where it goes on, and its counts so far."""
 
     began: datetime
     after: str
@@ -26,7 +26,7 @@ class Progress(NamedTuple):
 
 
 def progress(name: str) -> Progress | None:
-    """The job's run that is under way or was broken off; None where there is none."""
+    """The job's unfinished run; None where there is none."""
     sheet = sheets.get(_SERIES, name, consistent=True)
     if sheet is None:
         return None
@@ -35,22 +35,22 @@ def progress(name: str) -> Progress | None:
 
 
 def keep(name: str, progress: Progress) -> None:
-    """Writes down how far a job has come."""
+    """Stores how far a job has come."""
     sheets.put(_SERIES, name, [progress.began.timestamp(), progress.after, dict(progress.done)])
 
 
 def finish(name: str) -> None:
-    """The job is done: the next run begins from the beginning."""
+    """Deletes a job's progress: the next run begins anew."""
     sheets.remove(_SERIES, name)
 
 
 def note_run(name: str, *, now: datetime) -> None:
-    """The job has come to its end, in a run as of `now`."""
+    """Stores that a run of `now` has finished."""
     sheets.put(_RUNS, name, now.timestamp())
 
 
 def last_runs() -> Mapping[str, datetime]:
-    """As of when each job last came to its end, by name."""
+    """When each job last finished, by name."""
     return {
         sheet.entry: datetime.fromtimestamp(sheet.content, UTC) for sheet in sheets.every(_RUNS)
     }

@@ -1,4 +1,4 @@
-"""The free taxis near a customer: positions, territory and registry put together."""
+"""Search for free taxis near a customer, over positions, territory and registry."""
 
 import os
 from collections.abc import Sized
@@ -28,14 +28,14 @@ class CruisingForbidden(Unknown):
 
 
 class Candidate(Struct, frozen=True):
-    """A free taxi near the customer, and what may be shown of it."""
+    """A free taxi near the customer, with its details."""
 
     position: Found
     details: TaxiDetails
 
 
 class Answer(Struct, frozen=True):
-    """What a search came to, step by step [contract: Search order].
+    """The result of a search after each step [contract: Search order].
 
     `near` counts the free and fresh within the largest radius, `found` holds those of them that may
     pick up here and that the viewer may see, `seen` those whose own radius reaches the customer,
@@ -94,7 +94,7 @@ def search(point: LngLat, *, viewer: Account, now: datetime) -> Answer | None:
 
 
 def _why_empty(near: Sized, found: Sized, seen: Sized) -> str | None:
-    """What left a search without an answer, None where it has one."""
+    """The reason of an empty result; None where it is not empty."""
     if not near:
         return "none_near"  # free and fresh, within the largest radius
     if not found:

@@ -1,4 +1,4 @@
-"""`GET /towns`, `/zupc`, `/zupc/live` and the stations: the territory as partners and the public see it."""
+"""Routes of towns, pick-up zones and stations: `GET /towns`, `/zupc`, `/zupc/live`, `/stations/*`."""
 
 from datetime import datetime, timedelta
 from email.utils import format_datetime

@@ -1,4 +1,4 @@
-"""Towns, zones, exclusions and stations, and which licences may pick up where: pure."""
+"""Towns, pick-up zones, exclusions and stations, and which licences may pick up where: pure."""
 
 import fnmatch
 import re
@@ -62,7 +62,7 @@ NO_ZONES = Zones(())
 
 
 class Conurbation(Struct, frozen=True):
-    """Towns that statistics take together. `declared_ads` is how many licences they say they gave."""
+    """Towns that statistics take together. `declared_ads` is the number of licences that they declare."""
 
     conurbation_id: str
     name: str

@@ -9,7 +9,7 @@ import pytest
 from chalicelib.foundation import passwords
 from chalicelib.foundation.settings import settings, table
 from chalicelib.taxis.access import service, users
-from chalicelib.taxis.access.rules import Account, Line, Role, Wanted, visible
+from chalicelib.taxis.access.rules import Account, AccountFilter, Line, Role, visible
 from chalicelib.taxis.access.schemas import UserSchema
 from tests import factories
 from tests.calls import Caller
@@ -499,7 +499,7 @@ def test_of_any_list_an_account_sees_only_those_that_it_manages() -> None:
 
     for viewer_id, ids in ((1, [2]), (2, [3]), (3, [])):
         viewer = Account(viewer_id, "viewer", frozenset({Role.OPERATEUR}))
-        assert [line.id for line in visible(lines, Wanted(), viewer=viewer)] == ids
+        assert [line.id for line in visible(lines, AccountFilter(), viewer=viewer)] == ids
 
 
 BAD_QUERIES: list[tuple[dict[str, Any], dict[str, Any]]] = [

@@ -10,7 +10,7 @@ from chalicelib.foundation.settings import settings, table
 from chalicelib.taxis.access import service as access
 from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.activity import service, store
-from chalicelib.taxis.activity.rules import Action, Activity, Asked, Resource
+from chalicelib.taxis.activity.rules import Action, Activity, ActivityFilter, Resource
 from tests.calls import Caller
 from tests.taxis.access.conftest import Call
 
@@ -40,7 +40,7 @@ def did(at: datetime = NOW, **changes: Any) -> Activity:
 
 def read(*, now: datetime = NOW, page: int = 1, **asked: Any) -> tuple[list[str], int]:
     """The ids of the resources of a page, and the total."""
-    found, total = service.list_entries(Asked(**asked), page=page, per_page=30, now=now)
+    found, total = service.list_entries(ActivityFilter(**asked), page=page, per_page=30, now=now)
     return [entry.activity.resource_id for entry in found], total
 
 
