@@ -1,4 +1,4 @@
-"""How many calls of one operator's server may be under way: lanes, each lent to one call at a time.
+"""Limit on concurrent calls of one operator's server: lanes in DynamoDB, each for one call at a time.
 
 | question                       | table          | key         | cost             | asked by        |
 | ------------------------------ | -------------- | ----------- | ---------------- | --------------- |
@@ -25,7 +25,7 @@ _KEPT = timedelta(days=1)
 
 
 class Lane(Struct, frozen=True):
-    """A lane that this process has until `until_ms`."""
+    """A lane that is held until `until_ms`."""
 
     operator_id: int
     name: str
@@ -33,7 +33,7 @@ class Lane(Struct, frozen=True):
 
 
 def take(operator_id: int, *, now: datetime) -> Lane | None:
-    """A free lane of the operator, None where there is none."""
+    """Acquires a free lane of the operator; None where there is none."""
     now_ms = milliseconds(now)
     lent_s = settings().hook_within_s + 5  # a call and its outcome
     lanes = [f"lane_{number}" for number in range(settings().hook_calls_at_once)]
@@ -70,7 +70,7 @@ def take(operator_id: int, *, now: datetime) -> Lane | None:
 
 
 def give_back(lane: Lane) -> None:
-    """Frees the lane, unless it is somebody else's by now."""
+    """Releases the lane, unless another process holds it by now."""
     try:
         clients.dynamodb().update_item(
             TableName=table("operator-calls"),

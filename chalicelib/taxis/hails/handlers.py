@@ -1,4 +1,4 @@
-"""What the queues and the clock have done for hails: the bodies of the functions in `app.py`.
+"""SQS and schedule handlers for hails.
 
 A message only says where to look (`queue.py`), so one that is late, repeated or out of order does no
 harm. What cannot be read fails, and is a dead letter after a few times.
@@ -25,7 +25,7 @@ log = logging.getLogger("maraude.hails")
 
 
 class MessageGarbled(Exception):
-    """A message that is none of ours."""
+    """The message cannot be parsed."""
 
 
 Message = Mapping[str, Any]
@@ -33,7 +33,7 @@ Failures = dict[str, list[dict[str, str]]]
 
 
 def each(event: Mapping[str, Any], handle: Callable[[Message], None]) -> Failures:
-    """Handles the messages of an SQS event; the answer names those that are to come again."""
+    """Handles each message of an SQS event; returns those to be delivered again."""
     failed = []
     for record in event["Records"]:
         queue_name = record["eventSourceARN"].rpartition(":")[2]
@@ -60,7 +60,7 @@ def _read(body: str) -> Message:
 
 
 def call_operator(message: Message) -> None:
-    """Sends a hail to its operator's server, unless it has moved on, and notes what came of it."""
+    """Sends a hail to its operator's server, unless its status has changed, and stores the outcome."""
     hail_id = message["hail_id"]
     dispatch = service.dispatch(hail_id, now=clock.now())
     if dispatch is None:
@@ -113,7 +113,7 @@ def _later(hail_id: str) -> None:
 
 
 def apply_deadline(message: Message) -> None:
-    """Applies the deadline of a hail, or waits for it again: SQS knows delays of 15 minutes at most."""
+    """Applies the deadline of a hail, or sends the message again: SQS delays by 15 minutes at most."""
     try:
         status = Status(message["status"])
         due = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=message["due_ms"])
@@ -127,7 +127,7 @@ def apply_deadline(message: Message) -> None:
 
 
 def sweep() -> None:
-    """Applies the deadlines that no message has brought."""
+    """Applies overdue deadlines whose message is late or lost."""
     began_s = time.monotonic()
     swept = service.sweep(now=clock.now())
     metrics.emit(

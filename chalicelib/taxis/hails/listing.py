@@ -1,4 +1,4 @@
-"""What partners see of many hails: lists, and sessions with their hails.
+"""Lists of hails, of sessions, and of customer support.
 
 A line whose deadline has passed is shown as it is once that is applied.
 """
@@ -20,7 +20,7 @@ SUPPORTED_AFTER = timedelta(hours=12)
 
 
 class Filter(Struct, frozen=True):
-    """What GET /hails may ask for: of each filter any value, of all filters each [contract: Lists of hails].
+    """The filters of GET /hails: any value of each filter, every filter [contract: Lists of hails].
 
     Texts match what begins with them, whatever the case; `dates` are days in UTC.
     """

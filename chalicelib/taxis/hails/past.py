@@ -1,4 +1,4 @@
-"""Days that are over, for the statistics, which count what became of their hails."""
+"""Past days and their hails, for the statistics."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -10,7 +10,7 @@ _HAILS_A_READ = 100
 
 
 def uncounted(*, now: datetime) -> list[str]:
-    """The days that are over and that the statistics do not have yet, oldest first."""
+    """The past days that the statistics have not counted yet, oldest first."""
     today = rules.day_of(now)
     return sorted(day.day for day in lists.days() if day.day < today and not day.in_statistics)
 
@@ -30,5 +30,5 @@ def hails_of(day: str) -> Iterator[Hail]:
 
 
 def enter_in_statistics(day: str) -> None:
-    """The statistics have the day now, and its hails may be deleted when they are old."""
+    """Marks a day as counted, so that its hails may be deleted once they are old."""
     lists.enter_in_statistics(day)

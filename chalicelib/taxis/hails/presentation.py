@@ -1,4 +1,4 @@
-"""What is shown of a hail, and to whom [contract: What of a hail is shown]: pure.
+"""Response objects of hails, by viewer and status [contract: What of a hail is shown]: pure.
 
 A viewer of None is the operator's server, which is sent the hail by the registry.
 """
@@ -24,7 +24,7 @@ _VEHICLE_SHOWN = frozenset(
 
 
 def naive(at: datetime) -> str:
-    """A time as the contract mostly writes it: in UTC, without saying so [contract: Times on the wire]."""
+    """A time as most of the contract has it: UTC without an offset [contract: Times on the wire]."""
     return at.astimezone(UTC).replace(tzinfo=None).isoformat()
 
 
@@ -38,7 +38,7 @@ def knows_taxi(viewer: Account | None, operateur_id: int) -> bool:
 
 
 def phone(number: str, status: Status, viewer: Account | None) -> str:
-    """A telephone number, or what stands for it."""
+    """A telephone number, or its mask."""
     shown = status in _PHONES_SHOWN or (viewer is not None and viewer.has(Role.ADMIN))
     return number if shown else MASKED_PHONE
 
@@ -97,7 +97,7 @@ _PHONE_IN_TEXT = re.compile(r'("[a-z_]*phone_number"\s*:\s*)"(?:[^"\\]|\\.)*"?')
 
 
 def log_text(sent: object) -> str:
-    """What somebody sent or answered, as the request log keeps it: phones masked, and not too long."""
+    """A payload or answer for the request log: phones masked, cut to `LOGGED` characters."""
     text = sent if isinstance(sent, str) else json.dumps(sent, sort_keys=True, default=str)
     return _PHONE_IN_TEXT.sub(rf'\1"{MASKED_PHONE}"', text)[:LOGGED]
 

@@ -1,4 +1,4 @@
-"""What is to be done for a hail, and when: messages for the handlers (`handlers.py`).
+"""SQS messages of hails: dispatches to operators and deadlines (`handlers.py` handles them).
 
 `hail-dispatch` holds the hails to send to their operators, `hail-deadlines` those to look at when
 their time is up. A message may be lost, late or repeated: it only says where to look. A queue that
@@ -54,7 +54,7 @@ def _put(queue: str, message: dict[str, object], *, delay_s: int = 0) -> bool:
 def _traced() -> (
     "Mapping[MessageSystemAttributeNameForSendsType, MessageSystemAttributeValueTypeDef]"
 ):
-    """The trace that the message comes from, which takes none of its bytes."""
+    """The message's trace header, which takes none of its bytes."""
     trace = tracing.current()
     if not trace:
         return {}
@@ -62,12 +62,12 @@ def _traced() -> (
 
 
 def put_dispatch(hail_id: str) -> bool:
-    """Asks for the hail to be sent to its operator: `{"hail_id": ...}`. Whether the queue took it."""
+    """Queues a hail's dispatch to its operator: `{"hail_id": ...}`. Whether the queue took it."""
     return _put("hail-dispatch", {"hail_id": hail_id})
 
 
 def put_deadline(hail_id: str, status: Status, due: datetime, *, now: datetime) -> bool:
-    """Asks for the hail to be looked at when `due`, or in 15 minutes. Whether the queue took it.
+    """Queues a hail's deadline for `due`, or in 15 minutes. Whether the queue took it.
 
     The message is `{"hail_id": ..., "status": ..., "due_ms": ...}`, milliseconds since 1970.
     """

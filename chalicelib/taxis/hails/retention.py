@@ -1,4 +1,4 @@
-"""What the night does to old hails: takes from them who and where, and at last deletes them.
+"""Nightly blurring and deletion of old hails.
 
 Both jobs work in pages and may be broken off anywhere and repeated.
 """
@@ -20,7 +20,7 @@ PAGE_OF_THE_NIGHT = 100  # hails
 
 
 def blur(*, now: datetime, after: str | None = None, dry_run: bool = False) -> Page:
-    """Takes from hails over two months old, page by page, what tells who and where [contract: Retention].
+    """Blurs a page of hails over two months old: removes who and where [contract: Retention].
 
     May be broken off and repeated, from the beginning or from the last page's `after`.
     """
@@ -40,7 +40,7 @@ def blur(*, now: datetime, after: str | None = None, dry_run: bool = False) -> P
 
 
 def delete_old(*, now: datetime, after: str | None = None, dry_run: bool = False) -> Page:
-    """Deletes blurred hails over a year old, page by page; else as `blur`.
+    """Deletes a page of blurred hails over a year old; else as `blur`.
 
     A day that the statistics do not have yet waits for them: nothing else tells what became of it.
     """
@@ -58,7 +58,7 @@ def delete_old(*, now: datetime, after: str | None = None, dry_run: bool = False
 
 
 class _Treatment(Struct, frozen=True):
-    """What is done to hails: its name, which ones need it, how, and what is done after a day of them.
+    """One kind of nightly work on hails: its name, which need it, how, and what follows a day of them.
 
     `treat` says whether the hail is as it is to be; `over` hears of each day that is wholly before
     the limit, once all of its hails are treated.
@@ -114,14 +114,14 @@ def _blur(hail: Hail) -> bool:
 
 
 def _blurred_point(lon: float, lat: float) -> tuple[float, float]:
-    """A point inside the town that stands for all of it; a tenth of a degree where there is no town."""
+    """The interior point of the town; rounded to a tenth of a degree where there is no town."""
     towns = territory.place_of(LngLat(lon, lat)).towns
     inside = territory.interior_point(towns[0]) if towns else None
     return (inside.lng, inside.lat) if inside else (round(lon, 1), round(lat, 1))
 
 
 def _delete(hail: Hail) -> bool:
-    """Whether the hail is gone."""
+    """Whether the hail could be deleted."""
     if not hail.blurred:
         return False
     try:

@@ -1,4 +1,4 @@
-"""Hails, the customers who are behind them, and sessions [contract: Hails] [contract: Sessions] [contract: Customer support]."""
+"""Routes of hails, customers and sessions [contract: Hails] [contract: Sessions] [contract: Customer support]."""
 
 from chalicelib.foundation.http import json_schema
 from chalicelib.taxis.access import service as access
@@ -80,7 +80,7 @@ def get_hail(request: Request, hail_id: str) -> Reply:
     ),
 )
 def put_hail(request: Request, hail_id: str) -> Reply:
-    """Moves a hail on, or changes what is said of it. An unknown hail is told before a bad body."""
+    """Changes a hail's status or fields. An unknown hail is refused before a bad body."""
     hail = service.find(request.viewer, hail_id, now=request.now)
     asked = request.one()
     changed = service.change(request.viewer, hail, asked, now=request.now)
@@ -98,7 +98,7 @@ def put_hail(request: Request, hail_id: str) -> Reply:
     refuses=(service.CustomerUnknown,),
 )
 def put_customer(request: Request, customer_id: str) -> Reply:
-    """Bans a customer of the viewer's, or lets them hail again."""
+    """Bans a customer of the viewer's, or ends the ban."""
     sent = request.one()
     asked = {name: at and schemas.in_utc(at) for name, at in sent.items()}
     customer = service.change_customer(request.viewer, customer_id, asked)
@@ -112,7 +112,7 @@ def put_customer(request: Request, customer_id: str) -> Reply:
     answers={200: json_schema.page_of(schemas.SUPPORT_HAIL)},
 )
 def get_customers(request: Request) -> Reply:
-    """Everybody's hails of more than twelve hours ago, newest first, for customer support."""
+    """All hails over twelve hours old, newest first, for customer support."""
     asked = request.asked()
     page = request.page()
     hails, total = listing.list_for_support(
@@ -129,7 +129,7 @@ def get_customers(request: Request) -> Reply:
     answers={200: json_schema.page_of(schemas.SESSION)},
 )
 def get_sessions(request: Request) -> Reply:
-    """The viewer's hails by session, the session that began last first."""
+    """The viewer's hails by session, newest session first."""
     request.asked()
     page = request.page()
     groups, total = listing.list_sessions(

@@ -1,4 +1,4 @@
-"""The items of hails in DynamoDB, and the objects they stand for."""
+"""Items of hails in DynamoDB, and their conversion to objects and back."""
 
 import json
 from datetime import datetime
@@ -31,11 +31,11 @@ class TransitionsAttribute(Attribute[tuple[Transition, ...]]):
     attr_type = STRING
 
     def serialize(self, value: tuple[Transition, ...]) -> str:
-        """As it is stored."""
+        """To DynamoDB."""
         return json.dumps([[*entry._replace(at=entry.at.isoformat())] for entry in value])  # type: ignore[arg-type]
 
     def deserialize(self, value: str) -> tuple[Transition, ...]:
-        """As it was."""
+        """From DynamoDB."""
         return tuple(
             Transition(
                 None if before is None else Status(before),
@@ -54,11 +54,11 @@ class StatusAttribute(Attribute[Status]):
     attr_type = STRING
 
     def serialize(self, value: Status) -> str:
-        """As it is stored."""
+        """To DynamoDB."""
         return value.value
 
     def deserialize(self, value: str) -> Status:
-        """As it was."""
+        """From DynamoDB."""
         return Status(value)
 
 
@@ -127,7 +127,7 @@ class CustomerRow(Model):
 
 
 class ListRow(Model):
-    """A line of a list (`lists.py`), or what else is found by its owner."""
+    """A line of a list (`lists.py`), or another item found by its owner."""
 
     class Meta(Place):
         table_name = table("hail-lists")
@@ -179,7 +179,7 @@ class LogRow(Model):
 
 
 class Line(Struct, frozen=True):
-    """What a list shows of a hail and goes by; the names are those of `Hail`."""
+    """A line of a list of hails; the names are those of `Hail`."""
 
     hail_id: str
     status: Status
@@ -209,7 +209,7 @@ _FRACTIONS = ("customer_lon", "customer_lat", "initial_taxi_lon", "initial_taxi_
 
 
 def _made(kind: Any, row: Model) -> Any:  # noqa: ANN401  # of the kind that was given
-    """A thing of the attributes that a row has under its fields' names."""
+    """A value whose fields are the row's attributes of the same names."""
     values = {name: getattr(row, name) for name in kind.__struct_fields__}
     for name in values.keys() & {*_WHOLE}:
         values[name] = None if values[name] is None else int(values[name])

@@ -1,4 +1,4 @@
-"""The life of a hail: who may do what and when, and what becomes of the taxi and the customer: pure.
+"""State machine of hails, with its effects on the taxi and the customer: pure.
 
 `STEPS` is the one table of truth. Partners and the registry itself (webhook answers, deadlines) move
 a hail along it and in no other way [contract: Steps of a hail] [contract: Deadlines of a hail].
@@ -19,7 +19,7 @@ from chalicelib.taxis.registry.rules import TaxiStatus
 
 
 class Status(StrEnum):
-    """What a hail has come to, in the contract's order [contract: The hail object]."""
+    """Status of a hail, in the contract's order [contract: The hail object]."""
 
     RECEIVED = "received"
     SENT_TO_OPERATOR = "sent_to_operator"  # never produced, old records may hold it
@@ -45,7 +45,7 @@ class Status(StrEnum):
 
 
 class Party(StrEnum):
-    """Who takes a step."""
+    """The party that takes a step."""
 
     MOTEUR = "moteur"
     OPERATEUR = "operateur"
@@ -142,11 +142,11 @@ Waits = Mapping[Status, timedelta]  # how long a hail may stay as it is
 
 
 class StepRefused(Malformed):
-    """The hail cannot become this, or not through this account, or not without a phone number."""
+    """The status cannot follow, or not by this account, or not without a phone number."""
 
 
 class FieldRefused(Malformed):
-    """The other party's field, or nobody's business but theirs."""
+    """The field is the other party's to change."""
 
 
 class Transition(NamedTuple):
@@ -216,7 +216,7 @@ class Hail(Struct, frozen=True):
 
 
 class HailWanted(Struct, frozen=True):
-    """What POST /hails asks for; `taxi_id` may be temporary."""
+    """A new hail as POST /hails requests it; `taxi_id` may be temporary."""
 
     customer_id: str
     customer_lon: float
@@ -228,7 +228,7 @@ class HailWanted(Struct, frozen=True):
 
 
 class HailAsked(TypedDict, total=False):
-    """What PUT /hails may change: a key that is absent changes nothing."""
+    """Changes of PUT /hails: a key that is absent changes nothing."""
 
     status: Status
     taxi_phone_number: str
@@ -288,7 +288,7 @@ def step(
 
 
 def deadline(status: Status, since: datetime, waits: Waits) -> datetime | None:
-    """Until when a hail may stay as it is, in whole milliseconds; None where it is over."""
+    """The deadline of a hail's status, in whole milliseconds; None where the hail is over."""
     if status.is_over:
         return None
     due = since + waits[status]
@@ -296,14 +296,14 @@ def deadline(status: Status, since: datetime, waits: Waits) -> datetime | None:
 
 
 def expired(hail: Hail, *, now: datetime, waits: Waits) -> Hail:
-    """The hail once its deadline has passed; itself before."""
+    """The hail with its deadline applied, if that has passed; else itself."""
     if not hail.is_late(now):
         return hail
     return step(hail, LATE[hail.status], now=now, waits=waits, reason="timeout")
 
 
 def answered(hail: Hail, *, taxi_phone_number: str | None, now: datetime, waits: Waits) -> Hail:
-    """The hail once its operator's server has taken it; itself where it has moved on."""
+    """The hail after its operator's server took it; itself where its status has changed."""
     if hail.status is not Status.RECEIVED:
         return hail
     taken = step(hail, Status.RECEIVED_BY_OPERATOR, now=now, waits=waits)
@@ -311,7 +311,7 @@ def answered(hail: Hail, *, taxi_phone_number: str | None, now: datetime, waits:
 
 
 def failed(hail: Hail, *, reason: str, now: datetime, waits: Waits) -> Hail:
-    """The hail that its operator's server did not take; itself where it has moved on."""
+    """The hail after its operator's server failed; itself where its status has changed."""
     if hail.status is not Status.RECEIVED:
         return hail
     return step(hail, Status.FAILURE, now=now, waits=waits, reason=reason)
@@ -328,7 +328,7 @@ _ROLES = {Party.MOTEUR: Role.MOTEUR, Party.OPERATEUR: Role.OPERATEUR}
 
 
 def changed(hail: Hail, asked: HailAsked, *, viewer: Account, now: datetime, waits: Waits) -> Hail:
-    """The hail after what an account asks of it; itself where nothing differs.
+    """The hail after an account's changes; itself where nothing differs.
 
     Status first, then the operateur's fields, then the moteur's [contract: Changing a hail]. Raises StepRefused, FieldRefused.
     """
@@ -411,7 +411,7 @@ class Customer(Struct, frozen=True):
         return replace(self, ban_begin=None, ban_end=None)
 
     def session(self, *, now: datetime, good_for: timedelta) -> str | None:
-        """The session that goes on with a new hail; None where a new one begins [contract: Sessions]."""
+        """The session that a new hail continues; None where a new one begins [contract: Sessions]."""
         if self.session_moved_at is None or now - self.session_moved_at >= good_for:
             return None
         return self.session_id
@@ -436,7 +436,7 @@ REDACTED = "[REDACTED]"
 
 
 def blurred(hail: Hail, customer: tuple[float, float], taxi: tuple[float, float]) -> Hail:
-    """The hail without what tells who and where exactly; the points (lon, lat) stand for those it had."""
+    """The hail without personal data; the points (lon, lat) replace those it had."""
     return replace(
         hail,
         customer_lon=customer[0],

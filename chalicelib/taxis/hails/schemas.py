@@ -1,4 +1,4 @@
-"""The bodies and queries of hails, customers and sessions, and what is shown of lists [contract: Hails] [contract: Sessions]."""
+"""Request and response schemas of hails, customers and sessions [contract: Hails] [contract: Sessions]."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -51,7 +51,7 @@ def _address(**kwargs: Any) -> Text:  # noqa: ANN401
 
 
 class HailSchema(Schema):
-    """The body of POST /hails; makes a `HailWanted`."""
+    """The body of POST /hails; loads a `HailWanted`."""
 
     customer_id = Text(required=True)
     customer_lon = Degrees(180, required=True)
@@ -74,7 +74,7 @@ def _one_of(*values: str) -> validate.OneOf:
 
 
 class HailChangeSchema(Schema):
-    """The body of PUT /hails/{id}; makes a `HailAsked`."""
+    """The body of PUT /hails/{id}; loads a `HailAsked`."""
 
     status = fields.String(validate=_one_of(*Status))
     taxi_phone_number = Text()
@@ -112,7 +112,7 @@ class Day(fields.Date):
 
 
 class HailListSchema(Schema):
-    """The query of GET /hails; makes a `Filter`."""
+    """The query of GET /hails; loads a `Filter`."""
 
     id = fields.List(fields.String(), attribute="ids")
     moteur = fields.List(fields.String(), attribute="moteurs")
@@ -132,7 +132,7 @@ class HailListSchema(Schema):
 
 
 class SupportListSchema(Schema):
-    """The query of GET /internal/customers; makes a `Filter`."""
+    """The query of GET /internal/customers; loads a `Filter`."""
 
     id = fields.List(fields.String(), attribute="ids")
     moteur = fields.List(fields.String(), attribute="moteurs")
@@ -357,7 +357,7 @@ def support_object(hail: Hail) -> dict[str, object]:
 
 
 def customer_object(customer: Customer, echoed: Mapping[str, datetime | None]) -> dict[str, object]:
-    """A customer's bans; those that were just sent come back as they were."""
+    """A customer's bans; those that were just sent come back unchanged."""
     return {
         name: None if at is None else at.isoformat() if name in echoed else presentation.naive(at)
         for name in ("ban_begin", "ban_end", "reprieve_begin", "reprieve_end")

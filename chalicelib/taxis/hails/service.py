@@ -1,4 +1,4 @@
-"""What partners and queues ask of hails: to make one, to move it on, to end it in time.
+"""Hails: creation, steps, deadlines, dispatch to operators, customers' bans.
 
 Whoever reads a hail whose deadline has passed applies it first. A step that another came before is
 decided anew on what that other left, so that no update is lost and the loser is told what won.
@@ -68,7 +68,7 @@ class CustomerBanned(Forbidden):
 
 
 class TaxiUnavailable(Malformed):
-    """The taxi is not free, or has not been heard of lately."""
+    """The taxi is not free, or not online."""
 
 
 class SessionUnknown(Malformed):
@@ -84,7 +84,7 @@ class HailUnknown(Unknown):
 
 
 class HailForbidden(Forbidden):
-    """The hail is other people's."""
+    """The account is no party of the hail."""
 
 
 class CustomerUnknown(Unknown):
@@ -92,7 +92,7 @@ class CustomerUnknown(Unknown):
 
 
 class Busy(Unavailable):
-    """Others kept changing the same thing; the request may be sent again."""
+    """Concurrent changes; the request may be sent again."""
 
 
 def _waits() -> Waits:
@@ -220,7 +220,7 @@ def _replayed(earlier: tuple[str, str], replay: Replay, *, now: datetime) -> Hai
 
 
 def _online(last: LastPosition | None, *, now: datetime) -> LastPosition:
-    """Where the taxi is. Raises TaxiUnavailable where it has not said lately."""
+    """The taxi's position. Raises TaxiUnavailable where it is too old or missing."""
     if last is None:
         raise TaxiUnavailable(in_body("taxi_id", "Taxi is not online."))
     if now - last.seen_at > timedelta(seconds=settings().freshness_s):
@@ -229,7 +229,7 @@ def _online(last: LastPosition | None, *, now: datetime) -> LastPosition:
 
 
 def _free(description: Description, *, now: datetime) -> Description:
-    """The free taxi's description, once a hail that is late has let it go. Raises TaxiUnavailable."""
+    """The free taxi's description, after an overdue hail of it is ended. Raises TaxiUnavailable."""
     free = TaxiStatus.FREE
     if description.status is not free and description.open_hail is not None:
         holder = store.hail(description.open_hail)
@@ -312,14 +312,14 @@ def find(viewer: Account, hail_id: str, *, now: datetime) -> Hail:
 
 
 def where_is_taxi(hail: Hail, *, now: datetime) -> LastPosition | None:
-    """Where the hail's taxi is, for the two parties and as long as the hail is not over."""
+    """The position of the hail's taxi, for its two parties, as long as the hail is not over."""
     if not presentation.sees_taxi(hail.status):
         return None
     return positions.where_is([hail.taxi_id], now=now).get(hail.taxi_id)
 
 
 def change(viewer: Account, hail: Hail, asked: HailAsked, *, now: datetime) -> Hail:
-    """The hail after what an account asks of it [contract: Changing a hail].
+    """Applies an account's changes to a hail [contract: Changing a hail].
 
     Raises StepRefused, FieldRefused; both name the state that won where another was faster. Raises
     Busy.
@@ -347,7 +347,7 @@ def change(viewer: Account, hail: Hail, asked: HailAsked, *, now: datetime) -> H
 
 
 def _report(before: Hail, after: Hail, *, now: datetime) -> tuple[Customer, Customer] | None:
-    """The customer before and after, where a report changes what they may do."""
+    """The customer before and after a report; None where it changes nothing."""
     if before.reporting_customer == after.reporting_customer:
         return None
     customer = store.customer(before.moteur_id, before.customer_id)
@@ -372,7 +372,7 @@ def _write(
     exchange: Exchange | None = None,
     task: str | None = None,
 ) -> Hail:
-    """Stores a step or another change with the taxi's part in it, and then shows it. Raises Moved.
+    """Stores a change of a hail together with its taxi's, then shows the taxi's. Raises Moved.
 
     The taxi follows only while it is this hail's: its operator may have freed it meanwhile, and
     another hail taken it. `task` is the registry's own doing, in the journal's words.
@@ -422,7 +422,7 @@ def _journal(hail: Hail, moved: TaxiStep, *, task: str | None, now: datetime) ->
 
 
 def _show(description: Description, *, now: datetime, sighting: Sighting | None = None) -> None:
-    """Shows the taxi's status; the hail is written by then, so no trouble here is the caller's."""
+    """Shows the taxi's status in the cells; the hail is written by then, so a failure is only logged."""
     try:
         registry.show(description, now=now, sighting=sighting)
     except (StoreBusy, ClientError, BotoCoreError) as error:
@@ -449,7 +449,7 @@ class Dispatch(Struct, frozen=True):
 
 
 def dispatch(hail_id: str, *, now: datetime) -> Dispatch | None:
-    """What to send to the hail's operator; None where nothing is to be sent [contract: Webhook].
+    """The dispatch of a hail to its operator; None where nothing is to be sent [contract: Webhook].
 
     A hail that is looked at too late, or whose operator has no address, has failed.
     """
@@ -472,7 +472,7 @@ def dispatch(hail_id: str, *, now: datetime) -> Dispatch | None:
 
 
 def delivered(hail_id: str, *, taxi_phone_number: str | None, now: datetime) -> None:
-    """The operator has the hail; nothing where the hail has moved on meanwhile."""
+    """Stores that the operator took the hail; nothing where its status has changed meanwhile."""
 
     def taken(hail: Hail) -> Hail:
         return rules.answered(hail, taxi_phone_number=taxi_phone_number, now=now, waits=_waits())
@@ -481,7 +481,7 @@ def delivered(hail_id: str, *, taxi_phone_number: str | None, now: datetime) -> 
 
 
 def undelivered(hail_id: str, *, reason: str, now: datetime) -> None:
-    """The operator could not be told; nothing where the hail has moved on meanwhile."""
+    """Stores that the operator's server failed; nothing where the status has changed meanwhile."""
 
     def failed(hail: Hail) -> Hail:
         return rules.failed(hail, reason=reason, now=now, waits=_waits())
@@ -509,7 +509,7 @@ def expire(hail_id: str, *, now: datetime, way: str) -> Hail | None:
 
 
 def _step(hail_id: str, decide: Callable[[Hail], Hail], *, task: str, now: datetime) -> Hail | None:
-    """The hail after what the registry decides on it as it is. Raises Busy."""
+    """Applies a step of the registry's own. Raises Busy."""
     for tries in range(TRIES):
         hail = store.hail(hail_id)
         if hail is None:
@@ -525,14 +525,14 @@ def _step(hail_id: str, decide: Callable[[Hail], Hail], *, task: str, now: datet
 
 
 class Swept(Struct, frozen=True):
-    """What a sweep has done. `failed` could not be moved this time."""
+    """The result of a sweep. `failed` could not be changed this time."""
 
     expired: int = 0
     failed: int = 0
 
 
 def sweep(*, now: datetime) -> Swept:
-    """Applies every deadline that has passed. One hail in trouble does not keep the others waiting."""
+    """Applies every overdue deadline. A failure of one hail does not stop the others."""
     swept = Swept()
     for hail_id in lists.late(now):
         try:
@@ -581,7 +581,7 @@ class Story(Struct, frozen=True):
 
 
 def show(hail_id: str) -> Story:
-    """All that is known of a hail, for the desk; its deadline is left alone. Raises HailUnknown."""
+    """A hail with its request log, for the ops team; its deadline is not applied. Raises HailUnknown."""
     hail = store.hail(hail_id) if rules.is_hail_id(hail_id) else None
     if hail is None:
         raise HailUnknown(in_url("Hail not found"))

@@ -103,7 +103,7 @@ class Session(Struct, frozen=True):
 
 
 class Before(Struct, frozen=True):
-    """What a new hail goes by; each None where there is none such."""
+    """What a new hail depends on, as it was read; each None where there is none."""
 
     taxi: Taxi | None
     trail: Trail  # of the taxi
@@ -113,7 +113,7 @@ class Before(Struct, frozen=True):
 
 
 class TaxiStep(Struct, frozen=True):
-    """What a step does to the taxi's description."""
+    """A step's change of the taxi's description."""
 
     before: Description
     after: Description
@@ -121,7 +121,7 @@ class TaxiStep(Struct, frozen=True):
 
 @contextmanager
 def _transaction() -> Iterator[TransactWrite]:
-    """All or nothing. Raises Moved where a condition failed or another transaction was in the way."""
+    """A transaction. Raises Moved where a condition failed or another transaction was in the way."""
     try:
         with TransactWrite(connection=connection()) as transaction:
             yield transaction
@@ -174,7 +174,7 @@ def before(
     replay: Replay | None,
     now: datetime,
 ) -> Before:
-    """What a new hail goes by, in one call."""
+    """Reads what a new hail depends on, in one call."""
     key = rows.customer_key(moteur_id, customer_id)
     own: list[ListRow] = []
     if session_id is not None:
@@ -281,7 +281,7 @@ def swap(
     exchange: Exchange | None = None,
     done: Activity | None = None,
 ) -> Hail:
-    """Stores what became of a hail, with all that changes with it, and returns it as it is stored.
+    """Stores a changed hail with all that changes with it; returns it as stored.
 
     `customers` is the customer before and after a report. Raises Moved where any of it has changed.
     """
@@ -347,7 +347,7 @@ def _touch_customer(
     also: Collection[Action] = (),
     condition: Condition | None = None,
 ) -> None:
-    """The customer's part: the session that moved last, and what else is given."""
+    """Adds the customer's part to the transaction: its latest session, and the given attributes."""
     actions = [
         CustomerRow.moteur_id.set(hail.moteur_id),
         CustomerRow.customer_id.set(hail.customer_id),
@@ -425,13 +425,13 @@ def log(hail_id: str) -> list[Exchange]:
 
 
 def blur(before: Hail, after: Hail) -> None:
-    """Stores a hail without what tells who and where. Raises Moved."""
+    """Stores a blurred hail. Raises Moved."""
     row = rows.hail_row(replace(after, version=before.version + 1))
     written(partial(row.save, HailRow.version == before.version))
 
 
 def delete(hail: Hail) -> None:
-    """Takes away a hail, its lines, and its session with the last hail in it. Raises Moved."""
+    """Deletes a hail, its lines, and its session with the last hail in it. Raises Moved."""
     owner = lists.session_owner(hail.moteur_id)
     items = reads.fetch(_want(ListRow, [_line_key(ListRow(owner, hail.session_id))]))[0]
     session = next((_session(row) for row in _rows(ListRow, items)), None)

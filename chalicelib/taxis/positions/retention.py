@@ -1,4 +1,4 @@
-"""What the night takes from the last positions: those of taxis that go, or that nobody knows any more.
+"""Deletion of last positions: with their taxi, or where the taxi is unknown.
 
 | question                       | table          | key     | cost                  | asked by         |
 | ------------------------------ | -------------- | ------- | --------------------- | ---------------- |
@@ -25,7 +25,7 @@ from chalicelib.taxis.positions.store import Pointer
 
 
 class _LastPositionRow(Model):
-    """What the condition of a deletion may speak of; all else of the table needs no model."""
+    """The attributes that the condition of a deletion needs; the rest of the table needs no model."""
 
     class Meta(Place):
         table_name = table("last-positions")
@@ -36,7 +36,7 @@ class _LastPositionRow(Model):
 
 
 def forget(transaction: TransactWrite, taxi_id: str, seen: Sighting) -> None:
-    """Adds to the transaction that deletes a taxi that its last position goes, if it is as it was seen."""
+    """Adds the deletion of a taxi's last position, if it is unchanged, to a transaction."""
     taxi = codec.number_of(taxi_id)
     if taxi is None:
         return  # no position could name it
@@ -71,7 +71,7 @@ def delete_unknown(
 
 
 def _forget_alone(taxi_id: str, read: Pointer) -> bool:
-    """Takes away a pointer that is as it was read; False where it is not."""
+    """Deletes a pointer that is unchanged; False where it has changed."""
     row = _LastPositionRow(taxi_id)
     try:
         written(lambda: row.delete(_as_read(read)))

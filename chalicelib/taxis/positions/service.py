@@ -1,4 +1,4 @@
-"""Where taxis are and which are near: what the API, the ingest function and the desk ask.
+"""Index of positions: accepting, storing and finding them, and showing availability.
 
 `window` decides what a window of reports changes; this module reads what it needs, writes in the
 order that it asks for, and begins again with what others were faster at.
@@ -42,7 +42,7 @@ AvailabilityOf = Callable[[Collection[str]], Mapping[str, Availability]]
 
 
 class TaxiUnknown(Unknown):
-    """A position speaks of a taxi whose id is none of ours."""
+    """A position has a taxi id that cannot exist."""
 
 
 class MapAnnounced(Conflict):
@@ -50,7 +50,7 @@ class MapAnnounced(Conflict):
 
 
 class Reporting(NamedTuple):
-    """A taxi that reports: what it is doing, where it is, and when it was last seen there.
+    """A taxi that reports: its status, its position and the time of it.
 
     `number` is what its id is packed as (`codec.number_of`).
     """
@@ -63,7 +63,7 @@ class Reporting(NamedTuple):
 
 
 class WindowReport(Struct, frozen=True):
-    """What became of a window of reports."""
+    """Counts of a window of reports."""
 
     positions: int = 0
     newest: int = 0  # of one taxi each
@@ -112,7 +112,7 @@ def accept(positions: Iterable[tuple[str, int, int]], *, now: datetime) -> None:
 def store_window(
     reports: Sequence[Report], *, availability_of: AvailabilityOf, now: datetime
 ) -> WindowReport:
-    """Brings the cells up to date with reports, in any order, some perhaps stored before.
+    """Stores reports in the cells, in any order, some perhaps stored before.
 
     `availability_of` answers for those of the ids that are taxis. Raises CellContended, StoreBusy or
     an AWS error where the store is in trouble; the same reports may then be stored again.
@@ -223,7 +223,7 @@ def _leaves_and_cells(
 
 
 def _that_would_not_move(pointers: Mapping[int, Position], *, now: datetime) -> list[int]:
-    """Moves pointers; answers the taxis of which somebody has stored a newer position meanwhile."""
+    """Moves pointers; returns the taxis of which a newer position was stored meanwhile."""
     now_tick = codec.tick(now)
     moved = store.at_once(
         lambda taxi: store.move_pointer(taxi, pointers[taxi], now_tick=now_tick), pointers
@@ -244,7 +244,7 @@ def _write_turn(
 
 
 def _write(packed: Mapping[int, bytes], cells: Mapping[int, Cell], *, now: datetime) -> set[int]:
-    """Writes cells over what was read; answers those that others were faster at."""
+    """Writes cells over the version that was read; returns those that others changed first."""
     using = leaf_map.for_writers(store.leaf_maps(), now_s=now.timestamp())
     kept = store.at_once(
         lambda name: store.write_cell(
@@ -282,7 +282,7 @@ def _available(taxis: Iterable[int], availability_of: AvailabilityOf) -> dict[in
 def _confirm(
     arrivals: Mapping[int, Register], availability_of: AvailabilityOf, *, now: datetime
 ) -> None:
-    """Asks again about taxis that were in no cell: who changed them meanwhile found nothing to change."""
+    """Reads the availability of new arrivals again: a change of it meanwhile found no entry."""
     changed = {
         taxi: register
         for taxi, register in _available(arrivals, availability_of).items()
@@ -359,7 +359,7 @@ def _show(
 
 
 def _with(changes: Mapping[int, Register], cells: Mapping[int, Cell]) -> dict[int, bytes]:
-    """Puts changes into the entries of cells; answers the cells that are not as they were, packed."""
+    """Applies changes to the entries of cells; returns the changed cells, packed."""
     packed = {}
     for name, cell in cells.items():
         older = [
@@ -406,7 +406,7 @@ class Trail(Struct, frozen=True):
 
 
 class Sighting(Struct, frozen=True):
-    """A trail, and what its cells held."""
+    """A trail with the contents of its cells."""
 
     trail: Trail
     cells: Mapping[int, Cell]
@@ -422,7 +422,7 @@ class Sighting(Struct, frozen=True):
         return rules.shown(max(found), now=now) if found else None
 
     def seen_at(self, taxi_id: str) -> datetime | None:
-        """When the taxi last reported, as far as anything still tells; None where it never did."""
+        """When the taxi last reported, as far as is stored; None where it never did."""
         taxi = codec.number_of(taxi_id)
         if taxi is None or taxi not in self.trail.pointers:
             return None
@@ -472,7 +472,7 @@ def where_is(taxi_ids: Iterable[str], *, now: datetime) -> Mapping[str, LastPosi
 
 
 def sight(taxi_ids: Iterable[str], *, now: datetime) -> Sighting:
-    """All that tells where these taxis are, read strongly."""
+    """The sighting of these taxis, read strongly."""
     taxis = _numbers(taxi_ids)
     pointers = store.read_pointers(taxis)
     found = Trail(taxis, pointers, frozenset(_cells_of(pointers, now=now)))
@@ -598,7 +598,7 @@ def retire_cells(
 def _outdated(
     cells: Iterable[Cell], availability_of: AvailabilityOf, *, oldest: int
 ) -> dict[int, Register]:
-    """What is said of the taxis of cells, seen in the tick `oldest` or later, that the cells do not have."""
+    """Availability that differs from the cells, of taxis seen in the tick `oldest` or later."""
     shown: dict[int, Register] = {}
     for cell in cells:
         for taxi, entry in cell.entries.items():
@@ -609,7 +609,7 @@ def _outdated(
 
 
 def blur(*, now: datetime, after: str | None = None, dry_run: bool = False) -> Page:
-    """Takes from last positions over two months old where they were; when they were stays.
+    """Blurs a page of last positions over two months old: the coordinates go, the time stays.
 
     A taxi that reports meanwhile keeps what it says. May be broken off and repeated, from the
     beginning or from the last `after`.

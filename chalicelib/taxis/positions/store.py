@@ -58,7 +58,7 @@ R = TypeVar("R")
 
 
 class Pointer(NamedTuple):
-    """Where to look for a taxi: squares of `leaf_map`, and its last position once that is too old for a cell."""
+    """A taxi's squares (`leaf_map`), and its last position once that is too old for a cell."""
 
     square: int
     since: int  # tick of the position that brought it there
@@ -77,7 +77,7 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def at_once(function: Callable[[T], R], things: Collection[T]) -> list[R]:
-    """The function's answers, in order, from a few calls at a time.
+    """Calls the function for each thing, a few calls at a time; the results in order.
 
     Each thread takes the next thing as soon as it has time. After an error nothing more is begun.
     """
@@ -99,7 +99,7 @@ def at_once(function: Callable[[T], R], things: Collection[T]) -> list[R]:
 
 
 def pause(attempt: int) -> None:
-    """Waits a little before another try, longer each time, so that rivals fall out of step."""
+    """Waits before another try: longer each time, with jitter."""
     time.sleep(random.uniform(0.2, 1) * 0.01 * 2**attempt)  # noqa: S311  # jitter, no secret
 
 
@@ -277,7 +277,7 @@ def pointers_read(items: Iterable[Item]) -> dict[int, Pointer]:
 
 
 def move_pointer(taxi: int, at: Position, *, now_tick: int) -> bool:
-    """Points to the square of a position; False where it does already, or a newer one has spoken."""
+    """Moves a pointer to the square of a position; False where it is there, or a newer position came."""
     seen, lat_e7, lng_e7 = at
     square = {"S": leaf_map.square_name(leaf_map.square_of(lng_e7, lat_e7))}
     return _happened(
@@ -300,7 +300,7 @@ def move_pointer(taxi: int, at: Position, *, now_tick: int) -> bool:
 
 
 def keep_last(taxi: int, at: Position, *, now_tick: int) -> bool:
-    """Keeps a position that is leaving its cell for good; False where a newer one is kept."""
+    """Stores a position that is too old for its cell; False where a newer one is stored."""
     seen, lat_e7, lng_e7 = at
     square = {"S": leaf_map.square_name(leaf_map.square_of(lng_e7, lat_e7))}
     return _happened(
@@ -329,7 +329,7 @@ def page_of_pointers(after: str | None, *, size: int) -> tuple[dict[int, Pointer
 
 
 def blur(taxi: int, read: Pointer, last: Position) -> bool:
-    """Puts the zero point in place of the last position of a pointer; False where it has changed.
+    """Replaces the last position of a pointer by zeros; False where it has changed.
 
     The square before the last goes too. The last one, some 5 km wide, is what a taxi that comes back
     to it is found by, and stays.

@@ -1,4 +1,4 @@
-"""The stream of positions: reports in, grouped by region, so that a window of it touches few cells."""
+"""Kinesis stream of positions: reports grouped by region, so that a window touches few cells."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What is there of many things at once, for an import to compare its lines with: for the desk only.
+"""Bulk reads of the registry, for `maraude import` to compare with: for commands only.
 
 | question                    | table        | key                | cost                | asked by |
 | --------------------------- | ------------ | ------------------ | ------------------- | -------- |
@@ -52,7 +52,7 @@ def ads(ads_ids: Collection[str]) -> dict[str, Ads]:
 
 
 def numbers(licence_plates: Collection[str]) -> dict[str, int]:
-    """The numbers of those of the plates that have one."""
+    """The vehicle numbers of the plates that have one."""
     return {
         item["licence_plate"]["S"]: int(item["vehicle_id"]["N"])
         for item in _read(VehicleRow.Meta.table_name, "licence_plate", licence_plates)
@@ -60,7 +60,7 @@ def numbers(licence_plates: Collection[str]) -> dict[str, int]:
 
 
 def said(description_ids: Collection[str]) -> dict[str, Mapping[str, Any]]:
-    """All that was ever said of vehicles, by the keys of their descriptions and the body's names."""
+    """All stored fields of descriptions, by their keys, under the names of the body."""
     found = (
         DescriptionRow.from_raw_data(dict(item))
         for item in _read(DescriptionRow.Meta.table_name, "description_id", description_ids)
@@ -72,7 +72,7 @@ def said(description_ids: Collection[str]) -> dict[str, Mapping[str, Any]]:
 
 
 def made(parts: Collection[tuple[str, int, str, str]]) -> dict[tuple[str, int, str, str], str]:
-    """The ids of the taxis that these make: owner, vehicle, ADS and driver."""
+    """The ids of the taxis that these parts form: owner, vehicle, ADS and driver."""
     entries = {
         (owner, fleet.key(vehicle_id, ads_id, driver_id)): (owner, vehicle_id, ads_id, driver_id)
         for owner, vehicle_id, ads_id, driver_id in parts

@@ -1,4 +1,4 @@
-"""What belongs to an operator, in DynamoDB: items of one table under the account that owns them.
+"""Fleets in DynamoDB: unique keys, list and pages of ids of an operator's taxis.
 
 | question                       | entry                   | order         | cost               | asked by      |
 | ------------------------------ | ----------------------- | ------------- | ------------------ | ------------- |
@@ -43,7 +43,7 @@ class Fleet(Struct, frozen=True):
 
 
 def key(vehicle_id: int, ads_id: str, driver_id: str) -> str:
-    """The entry of the taxi that they make; a digest, for an entry may have 1,024 bytes at most."""
+    """The entry of a taxi by its parts; a digest, for an entry may have 1,024 bytes at most."""
     parts = f"{len(ads_id)} {ads_id} {driver_id}".encode()
     return f"taxi#{vehicle_id}#{hashlib.sha256(parts).hexdigest()}"
 
@@ -55,7 +55,7 @@ def key_row(taxi: Taxi) -> FleetRow:
 
 
 def list_row(taxi: Taxi, licence_plate: str) -> FleetRow:
-    """The taxi's line in its owner's list."""
+    """The item of a taxi in its owner's list."""
     entry = f"list#{rules.milliseconds(taxi.added_at):015}#{taxi.taxi_id}"
     return FleetRow(taxi.owner, entry, taxi_id=taxi.taxi_id, licence_plate=licence_plate)
 
@@ -102,7 +102,7 @@ def _union(pages: Iterator[FleetRow], known: Fleet) -> Fleet:
 
 
 def admit(owner: str, taxi_id: str) -> int:
-    """Puts an id on the newest page, or on the next where that is full; the page's number."""
+    """Adds an id to the newest page, or to the next where that is full; the page's number."""
     pages = FleetRow.query(
         owner,
         FleetRow.entry.startswith("page#"),
@@ -133,7 +133,7 @@ def pages_of(owner: str) -> dict[str, int]:
 
 
 def leave(transaction: TransactWrite, taxi: Taxi, *, page: int | None) -> None:
-    """Adds to a transaction that a taxi's key, its line and its id go, the id from this page."""
+    """Adds the deletion of a taxi's key, its line and its id on a page to a transaction."""
     transaction.delete(key_row(taxi))
     transaction.delete(list_row(taxi, ""))
     if page is not None:
@@ -143,5 +143,5 @@ def leave(transaction: TransactWrite, taxi: Taxi, *, page: int | None) -> None:
 
 
 def withdraw(owner: str, taxi_id: str, *, page: int) -> None:
-    """Takes an id off the page that `admit` put it on."""
+    """Removes an id from the page that `admit` added it to."""
     written(partial(FleetRow(owner, _page(page)).update, [FleetRow.ids.delete({taxi_id})]))

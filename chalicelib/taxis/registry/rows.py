@@ -1,4 +1,4 @@
-"""The registry's items in DynamoDB, and the objects they stand for."""
+"""Items of the registry in DynamoDB, and their conversion to objects and back."""
 
 from datetime import date, datetime
 from typing import Any
@@ -37,11 +37,11 @@ class DateAttribute(Attribute[date]):
     attr_type = STRING
 
     def serialize(self, value: date) -> str:
-        """As it is stored."""
+        """To DynamoDB."""
         return value.isoformat()
 
     def deserialize(self, value: str) -> date:
-        """As it was."""
+        """From DynamoDB."""
         return date.fromisoformat(value)
 
 
@@ -51,11 +51,11 @@ class MomentAttribute(Attribute[datetime]):
     attr_type = NUMBER
 
     def serialize(self, value: datetime) -> str:
-        """As it is stored."""
+        """To DynamoDB."""
         return str(rules.milliseconds(value))
 
     def deserialize(self, value: str) -> datetime:
-        """As it was, in UTC."""
+        """From DynamoDB, in UTC."""
         return rules.moment(int(value))
 
 
@@ -105,7 +105,7 @@ class VehicleRow(Model):
 
 
 class DescriptionRow(Model):
-    """A vehicle as one owner has it: what it is like, its status and radius."""
+    """A vehicle as one owner describes it, with its status and radius."""
 
     class Meta(Place):
         table_name = table("descriptions")
@@ -188,7 +188,7 @@ class TaxiRow(Model):
 
 
 class FleetRow(Model):
-    """What belongs to an operator: a unique key, a line of its list, or a page of ids (`fleet.py`)."""
+    """An item of an operator's fleet: a unique key, a line of the list, or a page of ids (`fleet.py`)."""
 
     class Meta(Place):
         table_name = table("fleets")

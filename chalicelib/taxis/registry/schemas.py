@@ -1,4 +1,4 @@
-"""The bodies that come and go: drivers, ADS, vehicles, taxis, positions [contract: Registration] [contract: Positions of a batch]."""
+"""Request and response schemas of drivers, ADS, vehicles, taxis and positions [contract: Registration] [contract: Positions of a batch]."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -106,7 +106,7 @@ class DriverSchema(Schema):
 
 
 class AdsSchema(Schema):
-    """The body of POST /ads; makes an `Ads`."""
+    """The body of POST /ads; loads an `Ads`."""
 
     numero = Text(_not_empty(), required=True)
     insee = Text(required=True)
@@ -206,7 +206,7 @@ class TaxiSchema(Lenient):
 
 
 class NewTaxiSchema(TaxiSchema):
-    """The body of POST /taxis; makes `TaxiParts`."""
+    """The body of POST /taxis; loads `TaxiParts`."""
 
     @post_load
     def _make(self, loaded: dict[str, Any], **_: object) -> TaxiParts:
@@ -214,7 +214,7 @@ class NewTaxiSchema(TaxiSchema):
 
 
 class TaxiChangeSchema(TaxiSchema):
-    """The body of PUT /taxis/{id}; makes an `AvailabilityAsked`."""
+    """The body of PUT /taxis/{id}; loads an `AvailabilityAsked`."""
 
     @post_load
     def _make(self, loaded: dict[str, Any], **_: object) -> AvailabilityAsked:
@@ -261,7 +261,7 @@ class Positions(fields.List):
 
 
 class BatchSchema(Schema):
-    """The body of POST /geotaxi; makes tuples of taxi id, lng_e7, lat_e7.
+    """The body of POST /geotaxi; loads tuples of taxi id, lng_e7, lat_e7.
 
     A batch that is exactly as it should be, which nearly all are, is read by msgspec, forty times as
     fast; any other is given the contract's coercions and errors here.

@@ -1,4 +1,4 @@
-"""What operators register and change, and what the other domains ask of the registry."""
+"""Registration and look-up of drivers, ADS, vehicles and taxis, and changes of availability."""
 
 import logging
 import secrets
@@ -60,7 +60,7 @@ class VehicleUnknown(Unknown):
 
 
 class PartsUnknown(Unknown):
-    """Something that a taxi is to be made of is not there, or not this account's."""
+    """A part of the taxi does not exist, or is not this account's."""
 
 
 class TaxiUnknown(Unknown):
@@ -72,7 +72,7 @@ class TaxisUnknown(Malformed):
 
 
 class Busy(Unavailable):
-    """Others kept changing the same thing; the request may be sent again."""
+    """Concurrent changes; the request may be sent again."""
 
 
 def register_driver(
@@ -221,7 +221,7 @@ def _parts(owner: str, asked: TaxiParts) -> tuple[Ads, Driver, Description, str 
 
 
 def find_taxi(viewer: Account, taxi_id: str) -> Registered:
-    """The viewer's taxi, as the last write left it. Raises TaxiUnknown."""
+    """The viewer's taxi, read strongly. Raises TaxiUnknown."""
     unknown = TaxiUnknown(
         in_url(f"Unknown taxi {taxi_id}, or taxi exists but you are not the owner.")
     )
@@ -235,7 +235,7 @@ def find_taxi(viewer: Account, taxi_id: str) -> Registered:
 
 
 def _registered(taxis: Sequence[Taxi]) -> list[Registered]:
-    """What the taxis are made of, in the same order; one without a description is left out."""
+    """The taxis with their parts, in the same order; one without a description is left out."""
     made_of = store.made_of(taxis)
     names = territory.town_names({taxi.insee for taxi in taxis})
     return [
@@ -278,7 +278,7 @@ def change_taxi(found: Registered, asked: AvailabilityAsked, *, now: datetime) -
 
 
 def show(description: Description, *, now: datetime, sighting: Sighting | None = None) -> None:
-    """Shows what a description says in the cells of its taxis, for the very next search.
+    """Shows a description's availability in the cells of its taxis, for the very next search.
 
     Called after the description is written, so that a request which won is not refused for it: where
     others keep writing the same cells, the stream of descriptions shows it a moment later.
@@ -347,7 +347,7 @@ def taxi_ids_of(viewer: Account, *, expecting: Collection[str] = ()) -> frozense
 def report_positions(
     viewer: Account, reported: Sequence[tuple[str, int, int]], *, now: datetime
 ) -> None:
-    """Takes in positions (taxi id, lng_e7, lat_e7), all or none.
+    """Reports positions (taxi id, lng_e7, lat_e7), all or none.
 
     Raises TaxisUnknown, and StreamUnavailable: these positions are counted as dropped, for it is the
     operator who may send them again.
@@ -394,7 +394,7 @@ def crew(
 
 
 def described(description_id: str) -> Description | None:
-    """A description, as the last write left it."""
+    """A description, read strongly."""
     return store.descriptions([description_id]).get(description_id)
 
 
@@ -404,7 +404,7 @@ _details: cache.Memory[str, TaxiDetails] = cache.Memory(
 
 
 def details(taxi_ids: Collection[str]) -> Mapping[str, TaxiDetails]:
-    """What a search shows of those of the taxis that there are, at most `details_cache_s` old."""
+    """Details of the taxis that exist, for searches, at most `details_cache_s` old."""
     return _details.completed(taxi_ids, store.details)
 
 
@@ -421,7 +421,7 @@ def every_taxi() -> Iterator[SurveyedTaxi]:
 
 
 class MovedAds(Struct, frozen=True):
-    """What became of the licences of towns that merged."""
+    """Counts of moved licences of merged towns."""
 
     moved: int  # ADS that are their new town's
     taxis: int  # with such an ADS
@@ -429,7 +429,7 @@ class MovedAds(Struct, frozen=True):
 
 
 def move_ads(new_towns: Mapping[str, str]) -> MovedAds:
-    """Gives the ADS of towns that merged, and their taxis, the town they belong to now [contract: Merged towns].
+    """Moves the ADS of merged towns, and their taxis, to the new towns [contract: Merged towns].
 
     `new_towns` maps each old code to the new one. May be broken off and repeated; for the desk only.
     """

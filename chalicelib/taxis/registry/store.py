@@ -77,7 +77,7 @@ TAXIS_A_MOVE = 32  # of one ADS: three actions each, of the hundred that a trans
 
 
 class Parts(Struct, frozen=True):
-    """What a taxi may be made of, each None where the owner has none such."""
+    """The parts of a new taxi, each None where the owner has none such."""
 
     ads: Ads | None
     driver: Driver | None
@@ -94,7 +94,7 @@ def _rows(model: type[R], items: Iterable[Item]) -> list[R]:
 
 
 def _replaced(row: Model, key: str, *, now: datetime) -> bool:
-    """Puts a row in place of what was there, and whether something was: the write itself tells.
+    """Puts a row; whether it replaced another.
 
     Only when it was first added, and when it was used, stays.
     """
@@ -251,7 +251,7 @@ def crew(taxi: Taxi, *beside: Want) -> tuple[Description | None, Driver | None, 
 def parts(
     owner: str, *, insee: str, numero: str, licence_plate: str, departement: str, licence: str
 ) -> Parts:
-    """What the owner has under these names."""
+    """Reads the parts of a new taxi."""
     ads_items, driver_items, vehicle_items = reads.fetch(
         _want(AdsRow, "ads_id", [rules.ads_id(owner, insee, numero)]),
         _want(DriverRow, "driver_id", [rules.driver_id(owner, departement, licence)]),
@@ -324,7 +324,7 @@ def taxis(taxi_ids: Collection[str]) -> dict[str, Taxi]:
 
 
 def made_of(taxis: Sequence[Taxi]) -> dict[str, tuple[Ads, Driver, Description]]:
-    """What each taxi is made of, by its id; one that lacks a part just now is left out."""
+    """The parts of each taxi, by its id; one that lacks a part just now is left out."""
     ads_items, driver_items, description_items = reads.fetch(
         _want(AdsRow, "ads_id", [taxi.ads_id for taxi in taxis]),
         _want(DriverRow, "driver_id", [taxi.driver_id for taxi in taxis]),
@@ -345,7 +345,7 @@ def made_of(taxis: Sequence[Taxi]) -> dict[str, tuple[Ads, Driver, Description]]
 
 
 def details(taxi_ids: Collection[str]) -> dict[str, TaxiDetails]:
-    """What a search shows of the taxis there are; a change of the last second may be missing."""
+    """Details of the taxis that exist; a change of the last second may be missing."""
     (items,) = reads.fetch(_want(TaxiRow, "taxi_id", taxi_ids, consistent=False))
     return {row.taxi_id: rows.details(row) for row in _rows(TaxiRow, items)}
 

@@ -1,4 +1,4 @@
-"""The points in time that statistics are measured at [contract: Figures of the statistics]: pure."""
+"""Milestones of statistics: the dates that figures are compared at [contract: Figures of the statistics]: pure."""
 
 import calendar
 from collections.abc import Callable
@@ -31,5 +31,5 @@ class Milestones(Struct, Generic[T], frozen=True):
 
     @classmethod
     def at(cls, now: datetime, measure: Callable[[datetime], T]) -> "Milestones[T]":
-        """What is measured now and three, six and twelve months before."""
+        """The milestones of a measure: now, and three, six and twelve months before."""
         return cls(*(measure(months_before(now, months)) for months in (0, 3, 6, 12)))

@@ -1,4 +1,4 @@
-"""`GET /stats/*`: what admins and the public see of the registry's activity [contract: Statistics pages]."""
+"""Routes of the statistics, `GET /stats/*` [contract: Statistics pages]."""
 
 from chalicelib.foundation.http import json_schema
 from chalicelib.taxis.access.rules import Role
@@ -23,7 +23,7 @@ def _filters(request: Request) -> Filter:
     answers={200: json_schema.one(schemas.TAXI_STATISTICS)},
 )
 def get_stats_taxis(request: Request) -> Reply:
-    """How many taxis there are and were, and what they are doing."""
+    """Registered and connected taxis, now and at the milestones."""
     found = service.taxis(_filters(request), now=request.now)
     return reply([schemas.taxi_statistics(found)])
 
@@ -35,7 +35,7 @@ def get_stats_taxis(request: Request) -> Reply:
     answers={200: json_schema.one(schemas.HAIL_STATISTICS)},
 )
 def get_stats_hails(request: Request) -> Reply:
-    """What became of hails."""
+    """Hails by outcome, with mean times and distance."""
     found = service.hail_statistics(_filters(request), now=request.now)
     return reply([schemas.hail_statistics(found)])
 
@@ -47,7 +47,7 @@ def get_stats_hails(request: Request) -> Reply:
     answers={200: json_schema.one(schemas.GROUPS)},
 )
 def get_stats_groupements(request: Request) -> Reply:
-    """How many of its taxis each group has registered."""
+    """The registered taxis of each group."""
     return reply([schemas.groups(service.groups(_filters(request)))])
 
 
@@ -87,31 +87,31 @@ def get_stats_managers(_: Request) -> Reply:
     answers={200: json_schema.one(schemas.SEARCH_STATISTICS)},
 )
 def get_stats_searches(request: Request) -> Reply:
-    """What searches came to, and whose they were."""
+    """Quartiles of search results, and the accounts that search most."""
     found = service.search_statistics(_filters(request), now=request.now)
     return reply([schemas.search_statistics(found)])
 
 
 @routes.get("/stats/heatmap_hails", roles=ADMINS, answers={200: json_schema.one(schemas.HEAT)})
 def get_stats_heatmap_hails(request: Request) -> Reply:
-    """Where taxis were hailed."""
+    """Heat map of hails."""
     return reply([schemas.heat(service.hail_heat(now=request.now))])
 
 
 @routes.get("/stats/heatmap_taxis", roles=ADMINS, answers={200: json_schema.one(schemas.HEAT)})
 def get_stats_heatmap_taxis(_: Request) -> Reply:
-    """Where taxis are."""
+    """Heat map of taxis."""
     return reply([schemas.heat(service.taxi_heat())])
 
 
 @routes.get("/stats/heatmap_searches", roles=ADMINS, answers={200: json_schema.one(schemas.HEAT)})
 def get_stats_heatmap_searches(_: Request) -> Reply:
-    """Where taxis were searched for."""
+    """Heat map of searches."""
     return reply([schemas.heat(service.search_heat())])
 
 
 @routes.get("/stats/letaxi", roles=None, answers={200: json_schema.Sent(schemas.PUBLIC_FIGURES)})
 def get_stats_letaxi(request: Request) -> Reply:
-    """What anybody may see; without the envelope."""
+    """Public figures, without the envelope."""
     found = service.public_figures(now=request.now)
     return Reply(200, encode(schemas.public_figures(found)), {"Content-Type": JSON})

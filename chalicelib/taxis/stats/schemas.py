@@ -1,4 +1,4 @@
-"""What is asked of the statistics, and what is shown [contract: Statistics pages]."""
+"""Query and response schemas of the statistics [contract: Statistics pages]."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -60,7 +60,7 @@ def _account_id() -> fields.Integer:
 
 
 class FilterSchema(Schema):
-    """The filters of a statistic; makes the arguments of `service.filters`.
+    """The filters of a statistic; loads the arguments of `service.filters`.
 
     An empty one asks for nothing in particular, and other parameters are ignored.
     """

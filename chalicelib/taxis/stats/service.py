@@ -1,4 +1,4 @@
-"""What the statistics' pages show, put together from what each subject has counted.
+"""Statistics pages, put together from the counts of each subject.
 
 No request walks over taxis, hails or searches: it reads sheets that jobs wrote, and at most a list
 of accounts. What is shown is as old as its schedule (`jobs/service.py`).
@@ -51,7 +51,7 @@ def filters(
 
 
 class TaxiStatistics(Struct, frozen=True):
-    """What GET /stats/taxis shows."""
+    """Figures of GET /stats/taxis."""
 
     fleet: FleetSummary
     connected_now: int
@@ -60,7 +60,7 @@ class TaxiStatistics(Struct, frozen=True):
 
 
 def taxis(asked: Filter, *, now: datetime) -> TaxiStatistics:
-    """How many taxis there are and were, and what they are doing."""
+    """Registered and connected taxis, now and at the milestones."""
     fleet = fleets.summary(asked)
     connected = fleet.connected_taxis.today
     received = hails.received_in_last_days(asked, now=now, days=MONTH_DAYS)
@@ -73,7 +73,7 @@ def taxis(asked: Filter, *, now: datetime) -> TaxiStatistics:
 
 
 def hail_statistics(asked: Filter, *, now: datetime) -> HailStatistics:
-    """What became of hails."""
+    """Hails by outcome, with mean times and distance."""
     return hails.statistics(asked, now=now)
 
 
@@ -81,7 +81,7 @@ def hail_statistics(asked: Filter, *, now: datetime) -> HailStatistics:
 
 
 class Group(Struct, frozen=True):
-    """A group of taxis (`groupement`): how many it has of those that it says it has."""
+    """A group of taxis (`groupement`): its taxis, and the fleet size that it states."""
 
     account: Account
     manager: str | None  # its manager's e-mail
@@ -164,17 +164,17 @@ def departements(asked: Filter) -> list[DepartementCount]:
 
 
 def hail_heat(*, now: datetime) -> Heat:
-    """Where taxis were hailed."""
+    """Heat map of hails."""
     return hails.heat(now=now)
 
 
 def taxi_heat() -> Heat:
-    """Where taxis are."""
+    """Heat map of taxis."""
     return active.taxi_heat()
 
 
 def search_heat() -> Heat:
-    """Where taxis were searched for."""
+    """Heat map of searches."""
     return searches.heat()
 
 
@@ -182,14 +182,14 @@ def search_heat() -> Heat:
 
 
 class SearchStatistics(Struct, frozen=True):
-    """What GET /stats/searches shows: `moteurs` by their e-mails, those that searched most first."""
+    """Figures of GET /stats/searches: `moteurs` by their e-mails, those that searched most first."""
 
     quartiles: SearchQuartiles
     moteurs: Sequence[tuple[str, int]]
 
 
 def search_statistics(asked: Filter, *, now: datetime) -> SearchStatistics:
-    """What searches came to, and whose they were."""
+    """Quartiles of search results, and the accounts that search most."""
     top = searches.top_moteurs(asked, now=now)
     emails = {
         record.account.id: record.account.email
@@ -205,7 +205,7 @@ def search_statistics(asked: Filter, *, now: datetime) -> SearchStatistics:
 
 
 class PublicFigures(Struct, frozen=True):
-    """What anybody may see: taxis in percent of the licences that each conurbation declared.
+    """Public figures: taxis in percent of the licences that each conurbation declared.
 
     `connected` has an entry for the first day of each month of the last year and of the present
     one. A conurbation that declared nothing, or had no hails a year ago, has None.

@@ -28,7 +28,7 @@ def count_minute(
     after: str | None = None,  # noqa: ARG001  # there is one page
     dry_run: bool = False,
 ) -> Page:
-    """Counts the taxis that report, by town and operator, and notes the newcomers of the hour.
+    """Counts the taxis that report, by town and operator, and stores the newcomers of the hour.
 
     Reads every cell (half a unit per 4 KB of them), the licence of each taxi that is not remembered
     (one unit), and who was seen in the hour so far.

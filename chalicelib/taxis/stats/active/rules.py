@@ -1,4 +1,4 @@
-"""What is counted of the taxis that report, each minute, hour, day and week: pure [contract: Taxis on the road]."""
+"""Counts of taxis on the road, each minute, hour, day and week: pure [contract: Taxis on the road]."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -20,7 +20,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 class ActiveTaxi(NamedTuple):
-    """A taxi that reported: its licence's town, its operator, whether it was free."""
+    """A taxi on the road: its licence's town, its operator, whether it was free."""
 
     insee: str
     owner: str
@@ -35,7 +35,7 @@ Fleet = Mapping[int, ActiveTaxi]
 
 
 class Tally(NamedTuple):
-    """How many taxis reported, and how many of them were free."""
+    """Number of taxis on the road, and how many of them were free."""
 
     active: int
     free: int
@@ -111,7 +111,7 @@ def united(fleets: Iterable[Fleet]) -> dict[int, ActiveTaxi]:
 
 
 def newcomers(found: Fleet, seen: Fleet) -> Fleet:
-    """Those of the taxis found that have not been seen before, or not been seen free."""
+    """The found taxis that had not been seen before, or not been seen free."""
     return {
         number: taxi
         for number, taxi in found.items()
@@ -131,7 +131,7 @@ def heat(points: Iterable[LngLat]) -> dict[str, int]:
 
 
 class Span(StrEnum):
-    """What distinct taxis are counted over. A week is any seven days, named by the last."""
+    """The spans that distinct taxis are counted over. A week is any seven days, named by the last."""
 
     HOUR = "hour"
     DAY = "day"
@@ -139,12 +139,12 @@ class Span(StrEnum):
 
 
 def hour_of(moment: datetime) -> datetime:
-    """When the moment's hour began."""
+    """The beginning of the moment's hour."""
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
 def day_of(moment: datetime) -> datetime:
-    """When the moment's day began."""
+    """The beginning of the moment's day."""
     return hour_of(moment).replace(hour=0)
 
 

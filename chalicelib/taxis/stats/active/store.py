@@ -1,4 +1,4 @@
-"""The taxis that report, as counted by schedule (`sheets.py` says what a sheet costs).
+"""Sheets of taxis on the road (`sheets.py` says what a sheet costs).
 
 | question                 | series              | entry      | cost            | asked by              |
 | ------------------------ | ------------------- | ---------- | --------------- | --------------------- |

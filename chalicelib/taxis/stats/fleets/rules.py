@@ -1,4 +1,4 @@
-"""What a survey counts of the registered taxis, and what is answered from it: pure [contract: Figures of the statistics]."""
+"""Survey of registered taxis, and the figures made of it: pure [contract: Figures of the statistics]."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -48,7 +48,7 @@ NO_SURVEY = Survey(None, ())
 
 
 class FleetSummary(Struct, frozen=True):
-    """The taxis that were asked for, as of the survey's moment `at`, None where none was taken.
+    """Figures of the matching taxis, as of the survey's moment `at`, None where none was taken.
 
     `average_radius` is in metres, of the taxis that have a radius; `average_radius_change` is how
     many percent have one. Both are None of no taxis.
@@ -64,7 +64,7 @@ class FleetSummary(Struct, frozen=True):
 
 
 class OwnerFleet(Struct, frozen=True):
-    """How many taxis an owner has, and when it added the newest."""
+    """An owner's number of taxis, and when it added the newest."""
 
     count: int
     last_added_at: datetime
@@ -112,7 +112,7 @@ def _reached(times: Collection[datetime], at: datetime) -> Milestones[int]:
 
 
 def summary(survey: Survey, filters: Filter) -> FleetSummary:
-    """The sums over the towns and owners that are asked for."""
+    """The sums over the matching towns and owners."""
     fleets = _taken(survey, filters)
     count = sum(fleet.count for fleet in fleets)
     with_radius = sum(fleet.with_radius for fleet in fleets)
@@ -129,7 +129,7 @@ def summary(survey: Survey, filters: Filter) -> FleetSummary:
 
 
 def of_owners(survey: Survey, filters: Filter) -> dict[str, OwnerFleet]:
-    """The fleets of the owners that have taxis among those that are asked for."""
+    """The fleets of the owners of matching taxis."""
     found: dict[str, OwnerFleet] = {}
     for fleet in _taken(survey, filters):
         known = found.get(fleet.owner, OwnerFleet(0, fleet.last_added_at))

@@ -1,4 +1,4 @@
-"""The survey of all fleets, as packed sheets (`sheets.py` says what a sheet costs).
+"""Sheets of the survey of all fleets (`sheets.py` says what a sheet costs).
 
 | question          | series | entry       | order        | cost              | asked by             |
 | ----------------- | ------ | ----------- | ------------ | ----------------- | -------------------- |

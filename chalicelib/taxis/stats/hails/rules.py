@@ -1,4 +1,4 @@
-"""What is counted of the hails of a day, and the statistics that are made of it: pure [contract: Counted hails] [contract: Figures of the statistics].
+"""Counts of a day's hails, and the statistics made of them: pure [contract: Counted hails] [contract: Figures of the statistics].
 
 Of each day and each pair of operateur and town there is a row of sums, each under the number of its
 measure: how many hails had which outcome, how far their taxis were, how long their steps took. The
@@ -23,7 +23,7 @@ from chalicelib.taxis.stats.filters import Filter
 
 
 class Outcome(StrEnum):
-    """How a hail ended: its last status, of which `timeout_taxi` means two things [contract: States of a hail]."""
+    """The outcome of a hail: its last status, of which `timeout_taxi` means two things [contract: States of a hail]."""
 
     FINISHED = "finished"
     DECLINED_BY_TAXI = "declined_by_taxi"
@@ -65,7 +65,7 @@ Pair = tuple[str, str]  # the operateur as an owner, and the town of the custome
 
 
 class DayCount(Struct, frozen=True):
-    """What is kept of a day's hails: rows of sums, and how many there were in each geohash-6 cell."""
+    """Counts of a day's hails: rows of sums, and how many there were in each geohash-6 cell."""
 
     rows: Mapping[Pair, Row]
     heat: Mapping[str, int]
@@ -77,7 +77,7 @@ class DayCount(Struct, frozen=True):
 
 
 def outcome(hail: Hail) -> Outcome:
-    """How a hail ended. Raises ValueError where it is not over."""
+    """The outcome of a hail. Raises ValueError where it is not over."""
     # The log of a hail begins with its creation, and nothing follows its last change of status.
     if (
         hail.status is Status.TIMEOUT_TAXI
@@ -165,7 +165,7 @@ class Sums(Struct, frozen=True):
     def totals(
         self, takes_owner: Callable[[str], bool], takes_town: Callable[[str], bool]
     ) -> dict[int, int]:
-        """What the pairs that are taken come to, by measure."""
+        """The sums of the given pairs, by measure."""
         owners = [*map(takes_owner, self.owners)]
         towns = [*map(takes_town, self.towns)]
         if all(owners) and all(towns):
@@ -183,14 +183,14 @@ class Sums(Struct, frozen=True):
 
 
 class History(Struct, frozen=True):
-    """Sums over all pairs that were asked for: of each day that had hails, and of all time (steps)."""
+    """Sums over the matching pairs: of each day that had hails, and of all time (steps)."""
 
     days: Mapping[date, Sequence[int]]
     all_time: Sequence[int]
 
     @classmethod
     def of(cls, sums: Iterable[tuple[date, Sums]], filters: Filter) -> "History":
-        """What is asked for of these days, of which each may come in parts."""
+        """The history of the matching pairs of these days, each of which may come in parts."""
         takes_owner, takes_town = cache(filters.takes_owner), cache(filters.takes_town)
         days: dict[date, list[int]] = {}
         all_time = [0] * _MEASURES
@@ -257,7 +257,7 @@ Averages = Mapping[str, Mapping[str, Mapping[str, float]]]
 
 
 class HailStatistics(Struct, frozen=True):
-    """What GET /stats/hails tells, of days that are over [contract: Statistics pages].
+    """Figures of GET /stats/hails, of past days [contract: Statistics pages].
 
     `milestones` by the contract's names; `total` has pairs of month (1 to 12) and number, for months
     with hails, in `current_year` and `last_year`; `averages` are by span, period and series;
@@ -272,7 +272,7 @@ class HailStatistics(Struct, frozen=True):
 
 
 def statistics(history: History, *, now: datetime) -> HailStatistics:
-    """The statistics of what was counted. Today, in UTC, is left out, for it is not over."""
+    """Statistics of the counted days. Today, in UTC, is left out, for it is not over."""
     now = now.astimezone(UTC)
     today = now.date()
     new_year = today.replace(month=1, day=1)

@@ -1,4 +1,4 @@
-"""What is counted of hails, as sheets of days (`sheets.py`); a day has as many as it takes.
+"""Sheets of a day's hails (`sheets.py`); a day has as many as it takes.
 
 | question               | series            | entry   | cost                              | asked by     |
 | ---------------------- | ----------------- | ------- | --------------------------------- | ------------ |
@@ -43,7 +43,7 @@ def put_day(day: date, count: DayCount, *, heat_days: int) -> None:
 
 
 def month(name: str) -> Month:
-    """What is counted of the days of a month (`2026-03`); a day may come in parts."""
+    """Counts of the days of a month (`2026-03`); a day may come in parts."""
     return [
         (date.fromisoformat(f"{name}-{sheet.entry[:2]}"), _sums(sheet.content))
         for sheet in sheets.every(f"{_SUMS}#{name}", consistent=True)

@@ -1,4 +1,4 @@
-"""A report of searches as bytes: compressed JSON, a list of rows behind the number of the format."""
+"""Binary format of reports of searches: compressed JSON, a list of rows behind the format's number."""
 
 import re
 import zlib

@@ -1,4 +1,4 @@
-"""What is counted of searches, and what is read out of the counts: pure [contract: Search statistics] [contract: Figures of the statistics].
+"""Counts of searches, and the statistics made of them: pure [contract: Search statistics] [contract: Figures of the statistics].
 
 Counts only grow by addition, so that they may be added in any order and any division: by shard, by
 departement, by day.
@@ -26,7 +26,7 @@ COMPLETE_AFTER = timedelta(hours=26)
 
 
 class Search(NamedTuple):
-    """A search that reached a town. No more is kept of where the customer was than `geohash`.
+    """A search that reached a town. Of the customer's place only `geohash` is kept.
 
     `hour` is Unix time in hours, `moteur` the account's id, `nearest_m` whole metres to the nearest
     of those found, `geohash` has 6 characters.
@@ -104,7 +104,7 @@ def add_towns(to: dict[str, TownCounts], more: Mapping[str, TownCounts]) -> None
 
 
 class Place(NamedTuple):
-    """Which sheet a search is counted in: its day, and the departement of its town."""
+    """The sheet that a search is counted in: its day, and the departement of its town."""
 
     day: date
     departement: str
@@ -161,7 +161,7 @@ class SearchQuartiles(Struct, frozen=True):
 
 
 def quartiles(towns: Mapping[str, TownCounts], filters: Filter) -> SearchQuartiles:
-    """The quartiles over the towns that are asked for."""
+    """The quartiles over the matching towns."""
     total = TownCounts()
     for insee, counts in towns.items():
         if filters.takes_town(insee):

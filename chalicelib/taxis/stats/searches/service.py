@@ -1,4 +1,4 @@
-"""What is searched: noted in passing, counted from a stream, folded by day, and read."""
+"""Statistics of searches: sent in passing, counted from a stream, folded by day, and read."""
 
 import logging
 from collections import Counter
@@ -75,7 +75,7 @@ def note(
 
 
 class Report(Struct, frozen=True):
-    """What a record of the stream holds, its place in its shard, and when it reached the stream."""
+    """A record of the stream: its searches, its place in its shard, when it reached the stream."""
 
     sequence_number: int
     arrived_at: datetime
@@ -83,7 +83,7 @@ class Report(Struct, frozen=True):
 
 
 class Counted(Struct, frozen=True):
-    """What a batch came to: `known` were counted before, `lost` belong into sheets that are full."""
+    """Counts of a batch: `known` were counted before, `lost` belong into sheets that are full."""
 
     searches: int
     known: int

@@ -1,4 +1,4 @@
-"""The stream of searches: noted in the process, sent in the background, many in one record.
+"""Kinesis stream of searches: buffered in the process, sent in the background, many in one record.
 
 Noting waits for nothing and writes nothing. What can be lost: the notes of a Lambda environment that
 is frozen and then reclaimed before it has sent them (`search_note_s` of its searches, at most
