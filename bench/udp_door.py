@@ -1,4 +1,4 @@
-"""What the UDP door can take on one core: `python -m bench.udp_door`.
+"""Benchmark of the UDP gateway on one core: `python -m bench.udp_door`.
 
 Three receivers take turns on one core: asyncio's own datagram protocol, doing nothing; the door's way
 of reading, doing nothing; and the door, which verifies each datagram and packs the positions into calls

@@ -1,4 +1,4 @@
-"""`maraude job`: the registry's nightly work, listed and run by hand."""
+"""`maraude job`: scheduled jobs, listed and run by hand."""
 
 import argparse
 import io
@@ -42,7 +42,7 @@ def _list(_: argparse.Namespace) -> None:
 
 
 def schedules() -> Mapping[str, tuple[str, str]]:
-    """When each job runs and what it does: the application's schedule of the same name says it."""
+    """Schedule and description of each job, from the application's schedule of the same name."""
     from chalice.app import ScheduledEventConfig
 
     from app import app

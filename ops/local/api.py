@@ -1,4 +1,4 @@
-"""The API process: the application behind the local gateway. `python -m ops.local.api --port N`."""
+"""API process: the application behind the local gateway. `python -m ops.local.api --port N`."""
 
 import argparse
 import socket

@@ -1,4 +1,4 @@
-"""HTTP in front of the application: what API Gateway is to it on AWS.
+"""Local HTTP gateway: API Gateway's part in front of the application.
 
 Chalice's own local gateway makes the events; the HTTP below it is h11's, because the stock handler
 loses chunked bodies, waits for ever on a short one, answers HEAD with a body and some requests in
@@ -43,7 +43,7 @@ log = logging.getLogger("maraude.gateway")
 
 
 class Refused(LocalGatewayException):
-    """The gateway answers by itself."""
+    """The gateway's own error answer."""
 
     def __init__(
         self, status: int, message: str, *, at: str = "", headers: Mapping[str, str] | None = None

@@ -1,4 +1,4 @@
-"""Makes the tables, stream and queues of `infra/resources.yaml` through AWS's own calls.
+"""Provisioning of the tables, streams and queues of `infra/resources.yaml` through AWS's own calls.
 
 For the local stack and the tests; AWS itself gets the file through CloudFormation. What is there
 already is left alone, so it may be repeated.

@@ -1,4 +1,4 @@
-"""The local system: its state service, its API, its UDP door, its ingest worker and its demonstration fleet.
+"""The local system: state service, API, UDP gateway, worker and demonstration.
 
 `Stack.run` starts them in that order, keeps them running, and stops them so that nothing is lost:
 first what takes requests, then what works on them, last what keeps the state.

@@ -1,4 +1,4 @@
-"""The ingest process: what feeds the functions of AWS. `python -m ops.local.worker`.
+"""Worker process: feeds streams, queues and schedules to the functions. `python -m ops.local.worker`.
 
 It feeds the ingest function from the positions and from the changes of descriptions, the function
 that counts searches from theirs, and the application's own queue handlers and schedules.

@@ -1,4 +1,4 @@
-"""`make package`: the one zip and the one template that a stage on AWS is made of.
+"""`make package`: the deployment zip and the CloudFormation template of a stage.
 
     python -m ops.release.package --stage prod [--commit HEAD] [--out build/prod]
 
@@ -58,7 +58,7 @@ def _git(*arguments: str) -> bytes:
 
 
 def merged(source: Path) -> Path:
-    """What Chalice merges into its template, in one file of the export: it takes no more than one."""
+    """The file that Chalice merges into its template: it takes no more than one."""
     from chalice.package import TemplateDeepMerger, YAMLTemplateSerializer
 
     serializer = YAMLTemplateSerializer()
@@ -72,7 +72,7 @@ def merged(source: Path) -> Path:
 
 
 def chalice(source: Path, stage: str, out: Path) -> None:
-    """Has Chalice package an export: `deployment.zip` and `sam.yaml` in `out`. Raises CannotGoOn."""
+    """Runs `chalice package` on an export: `deployment.zip` and `sam.yaml` in `out`. Raises CannotGoOn."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("MARAUDE_")}
     made = subprocess.run(
         [
@@ -100,7 +100,7 @@ def chalice(source: Path, stage: str, out: Path) -> None:
 
 
 def travels(name: str) -> bool:
-    """Whether a file of Chalice's zip is of use on AWS."""
+    """Whether a file of Chalice's zip is needed on AWS."""
     path = PurePosixPath(name)
     if path.suffix in {".pyi", ".pyx", ".pxd", ".c", ".h"} or path.name == "py.typed":
         return False
@@ -188,7 +188,7 @@ def _compile(folder: Path) -> None:
 
 
 class _Whole(yaml.CSafeDumper):
-    """Writes again what stands there twice: CloudFormation reads no aliases."""
+    """A YAML dumper without aliases, which CloudFormation does not read."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002  # of none
         """Whether to write it out."""

@@ -1,4 +1,4 @@
-"""A role for each function, which may do what `infra/permissions.yaml` says and nothing else."""
+"""IAM roles, one a function, with the permissions of `infra/permissions.yaml` and no others."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""`make rehearse`: the package deployed to a cloud on this machine, used as partners use it, taken down.
+"""`make rehearse`: deployment of the package to a cloud on this machine, its use, and its deletion.
 
     python -m ops.release.rehearsal [--stage dev] [--package build/dev]
 

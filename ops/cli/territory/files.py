@@ -1,4 +1,4 @@
-"""The public files that the territory is made from, read and checked: each fault with its line."""
+"""Parsing of the territory's public files: each fault with its line."""
 
 import csv
 import gzip

@@ -1,4 +1,4 @@
-"""`python -m ops.local.demo --url URL`: drives the demonstration's taxis, lets each be taken at times, answers hails."""
+"""Process of the demonstration, `python -m ops.local.demo --url URL`: drives its taxis and answers hails."""
 
 import argparse
 import logging

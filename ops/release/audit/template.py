@@ -1,4 +1,4 @@
-"""The packaged template of a stage, looked at by checkov: is what AWS is told to make made safely?"""
+"""Audit of the packaged template of a stage by checkov."""
 
 import json
 import tempfile
@@ -32,7 +32,7 @@ def check(decisions: Decisions, *, template: Path | None = None) -> Outcome:
         checkov = tools.ready("audit-checkov") / "checkov"
         with tempfile.TemporaryDirectory() as folder:
             scanned = template.resolve() if template else _packaged(Path(folder))
-            made = tools.run(
+            finished = tools.run(
                 [
                     *(str(checkov), "-f", str(scanned), "--framework", "cloudformation"),
                     *("--output", "json", "--quiet", "--compact", "--skip-download"),
@@ -40,7 +40,7 @@ def check(decisions: Decisions, *, template: Path | None = None) -> Outcome:
                 cwd=Path(folder),
                 fine=(0, 1),  # 1: there are findings
             )
-        report = json.loads(made.stdout)
+        report = json.loads(finished.stdout)
         findings = sift(found(report), decisions.skips["template"])
     except tools.ToolFailed as error:
         return Outcome("template", name, not_checked=(str(error),))

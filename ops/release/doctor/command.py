@@ -1,4 +1,4 @@
-"""`maraude doctor`: what is wrong with a registry, and what to do about each.
+"""`maraude doctor`: the command and its checks.
 
 It changes nothing. It reads descriptions of tables, streams, queues, schedules and alarms, small
 documents, the list of accounts and the hails that are overdue: some hundred units, and some fifty calls
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ops.cli import target
 from ops.errors import CannotGoOn
 from ops.release.doctor import data, infrastructure
-from ops.release.doctor.findings import Finding, Note, Said
+from ops.release.doctor.findings import Finding, Findings, Note
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -40,7 +40,7 @@ def _run(_: argparse.Namespace) -> None:
     print("Nothing is wrong.")
 
 
-def findings(*, now: datetime) -> Said:
+def findings(*, now: datetime) -> Findings:
     """All that is wrong with the registry that this process is turned to, and what cannot be said of it."""
     from botocore.exceptions import BotoCoreError, ClientError
     from pynamodb.exceptions import PynamoDBException

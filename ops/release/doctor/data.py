@@ -1,11 +1,11 @@
-"""What the registry knows: its jobs, hails, documents, accounts and secret keys."""
+"""Checks of the registry's data: jobs, hails, documents, accounts, secret keys."""
 
 import zlib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ops.release.doctor.findings import Finding, Note, Said
+from ops.release.doctor.findings import Finding, Findings, Note
 
 if TYPE_CHECKING:
     from chalicelib.taxis.access.store import Record
@@ -20,14 +20,14 @@ MINUTES, HOURS, DAYS = timedelta(minutes=5), timedelta(hours=3), timedelta(hours
 
 
 def _longest(schedule: str) -> timedelta:
-    """How long ago a job on this schedule may have run."""
+    """The longest time since a job on this schedule should have run."""
     if schedule.startswith("rate("):
         return MINUTES if "minute" in schedule else DAYS
     return HOURS if schedule.split()[1] == "*" else DAYS
 
 
-def jobs(now: datetime) -> Said:
-    """Of when each ran last to its end."""
+def jobs(now: datetime) -> Findings:
+    """Checks when each job last finished."""
     from chalicelib.foundation.aws import clients
     from chalicelib.foundation.settings import table
     from chalicelib.taxis.jobs import service
@@ -47,8 +47,8 @@ def jobs(now: datetime) -> Said:
         )
 
 
-def hails(now: datetime) -> Said:
-    """Of those whose time was up some minutes ago."""
+def hails(now: datetime) -> Findings:
+    """Checks for hails whose deadline passed some minutes ago."""
     from chalicelib.taxis.hails import lists
 
     overdue = list(lists.late(now - SWEPT_WITHIN))
@@ -62,8 +62,8 @@ def hails(now: datetime) -> Said:
 # --- what it knows ----------------------------------------------------------------------------------
 
 
-def documents() -> Said:
-    """Of the leaf map and of the territory: whoever reads one document reads all of them."""
+def documents() -> Findings:
+    """Checks the leaf map and the territory: reading one document reads all of them."""
     from chalicelib.taxis.positions import store as positions
     from chalicelib.taxis.territory import store as territory
 
@@ -83,8 +83,8 @@ def documents() -> Said:
         )
 
 
-def accounts(now: datetime) -> Said:
-    """Of their keys, and of where operators want their hails."""
+def accounts(now: datetime) -> Findings:
+    """Checks accounts' keys and operators' webhooks."""
     from chalicelib.foundation.settings import settings
     from chalicelib.taxis.access import store
     from chalicelib.taxis.access.rules import Role
@@ -124,7 +124,7 @@ def accounts(now: datetime) -> Said:
             )
 
 
-def _sealed(records: "Iterable[Record]") -> Said:
+def _sealed(records: "Iterable[Record]") -> Findings:
     from cryptography.fernet import InvalidToken
 
     from chalicelib.foundation import sealing
@@ -149,8 +149,8 @@ def _sealed(records: "Iterable[Record]") -> Said:
             )
 
 
-def secret(now: datetime) -> Said:
-    """Of how long ago the secret keys were changed."""
+def secret(now: datetime) -> Findings:
+    """Checks the age of the secret keys."""
     from chalicelib.foundation.aws import clients
     from chalicelib.foundation.settings import settings
 

@@ -1,9 +1,9 @@
-"""What the template makes: whether it is there, and as it should be."""
+"""Checks of the infrastructure: whether the template's resources exist and are as they should be."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ops.release.doctor.findings import DEPLOY, Finding, Note, Said, compared
+from ops.release.doctor.findings import DEPLOY, Finding, Findings, Note, compared
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import GetQueueAttributesResultTypeDef
@@ -24,7 +24,7 @@ def _of(kind: str, name: str, file: str = "resources.yaml") -> Iterator[tuple[st
             yield named(properties[name], settings().stage), properties
 
 
-def _active(kind: str, name: str, status: str) -> Said:
+def _active(kind: str, name: str, status: str) -> Findings:
     if status != "ACTIVE":
         yield Finding(f"The {kind} {name} is {status}.", "wait until it is ACTIVE")
 
@@ -32,8 +32,8 @@ def _active(kind: str, name: str, status: str) -> Said:
 # --- tables ---------------------------------------------------------------------------------------
 
 
-def tables() -> Said:
-    """Of their state, keys, stream and time to live."""
+def tables() -> Findings:
+    """Checks tables: state, keys, stream, time to live."""
     from chalicelib.foundation.aws import clients
 
     client = clients.dynamodb()
@@ -46,7 +46,7 @@ def tables() -> Said:
     )
 
 
-def _table(name: str, wanted: Properties, there: Properties) -> Said:
+def _table(name: str, wanted: Properties, there: Properties) -> Findings:
     from chalicelib.foundation.aws import clients
 
     yield from _active("table", name, there["TableStatus"])
@@ -79,8 +79,8 @@ def _keys(schema: Any) -> str:  # noqa: ANN401  # DynamoDB's own list
 # --- streams and queues ---------------------------------------------------------------------------
 
 
-def streams() -> Said:
-    """Of their state."""
+def streams() -> Findings:
+    """Checks the state of streams."""
     from chalicelib.foundation.aws import clients
 
     client = clients.kinesis()
@@ -93,8 +93,8 @@ def streams() -> Said:
     )
 
 
-def queues() -> Said:
-    """Of what waits in them."""
+def queues() -> Findings:
+    """Checks for messages that wait in queues."""
     from chalicelib.foundation.aws import clients
 
     client = clients.sqs()
@@ -114,7 +114,7 @@ def queues() -> Said:
     )
 
 
-def _queue(name: str, wanted: Properties, there: Properties) -> Said:
+def _queue(name: str, wanted: Properties, there: Properties) -> Findings:
     waiting = int(there["Attributes"]["ApproximateNumberOfMessages"])
     if "RedrivePolicy" not in wanted and waiting:
         yield Finding(
@@ -130,8 +130,8 @@ def _queue(name: str, wanted: Properties, there: Properties) -> Said:
 # --- schedules and alarms ---------------------------------------------------------------------------
 
 
-def schedules() -> Said:
-    """Of the rules that call the scheduled functions: `app.py` says which, and when."""
+def schedules() -> Findings:
+    """Checks the rules that call the scheduled functions: `app.py` says which, and when."""
     from chalicelib.foundation.aws import clients
     from chalicelib.foundation.settings import table
     from ops.cli.jobs import schedules as scheduled
@@ -147,7 +147,7 @@ def schedules() -> Said:
     )
 
 
-def _schedule(name: str, wanted: str, there: Properties) -> Said:
+def _schedule(name: str, wanted: str, there: Properties) -> Findings:
     if there["State"] != "ENABLED":
         yield Finding(
             f"The schedule {name} is {there['State']}: its function is never called.",
@@ -159,8 +159,8 @@ def _schedule(name: str, wanted: str, there: Properties) -> Said:
         )
 
 
-def alarms() -> Said:
-    """Of those that are on, those that would tell nobody, and those that have nothing to go by yet.
+def alarms() -> Findings:
+    """Checks alarms: those that are on, without a listener, or without data.
 
     They tell a topic, and it tells its subscribers; one that has not confirmed is none.
     """
@@ -187,7 +187,7 @@ def alarms() -> Said:
         yield Note(f"Alarms without data so far: {', '.join(sorted(dataless))}.")
 
 
-def _alarm(name: str, wanted: Properties, there: Properties) -> Said:
+def _alarm(name: str, wanted: Properties, there: Properties) -> Findings:
     if there["StateValue"] == "ALARM":
         yield Finding(
             f"The alarm {name} is on: {there['StateReason']}",
@@ -202,7 +202,7 @@ def _alarm(name: str, wanted: Properties, there: Properties) -> Said:
         yield Finding(f"The alarm {name} tells nobody: it has no topic.", DEPLOY)
 
 
-def _subscribers(topic: str) -> Said:
+def _subscribers(topic: str) -> Findings:
     from chalicelib.foundation.aws import clients
 
     pages = (
