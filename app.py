@@ -4,11 +4,13 @@ from chalice import Cron, Rate
 from chalice.app import SQSEvent
 
 from chalicelib.foundation import clock
+from chalicelib.foundation.http.application import Application
 from chalicelib.foundation.observe import guard
 from chalicelib.foundation.settings import table
 from chalicelib.taxis import root
 from chalicelib.taxis.access import routes as access
 from chalicelib.taxis.activity import routes as activity
+from chalicelib.taxis.contract import LeTaxi
 from chalicelib.taxis.hails import handlers
 from chalicelib.taxis.hails import routes as hails
 from chalicelib.taxis.openapi import routes as openapi
@@ -16,9 +18,8 @@ from chalicelib.taxis.registry import routes as registry
 from chalicelib.taxis.search import routes as search
 from chalicelib.taxis.stats import routes as stats
 from chalicelib.taxis.territory import routes as territory
-from chalicelib.taxis.web import Registry
 
-app = Registry("maraude")
+app = Application("maraude", LeTaxi())
 app.serve(
     root.routes,
     access.routes,
@@ -85,7 +86,7 @@ def apply_deadlines(event: SQSEvent) -> handlers.Failures:
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def sweep_hails(_: object) -> None:
-    """Applies the deadlines that no message has brought."""
+    """Applies overdue deadlines whose message is late or lost."""
     handlers.sweep()
 
 

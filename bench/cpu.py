@@ -22,10 +22,10 @@ from chalicelib.foundation import geo
 from chalicelib.foundation.aws import clients, kinesis
 from chalicelib.foundation.geo import E7
 from chalicelib.foundation.settings import table
+from chalicelib.taxis.contract import parsed
 from chalicelib.taxis.positions import codec, store, window
 from chalicelib.taxis.registry import service as registry
 from chalicelib.taxis.registry.schemas import BatchSchema
-from chalicelib.taxis.web import parsed
 from ingest_lambda import handler
 
 REPEATS = 7  # the best of which counts

@@ -13,13 +13,14 @@ import numpy as np
 from bench import fleets
 from bench.scene import VIEWERS, Scene
 from bench.units import Bill
-from chalicelib.foundation.settings import settings, table
+from chalicelib.foundation.settings import table
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.rules import Availability
 from chalicelib.taxis.registry import availability
 from chalicelib.taxis.registry import service as registry
-from chalicelib.taxis.registry.rules import TaxiStatus
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import TaxiStatus
 
 SHARDS = 4  # that an on-demand stream begins with, and keeps up to 4 MB/s
 WARM_S = 20  # not counted

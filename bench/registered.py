@@ -19,9 +19,9 @@ from bench.scene import a_pointer
 from chalicelib.foundation import clock, geo
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.geo import LngLat, to_e7
-from chalicelib.foundation.settings import settings, table
+from chalicelib.foundation.settings import table
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Account, Role
+from chalicelib.taxis.access.rules import Account
 from chalicelib.taxis.positions import codec, leaf_map, store
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.leaf_map import LeafMap
@@ -30,6 +30,8 @@ from chalicelib.taxis.registry import fleet as pages
 from chalicelib.taxis.registry import rows
 from chalicelib.taxis.registry.rows import FleetRow
 from chalicelib.taxis.registry.rules import Driver
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import Role
 from ops.local.demo import seed
 
 OPERATORS = 10

@@ -8,11 +8,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlencode
+from urllib.parse import parse_qs, urlencode
 
-from chalice.local import LambdaContext, LambdaEventConverter, RouteMatcher
+from chalice.local import LambdaContext
 
-from chalicelib.taxis.web import EVERY_PATH, Registry
+from chalicelib.foundation.http.application import Application
 from tests.documented import Documented
 
 
@@ -43,15 +43,15 @@ class Answer:
 class Caller:
     """Somebody who calls an app, with one key or none."""
 
-    def __init__(self, app: Registry, *, key: str | None = None, logas: str | None = None) -> None:
+    def __init__(
+        self, app: Application, *, key: str | None = None, logas: str | None = None
+    ) -> None:
         self._app = app
         self._headers = {
             name: value
             for name, value in {"X-Api-Key": key, "X-Logas": logas}.items()
             if value is not None
         }
-        known = {"/", *(path for path in app.routes if path != EVERY_PATH)}
-        self._events = LambdaEventConverter(RouteMatcher(sorted(known)))
         self._documented = Documented(app)
 
     def get(self, path: str, **query: object) -> Answer:
@@ -74,18 +74,25 @@ class Caller:
         body: str | bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Any request; a path that no route matches reaches the last one, as in the gateway."""
+        """Any request: `path` may have a query, and is percent-encoded as it would be sent."""
         content = body.encode() if isinstance(body, str) else body
-        sent = {**self._headers, **(headers or {})}
-        try:
-            event = self._events.create_lambda_event(method, path, sent, content)
-        except ValueError:
-            event = self._events.create_lambda_event(method, "/", sent, content)
-            event["requestContext"]["path"] = path.partition("?")[0]
-            event["requestContext"]["resourcePath"] = EVERY_PATH
-            event["pathParameters"] = {"proxy+": path.partition("?")[0].lstrip("/")}
-        parameters = event["pathParameters"]
-        event["pathParameters"] = {name: unquote(value) for name, value in parameters.items()}
+        bare, _, query = path.partition("?")
+        event = {
+            "path": bare,
+            "httpMethod": method,
+            "headers": {**self._headers, **(headers or {})},
+            "multiValueQueryStringParameters": parse_qs(query, keep_blank_values=True) or None,
+            "pathParameters": None,
+            "stageVariables": None,
+            "requestContext": {
+                "httpMethod": method,
+                "resourcePath": "$default",
+                "path": bare,
+                "identity": {"sourceIp": "127.0.0.1"},
+            },
+            "body": content,
+            "isBase64Encoded": False,
+        }
         answer = self._app(event, LambdaContext("api", 256))
         came = Answer(answer["statusCode"], answer["headers"], answer["body"])
         self._documented.check(method, path, came.status, came.headers, came.text)

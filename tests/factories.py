@@ -5,9 +5,10 @@ from typing import Any
 
 from chalicelib.foundation.store import documents
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Account, Role
+from chalicelib.taxis.access.rules import Account
 from chalicelib.taxis.territory import store as territory
 from chalicelib.taxis.territory.rules import Town
+from chalicelib.taxis.vocabulary import Role
 from tests.calls import Caller
 
 PARIS, CHARENTON, BORDEAUX = "75056", "94018", "33063"

@@ -24,18 +24,22 @@ from chalicelib.foundation import cache as caches
 from chalicelib.foundation import clock
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.geo import LngLat, to_e7
+from chalicelib.foundation.http.application import Application
+from chalicelib.foundation.http.messages import Reply
+from chalicelib.foundation.http.routes import Routes
 from chalicelib.foundation.rate_limit import store as throttles
-from chalicelib.foundation.settings import settings
+from chalicelib.foundation.settings import forget as forget_settings
 from chalicelib.foundation.store import documents
-from chalicelib.taxis import web
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
+from chalicelib.taxis.contract import LeTaxi
+from chalicelib.taxis.envelope import Request
 from chalicelib.taxis.hails import handlers
 from chalicelib.taxis.hails.rules import Status
 from chalicelib.taxis.jobs import service as jobs
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.stats.searches import codec as codec_of_searches
 from chalicelib.taxis.stats.searches import stream
+from chalicelib.taxis.vocabulary import Role
 from ingest_lambda import handler, records, searches
 from ops.cli.territory import loads
 from ops.local.provision import provision
@@ -96,14 +100,14 @@ def day() -> Day:
     ):
         documents.forget()
         caches.forget_all()
-        settings.cache_clear()
+        forget_settings()
         records._url.cache_clear()
         provision("test", endpoint=None, region="eu-west-3")
         try:
             secrets = _lived()
         finally:
             stream.notes.forget()
-            settings.cache_clear()
+            forget_settings()
             documents.forget()
             caches.forget_all()
             records._url.cache_clear()
@@ -285,13 +289,13 @@ def _work(scene: Scene) -> None:
 
 def _fail(key: str) -> None:
     """Faults of ours, with the caller's values in their texts."""
-    routes = web.Routes()
+    routes = Routes()
 
     @routes.get("/broken/{what}", roles=None)
-    def get_broken(_: web.Request, what: str) -> web.Reply:
+    def get_broken(_: Request, what: str) -> Reply:
         raise KeyError(PHONE, ADDRESS, key, what)
 
-    broken = web.Registry("broken")
+    broken = Application("broken", LeTaxi())
     broken.serve(routes)
     assert Caller(broken).get(f"/broken/{CUSTOMER_ID}", key=MADE_UP_KEY).status == 500
     caller = Caller(app, key=key)

@@ -22,8 +22,9 @@ from datetime import datetime
 
 from chalicelib.foundation.errors import Unavailable
 from chalicelib.foundation.observe import logs, metrics
-from chalicelib.foundation.settings import BadSetting, settings
+from chalicelib.foundation.settings import BadSetting
 from chalicelib.taxis.positions import service as positions
+from chalicelib.taxis.settings import settings
 from udp_gateway import listener
 from udp_gateway.datagram import LIMIT_BYTES
 from udp_gateway.door import OPERATORS_AT_ONCE, PERIOD_S, Batch, Door, Question

@@ -24,14 +24,16 @@ from bench.load.fleet import Places
 from bench.scene import a_pointer
 from chalicelib.foundation import geo
 from chalicelib.foundation.aws import clients
-from chalicelib.foundation.settings import settings, table
+from chalicelib.foundation.settings import table
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Account, Role
+from chalicelib.taxis.access.rules import Account
 from chalicelib.taxis.positions import leaf_map, store
 from chalicelib.taxis.positions.leaf_map import LeafMap
 from chalicelib.taxis.registry import fleet as pages
 from chalicelib.taxis.registry import rows
 from chalicelib.taxis.registry.rules import Ads, Driver
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import Role
 from ops.cli.territory import loads
 from ops.local.provision import provision
 

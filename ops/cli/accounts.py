@@ -95,7 +95,7 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 def _add(arguments: argparse.Namespace) -> None:
     from chalicelib.foundation import clock
     from chalicelib.taxis.access import service
-    from chalicelib.taxis.access.rules import Role
+    from chalicelib.taxis.vocabulary import Role
 
     hook = None
     if arguments.hail_url is not None:
@@ -179,7 +179,7 @@ def _harmless(value: object) -> object:
 
 def _set_roles(arguments: argparse.Namespace) -> None:
     from chalicelib.taxis.access import service
-    from chalicelib.taxis.access.rules import Role
+    from chalicelib.taxis.vocabulary import Role
 
     try:
         account = service.set_roles(arguments.email, [Role(role) for role in arguments.roles])

@@ -101,7 +101,8 @@ def _copy(arguments: argparse.Namespace) -> None:
 
 def export(folder: Path, *, now: datetime, quiet: bool = False) -> Mapping[str, int]:
     """Writes the backup, the manifest last; how many items each table has. Raises BackupRefused."""
-    from chalicelib.foundation.settings import settings, table
+    from chalicelib.foundation.settings import table
+    from chalicelib.taxis.settings import settings
 
     try:
         folder.mkdir(mode=0o700)

@@ -137,8 +137,8 @@ def cars(found: Sequence[Trip], towns: Callable[[LonLat], str | None]) -> list[C
 def _run(arguments: argparse.Namespace) -> None:
     from chalicelib.foundation.geo import LngLat
     from chalicelib.taxis.access import service as access
-    from chalicelib.taxis.access.rules import Role
     from chalicelib.taxis.territory import service as territory
+    from chalicelib.taxis.vocabulary import Role
 
     found = ways(arguments.file, taxis=arguments.taxis, shift=arguments.shift)
     if arguments.stage and not arguments.url:

@@ -55,7 +55,7 @@ PATH = "/towns"
     "the ingest function": """
 from base64 import b64encode
 from ingest_lambda.handler import handle
-from chalicelib import clock
+from chalicelib.foundation import clock
 from chalicelib.taxis.positions import codec
 record = {"eventSource": "aws:kinesis", "eventID": "shardId-000000000000:1", "kinesis": {
     "sequenceNumber": "1", "approximateArrivalTimestamp": 1.0,

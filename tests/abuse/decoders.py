@@ -12,8 +12,8 @@ from chalicelib.foundation.geo import Circle, LngLat
 from chalicelib.foundation.observe.tracing import TRACE_BYTES
 from chalicelib.foundation.store.reads import Item
 from chalicelib.taxis.positions import codec, rules, store
-from chalicelib.taxis.registry.rules import TaxiStatus
 from chalicelib.taxis.stats.searches import codec as searches
+from chalicelib.taxis.vocabulary import TaxiStatus
 from tests.taxis.stats.searching import a_search
 from udp_gateway import datagram
 

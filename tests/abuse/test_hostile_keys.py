@@ -13,14 +13,14 @@ from app import app
 from chalicelib.foundation import cache, clock
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.geo import E7
-from chalicelib.foundation.settings import settings
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.hails import service as hails
 from chalicelib.taxis.hails.rules import Status
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.registry import rules as registry
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import Role
 from tests import factories
 from tests.calls import Caller
 from tests.emitted import lines_of

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from app import app
 from chalicelib.foundation.aws import clients
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
+from chalicelib.taxis.vocabulary import Role
 from tests import factories
 from tests.abuse.inputs import A_BATCH, OPERATIONS, Input, batches
 from tests.calls import Caller

@@ -13,12 +13,12 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from chalicelib.foundation.settings import settings
 from chalicelib.foundation.store import writes
 from chalicelib.taxis.access.rules import Account
 from chalicelib.taxis.hails import rules, service
 from chalicelib.taxis.hails.rules import Hail, HailWanted, Status
-from chalicelib.taxis.registry.rules import TaxiStatus
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import TaxiStatus
 from ops.local.provision import provision
 from tests.faults import injected
 from tests.taxis.hails.hail_factories import PHONE, Scene, a_wish

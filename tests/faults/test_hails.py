@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.foundation import clock
 from chalicelib.foundation.aws import clients
-from chalicelib.foundation.settings import settings
+from chalicelib.foundation.settings import forget as forget_settings
 from chalicelib.taxis.access import service as access
 from chalicelib.taxis.hails import handlers
 from chalicelib.taxis.hails.rules import Hail, Status
@@ -42,11 +42,11 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> Iterator[SetUp]:
     def set_to(**variables: str) -> None:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        settings.cache_clear()
+        forget_settings()
 
     yield set_to
     monkeypatch.undo()
-    settings.cache_clear()
+    forget_settings()
 
 
 @pytest.fixture

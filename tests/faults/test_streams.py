@@ -13,7 +13,7 @@ from chalicelib.foundation.aws import clients as aws
 from chalicelib.taxis.positions import codec, rules, service
 from chalicelib.taxis.positions.rules import Position
 from chalicelib.taxis.registry import availability
-from chalicelib.taxis.registry.rules import TaxiStatus
+from chalicelib.taxis.vocabulary import TaxiStatus
 from ingest_lambda import handler, records
 from ops.local import runner as runners
 from ops.local.mapping import EventSourceMapping

@@ -15,9 +15,9 @@ from chalicelib.foundation import clock, sealing
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.geo import LngLat, to_e7
 from chalicelib.foundation.rate_limit.rules import Limit
-from chalicelib.foundation.settings import settings
+from chalicelib.foundation.settings import forget as forget_settings
+from chalicelib.foundation.values import milliseconds
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.hails import concurrency
 from chalicelib.taxis.hails.rules import Status
 from chalicelib.taxis.jobs import service as jobs
@@ -25,8 +25,9 @@ from chalicelib.taxis.jobs import store as places
 from chalicelib.taxis.jobs.store import Progress
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.registry import store as registry_store
-from chalicelib.taxis.registry.rules import TaxiStatus, milliseconds
+from chalicelib.taxis.settings import settings
 from chalicelib.taxis.stats.searches import codec as searches_codec
+from chalicelib.taxis.vocabulary import Role, TaxiStatus
 from ingest_lambda import handler, searches
 from ops.release import permissions
 from tests import factories
@@ -57,11 +58,11 @@ def witness(
     monkeypatch.delenv("MARAUDE_SECRET_KEYS")
     monkeypatch.setenv("MARAUDE_SECRET_ID", SECRET)
     monkeypatch.setenv("MARAUDE_ALLOW_PRIVATE_HOOKS", "true")
-    settings.cache_clear()
+    forget_settings()
     yield Witness(monkeypatch)
     monkeypatch.undo()
-    for known in (settings, sealing._keys, sealing._fernet):
-        known.cache_clear()
+    forget_settings()
+    sealing.forget()
 
 
 def function_of(name: str) -> str:

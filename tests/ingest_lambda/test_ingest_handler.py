@@ -277,7 +277,7 @@ def test_trouble_with_a_change_asks_for_it_again() -> None:
 def test_the_ingest_function_loads_neither_a_web_framework_nor_pynamodb() -> None:
     probe = (
         "import sys, ingest_lambda.handler; "
-        "known = ('chalice', 'marshmallow', 'chalicelib.taxis.web', 'pynamodb'); "
+        "known = ('chalice', 'marshmallow', 'chalicelib.foundation.http.application', 'pynamodb'); "
         "print([one for one in known if one in sys.modules])"
     )
 

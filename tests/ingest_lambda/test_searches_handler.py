@@ -127,7 +127,7 @@ def test_no_records_are_no_trouble() -> None:
 def test_the_function_loads_no_web_framework() -> None:
     probe = (
         "import sys, ingest_lambda.searches; "
-        "print([one for one in ('chalice', 'marshmallow', 'chalicelib.taxis.web') if one in sys.modules])"
+        "print([one for one in ('chalice', 'marshmallow', 'chalicelib.foundation.http.application') if one in sys.modules])"
     )
 
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)

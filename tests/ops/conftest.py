@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.foundation import sealing
-from chalicelib.foundation.settings import settings
+from chalicelib.foundation.settings import forget as forget_settings
 from ops.local.place import Place
 from ops.local.runner import Clients
 from tests import services as state_services
@@ -58,8 +58,8 @@ def environment() -> Iterator[Callable[..., None]]:
     """Changes variables of this process, and has it read its settings and secret keys again."""
 
     def forget() -> None:
-        for known in (settings, sealing._keys, sealing._fernet):
-            known.cache_clear()
+        forget_settings()
+        sealing.forget()
 
     def change(**variables: str) -> None:
         for name, value in variables.items():

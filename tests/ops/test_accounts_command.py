@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.foundation import clock, passwords
 from chalicelib.taxis.access import service, users
-from chalicelib.taxis.access.rules import Role
+from chalicelib.taxis.vocabulary import Role
 from ops.cli.main import main
 
 pytestmark = pytest.mark.usefixtures("store")

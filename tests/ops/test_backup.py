@@ -12,7 +12,7 @@ import pytest
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.settings import table
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
+from chalicelib.taxis.vocabulary import Role
 from ops.cli.backup import BackupRefused, copy, export, restore, tables
 from ops.cli.main import main
 from ops.local.provision import provision

@@ -13,12 +13,13 @@ from moto.sns.models import sns_backends
 
 from chalicelib.foundation import clock
 from chalicelib.foundation.aws import clients
-from chalicelib.foundation.settings import settings, table
+from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import documents
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.jobs import service as jobs
 from chalicelib.taxis.jobs import store as jobs_store
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import Role
 from ops.cli.jobs import schedules
 from ops.cli.main import main
 from ops.cli.territory import loads

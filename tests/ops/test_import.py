@@ -12,9 +12,9 @@ import pytest
 from chalicelib.foundation import clock
 from chalicelib.foundation.aws import clients
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Account, Role
+from chalicelib.taxis.access.rules import Account
 from chalicelib.taxis.registry import service as registry
-from chalicelib.taxis.registry.rules import TaxiStatus
+from chalicelib.taxis.vocabulary import Role, TaxiStatus
 from ops.cli.main import main
 from tests import factories
 

@@ -30,7 +30,7 @@ def names(package: Path) -> set[str]:
     "wanted",
     [
         "app.py",
-        "chalicelib/taxis/web.py",
+        "chalicelib/foundation/http/application.py",
         "chalicelib/taxis/positions/service.py",
         "chalicelib/taxis/registry/service.py",
         "chalicelib/taxis/territory/service.py",
@@ -143,7 +143,7 @@ sys.path.insert(0, {folder!r})
 from ingest_lambda import handler, searches
 for function in (handler, searches):
     assert function.handle({{"Records": []}}, None) == {{"batchItemFailures": []}}, function
-loaded = {{"chalice", "marshmallow", "chalicelib.taxis.web", "boto3", "aws_xray_sdk"}} & set(sys.modules)
+loaded = {{"chalice", "marshmallow", "chalicelib.foundation.http.application", "boto3", "aws_xray_sdk"}} & set(sys.modules)
 assert not loaded, loaded
 import app
 context = type("Context", (), {{"aws_request_id": "1", "function_name": "api"}})()

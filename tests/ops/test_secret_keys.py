@@ -7,11 +7,11 @@ import pytest
 from cryptography.fernet import Fernet
 
 from chalicelib.foundation import cache, sealing
-from chalicelib.foundation.settings import settings
 from chalicelib.taxis.access import service as access
 from chalicelib.taxis.access import store
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.hails import webhook
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import Role
 from ops.cli.main import main
 from ops.cli.secret_keys import reseal
 

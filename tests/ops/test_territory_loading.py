@@ -14,9 +14,9 @@ from chalicelib.foundation.aws import clients
 from chalicelib.foundation.geo import LngLat
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import documents
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.territory import service, store
 from chalicelib.taxis.territory.rules import Conurbation
+from chalicelib.taxis.vocabulary import Role
 from ops.cli import main
 from ops.cli.territory import files, loads
 from ops.errors import CannotGoOn

@@ -13,9 +13,9 @@ import pytest
 
 from chalicelib.foundation import clock
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.positions.stream import StreamUnavailable
 from chalicelib.taxis.registry import fleet
+from chalicelib.taxis.vocabulary import Role
 from tests import factories
 from tests.ops.datagrams import a_datagram
 from tests.ops.udp_gateways import LOOPBACK, eventually, running, streamed

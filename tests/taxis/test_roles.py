@@ -13,7 +13,8 @@ from app import app
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import service as access
 from chalicelib.taxis.access import store as accounts
-from chalicelib.taxis.access.rules import Account, Role
+from chalicelib.taxis.access.rules import Account
+from chalicelib.taxis.vocabulary import Role
 from tests import factories
 from tests.calls import Answer, Caller
 from tests.taxis.hails.hail_factories import Scene, a_wish

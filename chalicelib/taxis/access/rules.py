@@ -2,21 +2,12 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from enum import StrEnum
 
 from msgspec import Struct
 
+from chalicelib.taxis.vocabulary import Role
+
 LONGEST_OVERLAP = timedelta(days=30)  # for which an account's old key opens beside the new one
-
-
-class Role(StrEnum):
-    """Roles of accounts [contract: Roles]. `groupement` and `editeur` are labels for statistics."""
-
-    ADMIN = "admin"
-    OPERATEUR = "operateur"
-    MOTEUR = "moteur"
-    GROUPEMENT = "groupement"
-    EDITEUR = "editeur"
 
 
 def implied(roles: Iterable[Role]) -> frozenset[Role]:
@@ -34,7 +25,7 @@ class Account(Struct, frozen=True):
     manager_id: int | None = None
     active: bool = True
 
-    def has(self, *roles: Role) -> bool:
+    def has(self, *roles: str) -> bool:
         """Whether it has at least one of the roles."""
         return not self.roles.isdisjoint(roles)
 

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 from chalicelib.foundation import cache, passwords, sealing
 from chalicelib.foundation.errors import Unidentified, Unknown, in_request
 from chalicelib.foundation.rate_limit.store import throttle
-from chalicelib.foundation.settings import settings
 from chalicelib.foundation.store import documents
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import rules, store
-from chalicelib.taxis.access.rules import Account, Line, Role
+from chalicelib.taxis.access.rules import Account, Line
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import Role
 
 
 class KeyMissing(Unidentified):

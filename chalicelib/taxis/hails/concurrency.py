@@ -17,8 +17,9 @@ from botocore.exceptions import ClientError
 from msgspec import Struct
 
 from chalicelib.foundation.aws import clients
-from chalicelib.foundation.settings import settings, table
-from chalicelib.taxis.registry.rules import milliseconds
+from chalicelib.foundation.settings import table
+from chalicelib.foundation.values import milliseconds
+from chalicelib.taxis.settings import settings
 
 TRIES = 4
 _KEPT = timedelta(days=1)

@@ -14,10 +14,11 @@ from typing import Any
 from chalicelib.foundation import clock
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.observe import logs, metrics, tracing
-from chalicelib.foundation.settings import settings, table
+from chalicelib.foundation.settings import table
 from chalicelib.taxis.hails import concurrency, queue, service, webhook
 from chalicelib.taxis.hails.rules import Status
 from chalicelib.taxis.hails.webhook import Limits
+from chalicelib.taxis.settings import settings
 
 BUSY_S = 1  # until a hail is sent whose operator has enough of them just now
 

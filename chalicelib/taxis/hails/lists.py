@@ -36,11 +36,11 @@ from pynamodb.expressions.update import Action
 from pynamodb.pagination import ResultIterator
 
 from chalicelib.foundation import cache
-from chalicelib.taxis.access.rules import Role
+from chalicelib.foundation.values import milliseconds
 from chalicelib.taxis.hails import rows
 from chalicelib.taxis.hails.rows import Line, ListRow
 from chalicelib.taxis.hails.rules import Hail, day_of
-from chalicelib.taxis.registry.rules import milliseconds
+from chalicelib.taxis.vocabulary import Role
 
 LISTED = 10_000  # lines that a request reads at most
 

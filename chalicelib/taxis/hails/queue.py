@@ -18,8 +18,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.observe import logs, tracing
 from chalicelib.foundation.settings import table
+from chalicelib.foundation.values import milliseconds
 from chalicelib.taxis.hails.rules import Status
-from chalicelib.taxis.registry.rules import milliseconds
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.literals import MessageSystemAttributeNameForSendsType

@@ -10,10 +10,10 @@ from msgspec import Struct
 
 from chalicelib.foundation.geo import LngLat
 from chalicelib.foundation.jobs.rules import Page
-from chalicelib.foundation.settings import settings
 from chalicelib.foundation.store.writes import Moved
 from chalicelib.taxis.hails import lists, rules, store
 from chalicelib.taxis.hails.rules import Hail
+from chalicelib.taxis.settings import settings
 from chalicelib.taxis.territory import service as territory
 
 PAGE_OF_THE_NIGHT = 100  # hails

@@ -1,10 +1,12 @@
 """Routes of hails, customers and sessions [contract: Hails] [contract: Sessions] [contract: Customer support]."""
 
 from chalicelib.foundation.http import json_schema
+from chalicelib.foundation.http.messages import Reply
+from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
+from chalicelib.taxis.envelope import PAGE_SIZE, Paged, Request, meta, reply
 from chalicelib.taxis.hails import listing, rules, schemas, service
-from chalicelib.taxis.web import PAGE_SIZE, Paged, Reply, Request, Routes, meta, reply
+from chalicelib.taxis.vocabulary import Role
 
 routes = Routes()
 

@@ -19,10 +19,10 @@ from pynamodb.constants import STRING
 from pynamodb.models import Model
 
 from chalicelib.foundation.settings import table
+from chalicelib.foundation.store.attributes import MomentAttribute
 from chalicelib.foundation.store.models import Place
+from chalicelib.foundation.values import milliseconds
 from chalicelib.taxis.hails.rules import Customer, Hail, Status, Transition
-from chalicelib.taxis.registry.rows import MomentAttribute
-from chalicelib.taxis.registry.rules import milliseconds
 
 
 class TransitionsAttribute(Attribute[tuple[Transition, ...]]):

@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from chalicelib.foundation.errors import Malformed, in_body
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.access.rules import Account, Role
-from chalicelib.taxis.registry.rules import TaxiStatus
+from chalicelib.taxis.access.rules import Account
+from chalicelib.taxis.vocabulary import Role, TaxiStatus
 
 
 class Status(StrEnum):

@@ -8,6 +8,7 @@ from marshmallow import Schema, fields, post_load, validate
 
 from chalicelib.foundation.geo import MAX_LAT
 from chalicelib.foundation.http import json_schema
+from chalicelib.foundation.http.fields import Text, Whole
 from chalicelib.foundation.http.json_schema import (
     CLAIM,
     EITHER_MOMENT,
@@ -21,16 +22,15 @@ from chalicelib.foundation.http.json_schema import (
     nullable,
     record,
 )
-from chalicelib.foundation.settings import settings
 from chalicelib.taxis.access.rules import Account
+from chalicelib.taxis.envelope import PageNumber
 from chalicelib.taxis.hails import presentation, rules
 from chalicelib.taxis.hails.listing import Filter, Group, taxi_id_for
 from chalicelib.taxis.hails.rows import Line
 from chalicelib.taxis.hails.rules import Customer, Hail, HailAsked, HailWanted, Status
 from chalicelib.taxis.positions.rules import LastPosition
-from chalicelib.taxis.registry.rules import CHARACTERISTICS
-from chalicelib.taxis.registry.schemas import Text, Whole
-from chalicelib.taxis.web import PageNumber
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import CHARACTERISTICS
 
 # --- what is sent --------------------------------------------------------------------------------
 

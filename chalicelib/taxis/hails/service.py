@@ -27,12 +27,11 @@ from chalicelib.foundation.errors import (
     in_url,
 )
 from chalicelib.foundation.observe import logs, metrics
-from chalicelib.foundation.settings import settings
 from chalicelib.foundation.store.reads import StoreBusy
 from chalicelib.foundation.store.writes import Moved, pause
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Account, Role
+from chalicelib.taxis.access.rules import Account
 from chalicelib.taxis.activity.rules import Action, Activity, Pending, Resource
 from chalicelib.taxis.hails import lists, presentation, queue, rules, store
 from chalicelib.taxis.hails.rules import (
@@ -49,8 +48,10 @@ from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.rules import LastPosition
 from chalicelib.taxis.positions.service import Sighting
 from chalicelib.taxis.registry import service as registry
-from chalicelib.taxis.registry.rules import Description, Driver, Taxi, TaxiStatus, is_taxi_id
+from chalicelib.taxis.registry.rules import Description, Driver, Taxi
 from chalicelib.taxis.search import service as search
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import Role, TaxiStatus, is_taxi_id
 
 TRIES = 14  # of a step that others are in the way of: 3 s in all
 

@@ -41,7 +41,6 @@ from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
-from chalicelib.foundation.settings import settings
 from chalicelib.foundation.store import reads
 from chalicelib.foundation.store.reads import Item, Want
 from chalicelib.foundation.store.writes import Moved, connection, setting, written
@@ -56,6 +55,7 @@ from chalicelib.taxis.positions.service import Trail
 from chalicelib.taxis.registry import service as registry
 from chalicelib.taxis.registry import store as registry_store
 from chalicelib.taxis.registry.rules import Description, Taxi
+from chalicelib.taxis.settings import settings
 
 R = TypeVar("R", bound=Model)
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from chalicelib.foundation.jobs.rules import Page
-from chalicelib.foundation.settings import settings
 from chalicelib.foundation.store.writes import Moved
 from chalicelib.taxis.hails import lists
 from chalicelib.taxis.positions import retention as last_positions
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.registry import fleet, retention, store
 from chalicelib.taxis.registry.rules import Description, Taxi
+from chalicelib.taxis.settings import settings
 
 A_PAGE = 500  # taxis that are looked at
 

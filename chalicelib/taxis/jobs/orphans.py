@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from chalicelib.foundation.jobs.rules import Page
-from chalicelib.foundation.settings import settings
 from chalicelib.taxis.registry import retention
 from chalicelib.taxis.registry.retention import Part
 from chalicelib.taxis.registry.rows import AdsRow, DescriptionRow, DriverRow
+from chalicelib.taxis.settings import settings
 
 A_PAGE = 500  # parts that are looked at
 

@@ -17,7 +17,7 @@ from msgspec import Struct
 from chalicelib.foundation.geo import E7, EARTH_RADIUS_M, Circle, LngLat
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions.codec import ID, IDS, RADIUS_SHIFT, REGISTER, Entry, id_of
-from chalicelib.taxis.registry.rules import TaxiStatus
+from chalicelib.taxis.vocabulary import TaxiStatus
 
 LAST_POSITION_KEPT = timedelta(
     days=60

@@ -15,7 +15,6 @@ from chalicelib.foundation.errors import Conflict, Unknown, in_request, in_url
 from chalicelib.foundation.geo import Circle
 from chalicelib.foundation.jobs.rules import Page
 from chalicelib.foundation.observe import metrics, tracing
-from chalicelib.foundation.settings import settings
 from chalicelib.foundation.store.reads import Item, Want
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.positions import codec, leaf_map, regions, rules, store, stream, window
@@ -31,7 +30,8 @@ from chalicelib.taxis.positions.rules import (
 )
 from chalicelib.taxis.positions.store import Pointer
 from chalicelib.taxis.positions.window import Cell, Newcomer, Plan
-from chalicelib.taxis.registry.rules import TaxiStatus
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import TaxiStatus
 
 # How late a shard may be in following a pointer that it has moved, and a change still finds the taxi
 LATE_S = 600

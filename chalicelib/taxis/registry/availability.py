@@ -16,9 +16,11 @@ from chalicelib.foundation import cache
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import reads
 from chalicelib.foundation.store.reads import Item, Want
+from chalicelib.foundation.values import moment
 from chalicelib.taxis.positions.rules import Availability
 from chalicelib.taxis.registry import rules
-from chalicelib.taxis.registry.rules import Licence, TaxiStatus
+from chalicelib.taxis.registry.rules import Licence
+from chalicelib.taxis.vocabulary import TaxiStatus
 
 _licences: cache.Memory[str, Licence] = cache.Memory(lambda: 131_072, lambda: 3600.0)
 
@@ -37,7 +39,7 @@ def availability(description: Item) -> Availability:
     return Availability(
         status=TaxiStatus(description["status"]["S"]),
         radius_m=None if radius is None else int(radius),
-        changed_at=rules.moment(int(description["availability_changed_at"]["N"])),
+        changed_at=moment(int(description["availability_changed_at"]["N"])),
     )
 
 

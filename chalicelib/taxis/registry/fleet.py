@@ -28,7 +28,7 @@ from pynamodb.expressions.condition import size
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.foundation.store.writes import Moved, written
-from chalicelib.taxis.registry import rules
+from chalicelib.foundation.values import milliseconds
 from chalicelib.taxis.registry.rows import FleetRow
 from chalicelib.taxis.registry.rules import Taxi
 
@@ -56,7 +56,7 @@ def key_row(taxi: Taxi) -> FleetRow:
 
 def list_row(taxi: Taxi, licence_plate: str) -> FleetRow:
     """The item of a taxi in its owner's list."""
-    entry = f"list#{rules.milliseconds(taxi.added_at):015}#{taxi.taxi_id}"
+    entry = f"list#{milliseconds(taxi.added_at):015}#{taxi.taxi_id}"
     return FleetRow(taxi.owner, entry, taxi_id=taxi.taxi_id, licence_plate=licence_plate)
 
 

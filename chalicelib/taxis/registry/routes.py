@@ -1,10 +1,12 @@
 """Routes of drivers, ADS, vehicles, taxis and positions [contract: Registration] [contract: Positions of a batch]."""
 
 from chalicelib.foundation.http import json_schema
-from chalicelib.taxis.access.rules import Role
+from chalicelib.foundation.http.messages import HTML, Reply
+from chalicelib.foundation.http.routes import Routes
+from chalicelib.taxis.envelope import PAGE_SIZE, Request, meta, reply
 from chalicelib.taxis.positions.stream import StreamUnavailable
 from chalicelib.taxis.registry import departements, schemas, service
-from chalicelib.taxis.web import HTML, PAGE_SIZE, Reply, Request, Routes, meta, reply
+from chalicelib.taxis.vocabulary import Role
 
 routes = Routes()
 

@@ -1,12 +1,10 @@
 """Items of the registry in DynamoDB, and their conversion to objects and back."""
 
-from datetime import date, datetime
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import asdict
 from pynamodb.attributes import (
-    Attribute,
     BooleanAttribute,
     ListAttribute,
     NumberAttribute,
@@ -14,49 +12,14 @@ from pynamodb.attributes import (
     UnicodeSetAttribute,
     UTCDateTimeAttribute,
 )
-from pynamodb.constants import NUMBER, STRING
 from pynamodb.models import Model
 
 from chalicelib.foundation.settings import table
+from chalicelib.foundation.store.attributes import DateAttribute, MomentAttribute
 from chalicelib.foundation.store.models import Place
 from chalicelib.taxis.registry import rules
-from chalicelib.taxis.registry.rules import (
-    Ads,
-    Description,
-    Driver,
-    Taxi,
-    TaxiDetails,
-    TaxiStatus,
-    Vehicle,
-)
-
-
-class DateAttribute(Attribute[date]):
-    """A date, as `YYYY-MM-DD`."""
-
-    attr_type = STRING
-
-    def serialize(self, value: date) -> str:
-        """To DynamoDB."""
-        return value.isoformat()
-
-    def deserialize(self, value: str) -> date:
-        """From DynamoDB."""
-        return date.fromisoformat(value)
-
-
-class MomentAttribute(Attribute[datetime]):
-    """A time, in whole milliseconds since 1970."""
-
-    attr_type = NUMBER
-
-    def serialize(self, value: datetime) -> str:
-        """To DynamoDB."""
-        return str(rules.milliseconds(value))
-
-    def deserialize(self, value: str) -> datetime:
-        """From DynamoDB, in UTC."""
-        return rules.moment(int(value))
+from chalicelib.taxis.registry.rules import Ads, Description, Driver, Taxi, TaxiDetails, Vehicle
+from chalicelib.taxis.vocabulary import TaxiStatus
 
 
 class DriverRow(Model):

@@ -9,6 +9,7 @@ from msgspec.structs import asdict
 
 from chalicelib.foundation.geo import E7, MAX_LAT
 from chalicelib.foundation.http import json_schema
+from chalicelib.foundation.http.fields import Measure, Text, Whole, has_no_nul
 from chalicelib.foundation.http.json_schema import (
     CLAIM,
     DATE,
@@ -21,11 +22,10 @@ from chalicelib.foundation.http.json_schema import (
     nullable,
     record,
 )
-from chalicelib.foundation.settings import settings
+from chalicelib.taxis.envelope import PageNumber
 from chalicelib.taxis.positions.rules import LastPosition
 from chalicelib.taxis.registry.departements import Departement
 from chalicelib.taxis.registry.rules import (
-    CHARACTERISTICS,
     SETTABLE,
     Ads,
     AvailabilityAsked,
@@ -33,35 +33,11 @@ from chalicelib.taxis.registry.rules import (
     Driver,
     Registered,
     TaxiParts,
-    TaxiStatus,
 )
-from chalicelib.taxis.web import PageNumber
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import CHARACTERISTICS, TaxiStatus
 
 # --- what is sent --------------------------------------------------------------------------------
-
-
-def _has_no_nul(text: str) -> None:
-    if "\0" in text:
-        raise ValidationError("NUL characters are not permitted.")
-
-
-class Text(fields.String):
-    """A text that can be kept: of at most 255 characters unless said otherwise, none of them NUL."""
-
-    def __init__(
-        self,
-        *rules: validate.Validator,
-        longest: int = 255,
-        **kwargs: Any,  # noqa: ANN401
-    ) -> None:
-        super().__init__(validate=[*rules, validate.Length(max=longest), _has_no_nul], **kwargs)
-
-
-class Whole(fields.Integer):
-    """A whole number of four bytes."""
-
-    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
-        super().__init__(validate=validate.Range(min=-(2**31), max=2**31 - 1), **kwargs)
 
 
 def _not_empty() -> validate.Length:
@@ -69,18 +45,7 @@ def _not_empty() -> validate.Length:
 
 
 def _plate() -> fields.String:
-    return fields.String(required=True, validate=[validate.Length(7, 10), _has_no_nul])
-
-
-class Measure(fields.Float):
-    """A number in a sane range, to three decimals: the store takes no number next to nothing."""
-
-    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
-        super().__init__(validate=validate.Range(min=-(10**9), max=10**9), **kwargs)
-
-    def _deserialize(self, *args: Any, **kwargs: Any) -> float | None:  # noqa: ANN401
-        number = super()._deserialize(*args, **kwargs)
-        return None if number is None else round(number, 3)
+    return fields.String(required=True, validate=[validate.Length(7, 10), has_no_nul])
 
 
 class DepartementSchema(Schema):
@@ -176,7 +141,7 @@ class DriverReference(Lenient):
     """The driver of a taxi; the departement by its number."""
 
     professional_licence = Text(_not_empty(), required=True)
-    departement = fields.String(required=True, validate=[validate.Length(2, 3), _has_no_nul])
+    departement = fields.String(required=True, validate=[validate.Length(2, 3), has_no_nul])
 
 
 class Radius(fields.Integer):

@@ -19,7 +19,6 @@ from chalicelib.foundation.errors import (
     in_url,
 )
 from chalicelib.foundation.observe import logs, metrics
-from chalicelib.foundation.settings import settings
 from chalicelib.foundation.store import reads
 from chalicelib.foundation.store.writes import TRIES, Moved, pause
 from chalicelib.foundation.values import replace
@@ -32,8 +31,6 @@ from chalicelib.taxis.registry import departements, fleet, rules, store
 from chalicelib.taxis.registry.departements import Departement
 from chalicelib.taxis.registry.fleet import Fleet
 from chalicelib.taxis.registry.rules import (
-    TAXI_ID_ALPHABET,
-    TAXI_ID_LENGTH,
     Ads,
     AvailabilityAsked,
     Description,
@@ -44,7 +41,9 @@ from chalicelib.taxis.registry.rules import (
     TaxiDetails,
     TaxiParts,
 )
+from chalicelib.taxis.settings import settings
 from chalicelib.taxis.territory import service as territory
+from chalicelib.taxis.vocabulary import TAXI_ID_ALPHABET, TAXI_ID_LENGTH, is_taxi_id
 
 log = logging.getLogger("maraude.registry")
 
@@ -225,7 +224,7 @@ def find_taxi(viewer: Account, taxi_id: str) -> Registered:
     unknown = TaxiUnknown(
         in_url(f"Unknown taxi {taxi_id}, or taxi exists but you are not the owner.")
     )
-    taxi = store.taxis([taxi_id]).get(taxi_id) if rules.is_taxi_id(taxi_id) else None
+    taxi = store.taxis([taxi_id]).get(taxi_id) if is_taxi_id(taxi_id) else None
     if taxi is None or taxi.owner != viewer.owner:
         raise unknown
     found = _registered([taxi])

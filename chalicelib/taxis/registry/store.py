@@ -49,7 +49,7 @@ from chalicelib.foundation.aws import clients
 from chalicelib.foundation.store import documents, reads
 from chalicelib.foundation.store.reads import Item, Want
 from chalicelib.foundation.store.writes import Moved, connection, setting, written
-from chalicelib.foundation.values import replace
+from chalicelib.foundation.values import milliseconds, replace
 from chalicelib.taxis.registry import fleet, rows, rules
 from chalicelib.taxis.registry.availability import licence
 from chalicelib.taxis.registry.rows import (
@@ -67,9 +67,9 @@ from chalicelib.taxis.registry.rules import (
     Licence,
     Taxi,
     TaxiDetails,
-    TaxiStatus,
     Usage,
 )
+from chalicelib.taxis.vocabulary import TaxiStatus
 
 R = TypeVar("R", bound=Model)
 
@@ -113,7 +113,7 @@ def _replaced(row: Model, key: str, *, now: datetime) -> bool:
             UpdateExpression=change,
             ExpressionAttributeNames={f"#{name}": name for name in (*names, "added_at")},
             ExpressionAttributeValues={
-                ":added_at": {"N": str(rules.milliseconds(now))},
+                ":added_at": {"N": str(milliseconds(now))},
                 **{f":{name}": given[name] for name in kept},
             },
             ReturnValues="ALL_OLD",

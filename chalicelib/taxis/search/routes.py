@@ -2,10 +2,12 @@
 
 from chalicelib.foundation.geo import LngLat
 from chalicelib.foundation.http import json_schema
-from chalicelib.foundation.settings import settings
-from chalicelib.taxis.access.rules import Role
+from chalicelib.foundation.http.messages import Reply
+from chalicelib.foundation.http.routes import Routes
+from chalicelib.taxis.envelope import Request, reply
 from chalicelib.taxis.search import schemas, service
-from chalicelib.taxis.web import Reply, Request, Routes, reply
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import Role
 
 routes = Routes()
 

@@ -1,10 +1,12 @@
 """Routes of the statistics, `GET /stats/*` [contract: Statistics pages]."""
 
 from chalicelib.foundation.http import json_schema
-from chalicelib.taxis.access.rules import Role
+from chalicelib.foundation.http.messages import JSON, Reply, encode
+from chalicelib.foundation.http.routes import Routes
+from chalicelib.taxis.envelope import Request, reply
 from chalicelib.taxis.stats import schemas, service
 from chalicelib.taxis.stats.filters import Filter
-from chalicelib.taxis.web import JSON, Reply, Request, Routes, encode, reply
+from chalicelib.taxis.vocabulary import Role
 
 routes = Routes()
 

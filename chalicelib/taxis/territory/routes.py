@@ -5,11 +5,13 @@ from email.utils import format_datetime
 
 from chalicelib.foundation.geo import LngLat
 from chalicelib.foundation.http import json_schema
-from chalicelib.taxis.access.rules import Role
+from chalicelib.foundation.http.messages import Reply, encode
+from chalicelib.foundation.http.routes import Routes
+from chalicelib.taxis.envelope import Nothing, Request, reply
 from chalicelib.taxis.stats.active.service import active_now
 from chalicelib.taxis.territory import schemas, service
 from chalicelib.taxis.territory.rules import Town
-from chalicelib.taxis.web import Nothing, Reply, Request, Routes, encode, reply
+from chalicelib.taxis.vocabulary import Role
 
 routes = Routes()
 

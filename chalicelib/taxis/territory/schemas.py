@@ -20,9 +20,10 @@ from chalicelib.foundation.http.json_schema import (
     map_of,
     record,
 )
-from chalicelib.taxis.access.rules import Account, Role
+from chalicelib.taxis.access.rules import Account
 from chalicelib.taxis.stats.active.rules import ActiveCounts
 from chalicelib.taxis.territory.rules import Station, Town, Zone
+from chalicelib.taxis.vocabulary import Role
 
 
 class TownSearch(Schema):

@@ -6,9 +6,9 @@ from typing import TypeVar
 from chalicelib.foundation import departements
 from chalicelib.foundation.cache import Memory
 from chalicelib.foundation.geo import E7, LngLat, to_e7
-from chalicelib.foundation.settings import settings
 from chalicelib.foundation.store import documents, reads
 from chalicelib.foundation.store.reads import Item
+from chalicelib.taxis.settings import settings
 from chalicelib.taxis.territory import interior, rules, store
 from chalicelib.taxis.territory.rules import (
     NOWHERE,

@@ -16,12 +16,13 @@ from chalicelib.foundation.store import documents
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import service as access
 from chalicelib.taxis.access import store as accounts_store
-from chalicelib.taxis.access.rules import Account, Role, implied
+from chalicelib.taxis.access.rules import Account, implied
 from chalicelib.taxis.access.store import Record
 from chalicelib.taxis.registry import bulk, departements, rules, store
 from chalicelib.taxis.registry import service as registry
 from chalicelib.taxis.registry.rules import Ads, TaxiParts
 from chalicelib.taxis.territory import service as territory
+from chalicelib.taxis.vocabulary import Role
 from ops.cli.imports import forms
 from ops.cli.imports.forms import Form
 
@@ -96,7 +97,7 @@ class NumberTaken(Conflict):
 def wrong(refusal: Refusal) -> Wrong:
     """A refusal of the registry, as the first thing that is wrong with a line."""
     fault = refusal.faults[0]
-    return Wrong(".".join(step for step in fault.at if step not in ("data", "0")), fault.message)
+    return Wrong(".".join(fault.steps), fault.message)
 
 
 @dataclass

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from chalicelib.taxis.registry.rules import TAXI_ID_ALPHABET, TAXI_ID_LENGTH
+from chalicelib.taxis.vocabulary import TAXI_ID_ALPHABET, TAXI_ID_LENGTH
 from ops.errors import CannotGoOn
 from ops.local.demo import fleet as demo
 from ops.local.place import REGION, Place

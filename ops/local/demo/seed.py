@@ -45,7 +45,7 @@ def territory() -> None:
 def clients(url: str) -> tuple[Client, Client]:
     """The demonstration's operator and search app."""
     from chalicelib.taxis.access import service as access
-    from chalicelib.taxis.access.rules import Role
+    from chalicelib.taxis.vocabulary import Role
 
     _, operator = access.add(demo.OPERATOR, roles=[Role.OPERATEUR], name="Taxis de démonstration")
     _, search_app = access.add(demo.SEARCH_APP, roles=[Role.MOTEUR], name="Appli de démonstration")

@@ -45,7 +45,7 @@ def findings(*, now: datetime) -> Findings:
     from botocore.exceptions import BotoCoreError, ClientError
     from pynamodb.exceptions import PynamoDBException
 
-    from chalicelib.foundation.settings import settings
+    from chalicelib.taxis.settings import settings
 
     checks = {
         "tables": infrastructure.tables(),

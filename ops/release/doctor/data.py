@@ -85,9 +85,9 @@ def documents() -> Findings:
 
 def accounts(now: datetime) -> Findings:
     """Checks accounts' keys and operators' webhooks."""
-    from chalicelib.foundation.settings import settings
     from chalicelib.taxis.access import store
-    from chalicelib.taxis.access.rules import Role
+    from chalicelib.taxis.settings import settings
+    from chalicelib.taxis.vocabulary import Role
 
     records = sorted(store.every(), key=lambda record: record.account.id)
     if not records:
@@ -152,7 +152,7 @@ def _sealed(records: "Iterable[Record]") -> Findings:
 def secret(now: datetime) -> Findings:
     """Checks the age of the secret keys."""
     from chalicelib.foundation.aws import clients
-    from chalicelib.foundation.settings import settings
+    from chalicelib.taxis.settings import settings
 
     secret_id = settings().secret_id
     if settings().secret_keys or not secret_id:

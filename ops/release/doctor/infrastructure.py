@@ -15,7 +15,7 @@ Properties = Mapping[str, Any]
 
 def _of(kind: str, name: str, file: str = "resources.yaml") -> Iterator[tuple[str, Properties]]:
     """The resources of a kind in a file of `infra`: full name, properties."""
-    from chalicelib.foundation.settings import settings
+    from chalicelib.taxis.settings import settings
     from ops.local.provision import named, resources
 
     for resource in resources(file).values():

@@ -9,7 +9,8 @@ import pytest
 from chalicelib.foundation import cache, clock
 from chalicelib.foundation.settings import table
 from chalicelib.taxis.access import service, store
-from chalicelib.taxis.access.rules import Account, Role, may_act_as
+from chalicelib.taxis.access.rules import Account, may_act_as
+from chalicelib.taxis.vocabulary import Role
 
 NOW = datetime(2026, 11, 27, 6, tzinfo=UTC)
 

@@ -13,8 +13,8 @@ from chalicelib.foundation import login_attempts, passwords
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import service, store, users
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.activity.store import ActivityRow
+from chalicelib.taxis.vocabulary import Role
 from tests.calls import Answer, Caller
 from tests.taxis.access.conftest import Call
 

@@ -7,10 +7,12 @@ import boto3
 import pytest
 
 from chalicelib.foundation import passwords
-from chalicelib.foundation.settings import settings, table
+from chalicelib.foundation.settings import forget as forget_settings
+from chalicelib.foundation.settings import table
 from chalicelib.taxis.access import service, users
-from chalicelib.taxis.access.rules import Account, AccountFilter, Line, Role, visible
+from chalicelib.taxis.access.rules import Account, AccountFilter, Line, visible
 from chalicelib.taxis.access.schemas import UserSchema
+from chalicelib.taxis.vocabulary import Role
 from tests import factories
 from tests.calls import Caller
 from tests.taxis.access.conftest import Call
@@ -309,7 +311,7 @@ def test_a_registry_on_a_desk_takes_any_webhook(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MARAUDE_ALLOW_PRIVATE_HOOKS", "true")
-    settings.cache_clear()
+    forget_settings()
     operator = call("operator")
 
     answer = operator.put(
@@ -317,7 +319,7 @@ def test_a_registry_on_a_desk_takes_any_webhook(
     )
 
     monkeypatch.undo()
-    settings.cache_clear()
+    forget_settings()
     assert answer.data[0]["hail_endpoint_production"] == "http://127.0.0.1:9000/"
 
 

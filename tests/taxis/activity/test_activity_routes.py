@@ -6,11 +6,12 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib.foundation.settings import settings, table
+from chalicelib.foundation.settings import table
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.activity import service, store
 from chalicelib.taxis.activity.rules import Action, Activity, ActivityFilter, Resource
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import Role
 from tests.calls import Caller
 from tests.taxis.access.conftest import Call
 

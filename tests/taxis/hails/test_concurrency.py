@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.foundation.settings import settings
 from chalicelib.taxis.hails import concurrency
+from chalicelib.taxis.settings import settings
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

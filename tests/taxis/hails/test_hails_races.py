@@ -139,7 +139,7 @@ def placed(scene: "Scene", status: "Status") -> "Hail":
     from chalicelib.taxis.activity.rules import Action, Activity, Resource  # noqa: PLC0415
     from chalicelib.taxis.hails import rules, store  # noqa: PLC0415
     from chalicelib.taxis.registry import store as registry_store  # noqa: PLC0415
-    from chalicelib.taxis.registry.rules import TaxiStatus  # noqa: PLC0415
+    from chalicelib.taxis.vocabulary import TaxiStatus  # noqa: PLC0415
     from tests.taxis.hails.hail_factories import WAITS, WAYS, a_hail  # noqa: PLC0415
 
     description = scene.description()
@@ -181,7 +181,7 @@ def placed(scene: "Scene", status: "Status") -> "Hail":
 def check(scene: "Scene", before: "Hail") -> "Hail":
     """The hail, whose log must be a path in the table, and its taxi as the log says."""
     from chalicelib.taxis.hails import rules  # noqa: PLC0415
-    from chalicelib.taxis.registry.rules import TaxiStatus  # noqa: PLC0415
+    from chalicelib.taxis.vocabulary import TaxiStatus  # noqa: PLC0415
 
     hail, taxi = scene.read(before), scene.description()
     steps = hail.transitions
@@ -285,8 +285,8 @@ def fifty(scene: "Scene") -> Counter[str]:
 
 
 def main(race: str, times: int, *, conflicts: bool) -> None:
-    from chalicelib.foundation.settings import settings  # noqa: PLC0415
     from chalicelib.foundation.store import writes  # noqa: PLC0415
+    from chalicelib.taxis.settings import settings  # noqa: PLC0415
     from ops.local.provision import provision  # noqa: PLC0415
     from tests.taxis.hails.hail_factories import Scene  # noqa: PLC0415
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from chalicelib.foundation import sealing
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.hails import rules, service
 from chalicelib.taxis.hails.rules import HailWanted, Status
 from chalicelib.taxis.registry import temporary_ids
+from chalicelib.taxis.vocabulary import Role
 from tests import factories
 from tests.taxis.hails.hail_factories import PHONE, Scene, a_wish, refused
 

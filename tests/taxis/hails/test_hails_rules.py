@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.access.rules import Account, Role
+from chalicelib.taxis.access.rules import Account
 from chalicelib.taxis.hails import rules
 from chalicelib.taxis.hails.rules import (
     STEPS,
@@ -18,7 +18,7 @@ from chalicelib.taxis.hails.rules import (
     Status,
     StepRefused,
 )
-from chalicelib.taxis.registry.rules import TaxiStatus
+from chalicelib.taxis.vocabulary import Role, TaxiStatus
 from tests.taxis.hails.hail_factories import (
     ADMIN,
     MOTEUR,
@@ -98,7 +98,7 @@ def test_a_hail_moves_as_the_table_says_and_in_no_other_way(
     else:
         with pytest.raises(StepRefused) as refused:
             put(hail, viewer, status=to)
-        assert [fault.at for fault in refused.value.faults] == [("data", "0", "status")]
+        assert [fault.steps for fault in refused.value.faults] == [("status",)]
 
 
 def test_the_registry_alone_takes_what_is_left_of_the_steps() -> None:
@@ -220,7 +220,7 @@ def test_a_field_is_its_partys_and_the_admins(field: str, value: Any, status: St
     for viewer in (other, STRANGER):
         with pytest.raises(FieldRefused) as refused:
             put(hail, viewer, **{field: value})
-        assert refused.value.faults[0].at == ("data", "0", field)
+        assert refused.value.faults[0].steps == (field,)
 
 
 @pytest.mark.parametrize("field", [*OPERATEURS, *MOTEURS])
@@ -236,7 +236,7 @@ def test_the_step_is_judged_before_the_fields_and_the_operateurs_before_the_mote
     with pytest.raises(FieldRefused) as refused:
         put(a_hail(), STRANGER, rating_ride=3, incident_taxi_reason="traffic")
 
-    assert refused.value.faults[0].at[-1] == "incident_taxi_reason"
+    assert refused.value.faults[0].steps[-1] == "incident_taxi_reason"
 
 
 def test_a_forbidden_field_takes_the_step_with_it() -> None:

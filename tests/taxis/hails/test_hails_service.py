@@ -14,7 +14,6 @@ from chalicelib.foundation.jobs.rules import Job
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import writes
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.activity.store import ActivityRow
 from chalicelib.taxis.hails import listing, lists, past, queue, retention, service, store
 from chalicelib.taxis.hails.listing import Filter
@@ -28,6 +27,7 @@ from chalicelib.taxis.hails.service import (
 )
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.registry import service as registry
+from chalicelib.taxis.vocabulary import Role
 from tests.taxis.hails.hail_factories import PHONE, WAITS, Scene, a_wish
 from tests.taxis.registry.races import just_before, refusing, transactions
 

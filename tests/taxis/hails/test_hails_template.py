@@ -8,7 +8,7 @@ from chalice.app import SQSEventConfig
 from chalice.utils import to_cfn_resource_name
 
 from app import app
-from chalicelib.foundation.settings import Settings
+from chalicelib.taxis.settings import Settings
 from ops.local.provision import RESOURCES, Loader, resources
 
 DECLARED: dict[str, Any] = yaml.load(RESOURCES.read_text("utf-8"), Loader=Loader)["Resources"]  # noqa: S506  # a safe loader

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.hails import lists, retention, rows, rules, service
 from chalicelib.taxis.hails.rules import HailWanted, Status
+from chalicelib.taxis.vocabulary import Role
 from tests.calls import Caller
 from tests.taxis.hails.hail_factories import PHONE, Scene, a_hail, a_wish, refused
 

@@ -11,11 +11,13 @@ import pytest
 from app import app
 from chalicelib.foundation import clock
 from chalicelib.foundation.aws import clients
-from chalicelib.foundation.settings import settings, table
+from chalicelib.foundation.settings import forget as forget_settings
+from chalicelib.foundation.settings import table
+from chalicelib.foundation.values import milliseconds
 from chalicelib.taxis.access import service as access
 from chalicelib.taxis.hails import concurrency, handlers, queue, service
 from chalicelib.taxis.hails.rules import Hail, Status
-from chalicelib.taxis.registry.rules import milliseconds
+from chalicelib.taxis.settings import settings
 from tests.taxis.hails import servers
 from tests.taxis.hails.hail_factories import Scene
 from tests.taxis.hails.queues import feed
@@ -28,10 +30,10 @@ def near_servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Operators' servers may be on this machine, and nobody waits long for them."""
     monkeypatch.setenv("MARAUDE_ALLOW_PRIVATE_HOOKS", "true")
     monkeypatch.setenv("MARAUDE_HOOK_WITHIN_S", "1")
-    settings.cache_clear()
+    forget_settings()
     yield
     monkeypatch.undo()
-    settings.cache_clear()
+    forget_settings()
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from chalicelib.taxis.positions.codec import Report
 from chalicelib.taxis.registry import availability, fleet, service
 from chalicelib.taxis.registry.rows import TaxiRow
 from chalicelib.taxis.registry.rules import TaxiParts
+from chalicelib.taxis.settings import Settings
 from tests import factories
 from tests.taxis.hails.hail_factories import a_wish
 from tests.taxis.jobs.job_scene import DAY, YEAR, Fleet, items
@@ -276,4 +277,4 @@ def test_a_last_position_of_no_taxi_goes_when_it_is_a_year_old(scene: Fleet) -> 
 
 def test_taxis_are_kept_for_a_day_at_least() -> None:
     with pytest.raises(BadSetting, match="MARAUDE_TAXI_KEPT_DAYS must be more than 0"):
-        read({"MARAUDE_TAXI_KEPT_DAYS": "0"})
+        read(Settings, {"MARAUDE_TAXI_KEPT_DAYS": "0"})

@@ -13,6 +13,7 @@ from chalicelib.taxis.jobs import service as jobs
 from chalicelib.taxis.registry import service, store
 from chalicelib.taxis.registry.rows import AdsRow, DescriptionRow, DriverRow
 from chalicelib.taxis.registry.rules import Ads, Driver, TaxiParts
+from chalicelib.taxis.settings import Settings
 from tests import factories
 from tests.factories import PARIS
 from tests.taxis.jobs.job_scene import DAY, YEAR, Fleet, items
@@ -187,7 +188,7 @@ def test_a_taxi_of_a_part_that_went_just_then_is_refused_with_its_name(
     ):
         new_taxi(scene)
 
-    assert f"data.0.{missing}" in {".".join(map(str, fault.at)) for fault in refusal.value.faults}
+    assert missing in {".".join(fault.steps) for fault in refusal.value.faults}
     assert scene.taxi_ids() == before
 
 
@@ -230,4 +231,4 @@ def test_it_goes_on_where_it_was_broken_off(scene: Fleet, monkeypatch: pytest.Mo
 
 def test_parts_are_kept_for_a_day_at_least() -> None:
     with pytest.raises(BadSetting, match="MARAUDE_PART_KEPT_DAYS must be more than 0"):
-        read({"MARAUDE_PART_KEPT_DAYS": "0"})
+        read(Settings, {"MARAUDE_PART_KEPT_DAYS": "0"})

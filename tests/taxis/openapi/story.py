@@ -17,15 +17,15 @@ from urllib.parse import quote, urlencode
 from app import app
 from chalicelib.foundation import cache, clock
 from chalicelib.foundation.geo import LngLat, to_e7
+from chalicelib.foundation.http.messages import JSON
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.jobs import service as jobs
 from chalicelib.taxis.openapi import document
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.codec import Report
 from chalicelib.taxis.registry import availability as registry
-from chalicelib.taxis.web import JSON
+from chalicelib.taxis.vocabulary import Role
 from ops.cli.territory import loads
 from tests.calls import Answer, Caller
 from tests.taxis.territory import loaded

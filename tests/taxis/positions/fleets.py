@@ -13,7 +13,7 @@ from chalicelib.foundation.store import reads
 from chalicelib.taxis.positions import codec, rules, service, store
 from chalicelib.taxis.positions.codec import Entry, Report
 from chalicelib.taxis.positions.rules import Availability, Found, Position
-from chalicelib.taxis.registry.rules import TaxiStatus
+from chalicelib.taxis.vocabulary import TaxiStatus
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 PARIS = LngLat(2.3522, 48.8566)

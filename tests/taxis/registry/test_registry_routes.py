@@ -10,13 +10,13 @@ from chalicelib.foundation.geo import Circle, LngLat
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import reads
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.codec import Report
 from chalicelib.taxis.positions.store import TRIES
 from chalicelib.taxis.registry import availability, fleet
 from chalicelib.taxis.registry.rows import DescriptionRow, FleetRow
+from chalicelib.taxis.vocabulary import Role
 from tests import factories
 from tests.calls import Answer, Caller
 from tests.factories import PARIS, a_driver, a_taxi, a_vehicle, an_ads

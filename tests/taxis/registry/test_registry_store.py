@@ -13,7 +13,7 @@ from pynamodb.exceptions import TransactWriteError, UpdateError
 
 from chalicelib.foundation.store import writes
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.access.rules import Account, Role
+from chalicelib.taxis.access.rules import Account
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions.rules import Availability
 from chalicelib.taxis.registry import availability, fleet, rules, service, store
@@ -33,8 +33,8 @@ from chalicelib.taxis.registry.rules import (
     Registered,
     Taxi,
     TaxiParts,
-    TaxiStatus,
 )
+from chalicelib.taxis.vocabulary import Role, TaxiStatus
 from tests import factories
 from tests.factories import BORDEAUX, CHARENTON, PARIS
 from tests.taxis.registry.races import client_of, just_before, plain, refusing, transactions
@@ -544,7 +544,7 @@ def test_an_id_that_no_taxi_can_have_is_not_looked_up(text: str, calls: list[str
 def test_what_ingest_asks_loads_no_web_framework() -> None:
     script = (
         "import sys, chalicelib.taxis.registry.service;"
-        "print(*{'chalice', 'marshmallow', 'chalicelib.taxis.web'} & sys.modules.keys())"
+        "print(*{'chalice', 'marshmallow', 'chalicelib.foundation.http.application'} & sys.modules.keys())"
     )
 
     done = subprocess.run(

@@ -14,7 +14,6 @@ from chalicelib.foundation.aws import clients
 from chalicelib.foundation.geo import LngLat, geohash6, to_e7
 from chalicelib.foundation.store import documents
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.codec import Report
@@ -22,6 +21,7 @@ from chalicelib.taxis.registry import availability as registry
 from chalicelib.taxis.stats.searches import codec as codec_of_searches
 from chalicelib.taxis.stats.searches import stream
 from chalicelib.taxis.stats.searches.rules import Search
+from chalicelib.taxis.vocabulary import Role
 from ops.cli.territory import loads
 from tests import factories
 from tests.calls import Answer, Caller

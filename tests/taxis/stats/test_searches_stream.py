@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from chalicelib.foundation.aws import clients
-from chalicelib.foundation.settings import settings
+from chalicelib.foundation.settings import forget as forget_settings
 from chalicelib.taxis.stats.searches import codec, stream
 from chalicelib.taxis.stats.searches.codec import Unreadable
 from chalicelib.taxis.stats.searches.rules import Search
@@ -58,11 +58,11 @@ def limits(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     def limit(*, count: int, seconds: int) -> None:
         monkeypatch.setenv("MARAUDE_SEARCH_NOTE_COUNT", str(count))
         monkeypatch.setenv("MARAUDE_SEARCH_NOTE_S", str(seconds))
-        settings.cache_clear()
+        forget_settings()
 
     yield limit
     monkeypatch.undo()
-    settings.cache_clear()
+    forget_settings()
 
 
 def wait_for(claim: Callable[[], bool]) -> None:

@@ -9,13 +9,13 @@ import pytest
 from app import app
 from chalicelib.foundation import cache, clock
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.hails.rules import Status
 from chalicelib.taxis.jobs import service as jobs
 from chalicelib.taxis.stats import schemas, service
 from chalicelib.taxis.stats.filters import EVERYTHING
 from chalicelib.taxis.stats.searches import service as searches
 from chalicelib.taxis.stats.searches.service import Report
+from chalicelib.taxis.vocabulary import Role
 from ops.cli.territory import loads
 from tests import factories
 from tests.calls import Caller

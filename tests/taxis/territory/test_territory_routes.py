@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from app import app
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.stats.active import store as stats
 from chalicelib.taxis.stats.active.rules import Tally
+from chalicelib.taxis.vocabulary import Role
 from ops.cli.territory import loads
 from tests.calls import Caller
 from tests.factories import an_account

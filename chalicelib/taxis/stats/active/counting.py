@@ -11,9 +11,9 @@ from chalicelib.foundation.geo import E7Point, from_e7
 from chalicelib.foundation.jobs.rules import Page
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.registry import availability as registry
-from chalicelib.taxis.registry.rules import TaxiStatus
 from chalicelib.taxis.stats.active import rules, store
 from chalicelib.taxis.stats.active.rules import DAY, HOUR, ActiveTaxi, Span
+from chalicelib.taxis.vocabulary import TaxiStatus
 
 ACTIVE = timedelta(
     seconds=60

@@ -12,8 +12,8 @@ from typing import TypeVar
 from chalicelib.foundation import cache, geo
 from chalicelib.foundation.geo import LngLat
 from chalicelib.foundation.jobs.rules import Page
-from chalicelib.foundation.settings import settings
 from chalicelib.taxis.hails import past
+from chalicelib.taxis.settings import settings
 from chalicelib.taxis.stats.calendar import THRESHOLD, months_before
 from chalicelib.taxis.stats.filters import Filter
 from chalicelib.taxis.stats.hails import rules, store

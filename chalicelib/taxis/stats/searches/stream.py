@@ -18,7 +18,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.foundation.aws import kinesis
 from chalicelib.foundation.observe import metrics
-from chalicelib.foundation.settings import settings, table
+from chalicelib.foundation.settings import table
+from chalicelib.taxis.settings import settings
 from chalicelib.taxis.stats.searches import codec
 from chalicelib.taxis.stats.searches.rules import Search
 

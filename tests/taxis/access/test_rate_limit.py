@@ -14,10 +14,11 @@ from chalicelib.foundation import cache
 from chalicelib.foundation.rate_limit import rules
 from chalicelib.foundation.rate_limit import store as throttles
 from chalicelib.foundation.rate_limit.store import REST_S, WITHIN_S, Throttle, TooManyRequests
-from chalicelib.foundation.settings import settings, table
+from chalicelib.foundation.settings import forget as forget_settings
+from chalicelib.foundation.settings import table
 from chalicelib.taxis.access import service
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.activity.store import ActivityRow
+from chalicelib.taxis.vocabulary import Role
 from tests.calls import Caller
 from tests.emitted import metrics_of
 from tests.taxis.access.conftest import Call
@@ -34,11 +35,11 @@ def limit(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
 
     def set_to(requests_a_second: int) -> None:
         monkeypatch.setenv("MARAUDE_REQUESTS_A_SECOND", str(requests_a_second))
-        settings.cache_clear()
+        forget_settings()
 
     yield set_to
     monkeypatch.undo()
-    settings.cache_clear()
+    forget_settings()
 
 
 def came(throttle: Throttle, requests: int, *, account: int = ACCOUNT, at: datetime = NOON) -> int:

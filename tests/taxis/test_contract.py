@@ -9,9 +9,13 @@ from hypothesis import strategies as st
 from marshmallow import Schema, fields
 
 from chalicelib.foundation import errors
-from chalicelib.taxis import web
+from chalicelib.foundation.http.application import Application
+from chalicelib.foundation.http.messages import Reply
+from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
+from chalicelib.taxis.contract import LeTaxi, parsed
+from chalicelib.taxis.envelope import Paged, Request, meta, reply
+from chalicelib.taxis.vocabulary import Role
 from tests.calls import Answer, Caller
 
 JSON = {"Content-Type": "application/json"}
@@ -28,39 +32,39 @@ class Gone(errors.Conflict):
     """A refusal for these tests."""
 
 
-def an_app() -> web.Registry:
-    routes = web.Routes()
+def an_app() -> Application:
+    routes = Routes()
 
     @routes.post("/things", roles=(Role.OPERATEUR,), body=Thing())
-    def post_thing(request: web.Request) -> web.Reply:
-        return web.reply([request.one()], status=201)
+    def post_thing(request: Request) -> Reply:
+        return reply([request.one()], status=201)
 
     @routes.put("/things/{thing_id}", roles=None, body=Thing(partial=True), body_required=False)
-    def put_thing(request: web.Request, thing_id: str) -> web.Reply:
-        return web.reply([{"id": thing_id, **request.one()}])
+    def put_thing(request: Request, thing_id: str) -> Reply:
+        return reply([{"id": thing_id, **request.one()}])
 
-    @routes.get("/things", roles=None, query=web.Paged())
-    def get_things(request: web.Request) -> web.Reply:
+    @routes.get("/things", roles=None, query=Paged())
+    def get_things(request: Request) -> Reply:
         request.asked()
-        return web.reply([], meta=web.meta(page=request.page(), total=61))
+        return reply([], meta=meta(page=request.page(), total=61))
 
     @routes.get("/viewer", roles=())
-    def get_viewer(request: web.Request) -> web.Reply:
-        return web.reply([request.viewer.email])
+    def get_viewer(request: Request) -> Reply:
+        return reply([request.viewer.email])
 
     @routes.get("/broken", roles=None)
-    def get_broken(_: web.Request) -> web.Reply:
+    def get_broken(_: Request) -> Reply:
         raise RuntimeError("a fault of ours with the secret word mellon")
 
     @routes.post("/gone", roles=None)
-    def post_gone(_: web.Request) -> web.Reply:
+    def post_gone(_: Request) -> Reply:
         raise Gone(errors.in_body("ads.insee", "moved"), errors.in_body("ads.numero", "moved"))
 
     @routes.get("/geotaxi", roles=None)
-    def get_nothing(_: web.Request) -> web.Reply:
-        return web.reply([])
+    def get_nothing(_: Request) -> Reply:
+        return reply([])
 
-    app = web.Registry("tests")
+    app = Application("tests", LeTaxi())
     app.serve(routes)
     return app
 
@@ -153,10 +157,10 @@ def test_json_is_read_as_the_standard_library_reads_it(text: str, cut: int, put:
         json.dumps(read, ensure_ascii=False).encode()
     except ValueError:
         with pytest.raises(ValueError):  # noqa: PT011  # whichever of the two refuses it
-            web.parsed(sent)
+            parsed(sent)
         return
 
-    assert repr(web.parsed(sent)) == repr(read)
+    assert repr(parsed(sent)) == repr(read)
 
 
 @pytest.mark.parametrize("said", ["text/html", "application/x-www-form-urlencoded", ""])
