@@ -10,7 +10,6 @@ from bench.cloud import Cloud, Drawn
 from bench.fleets import SHIFT_S, Fleet
 from chalicelib.foundation import geo
 from chalicelib.foundation.settings import table
-from chalicelib.taxis.access.rules import Account
 from chalicelib.taxis.positions import codec, leaf_map, store
 from chalicelib.taxis.positions.codec import Entry
 from chalicelib.taxis.positions.leaf_map import LeafMap
@@ -19,7 +18,7 @@ from chalicelib.taxis.registry import fleet as pages
 from chalicelib.taxis.registry import rows
 from chalicelib.taxis.registry.rules import Description, Taxi
 from chalicelib.taxis.settings import settings
-from chalicelib.taxis.vocabulary import Role, TaxiStatus
+from chalicelib.taxis.vocabulary import Account, Role, TaxiStatus
 
 VIEWERS = [
     Account(operator + 1, f"operator-{operator}@example.org", frozenset({Role.OPERATEUR}))

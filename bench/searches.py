@@ -15,7 +15,6 @@ from bench.scene import Scene
 from chalicelib.foundation import cache
 from chalicelib.foundation.geo import E7, METRES_A_DEGREE, Circle, E7Point, LngLat, to_e7
 from chalicelib.foundation.store import documents, reads
-from chalicelib.taxis.access.rules import Account
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.search import service as search
@@ -23,7 +22,7 @@ from chalicelib.taxis.settings import settings
 from chalicelib.taxis.territory import store as territory
 from chalicelib.taxis.territory.borders import Outline, Path, Shape
 from chalicelib.taxis.territory.store import Edition
-from chalicelib.taxis.vocabulary import Role
+from chalicelib.taxis.vocabulary import Account, Role
 from ops.cli.territory.tiles import Map
 
 _CENTRE_M = 3000.0  # dense: so far from Notre-Dame, at most

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.foundation.store import documents
-from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Account
 from chalicelib.taxis.territory import store as territory
 from chalicelib.taxis.territory.rules import Town
-from chalicelib.taxis.vocabulary import Role
+from chalicelib.taxis.vocabulary import Account, Role
+from ops.cli import administration
 from tests.calls import Caller
 
 PARIS, CHARENTON, BORDEAUX = "75056", "94018", "33063"
@@ -19,7 +18,7 @@ def an_account(
     email: str = "operator", *roles: Role, manager: str | None = None
 ) -> tuple[Account, str]:
     """An account and its key; an operator unless other roles are given."""
-    return access.add(email, roles=roles or (Role.OPERATEUR,), manager=manager)
+    return administration.add(email, roles=roles or (Role.OPERATEUR,), manager=manager)
 
 
 def known_towns(towns: Mapping[str, str] = TOWNS) -> None:

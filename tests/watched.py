@@ -30,7 +30,6 @@ from chalicelib.foundation.http.routes import Routes
 from chalicelib.foundation.rate_limit import store as throttles
 from chalicelib.foundation.settings import forget as forget_settings
 from chalicelib.foundation.store import documents
-from chalicelib.taxis.access import service as access
 from chalicelib.taxis.contract import LeTaxi
 from chalicelib.taxis.envelope import Request
 from chalicelib.taxis.hails import handlers
@@ -41,6 +40,7 @@ from chalicelib.taxis.stats.searches import codec as codec_of_searches
 from chalicelib.taxis.stats.searches import stream
 from chalicelib.taxis.vocabulary import Role
 from ingest_lambda import handler, records, searches
+from ops.cli import administration
 from ops.cli.territory import loads
 from ops.local.provision import provision
 from tests.calls import Caller
@@ -117,7 +117,7 @@ def day() -> Day:
 def _lived() -> Mapping[str, str]:
     _load_paris()
     scene = Scene(with_towns=False)
-    _, key = access.add("watched", roles=[Role.MOTEUR])
+    _, key = administration.add("watched", roles=[Role.MOTEUR])
     _search(Caller(app, key=key), scene)
     _report(scene)
     _hail(scene)
@@ -203,7 +203,7 @@ def _hail(scene: Scene) -> None:
     reply = servers.http("200 OK", f'{{"data":[{{"taxi_phone_number":"{TAXI_PHONE}"}}]}}'.encode())
     for script in (servers.answers(reply), servers.answers(servers.http("500 Oops"))):
         with servers.serving(script) as operator:
-            access.add("operateur", hook=(operator.url, "X-Key", MADE_UP_KEY))
+            administration.add("operateur", hook=(operator.url, "X-Key", MADE_UP_KEY))
             [made] = scene.as_moteur.post("/hails", _wish(scene)).data
             message = json.dumps({"hail_id": made["id"]})
             assert _feed("call_operators", message) == []

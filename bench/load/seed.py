@@ -25,15 +25,14 @@ from bench.scene import a_pointer
 from chalicelib.foundation import geo
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.settings import table
-from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Account
 from chalicelib.taxis.positions import leaf_map, store
 from chalicelib.taxis.positions.leaf_map import LeafMap
 from chalicelib.taxis.registry import fleet as pages
 from chalicelib.taxis.registry import rows
 from chalicelib.taxis.registry.rules import Ads, Driver
 from chalicelib.taxis.settings import settings
-from chalicelib.taxis.vocabulary import Role
+from chalicelib.taxis.vocabulary import Account, Role
+from ops.cli import administration
 from ops.cli.territory import loads
 from ops.local.provision import provision
 
@@ -52,7 +51,7 @@ def accounts() -> dict[str, tuple[Account, str]]:
     """The operators and the search app, with their keys, by e-mail."""
     wanted = {fleets.operator(number): Role.OPERATEUR for number in range(fleets.OPERATORS)}
     wanted[fleets.SEARCH_APP] = Role.MOTEUR
-    return {email: access.add(email, roles=[role]) for email, role in wanted.items()}
+    return {email: administration.add(email, roles=[role]) for email, role in wanted.items()}
 
 
 def taxi_items(
@@ -148,7 +147,7 @@ def main() -> None:
     given = asked.parse_args()
     if given.hooks:
         for number in range(fleets.OPERATORS):
-            access.add(fleets.operator(number), hook=(f"{given.hooks}/{number}", "", ""))
+            administration.add(fleets.operator(number), hook=(f"{given.hooks}/{number}", "", ""))
         print(json.dumps({"hooks": fleets.OPERATORS}))
     else:
         register(given.taxis)

@@ -25,9 +25,9 @@ from chalicelib.foundation.http.refusals import (
 from chalicelib.foundation.http.routes import Route
 from chalicelib.taxis.access import service as access
 from chalicelib.taxis.activity import service as activity
-from chalicelib.taxis.activity.rules import Action, Activity, Pending, Resource
 from chalicelib.taxis.envelope import Request
 from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import Action, Activity, Pending, Resource
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 

@@ -8,8 +8,7 @@ from marshmallow import Schema, ValidationError, fields
 from chalicelib.foundation.http.messages import JSON, Reply, declared, encode
 from chalicelib.foundation.http.messages import Request as AnyRequest
 from chalicelib.foundation.http.refusals import Invalid
-from chalicelib.taxis.access.rules import Account
-from chalicelib.taxis.activity.rules import Pending
+from chalicelib.taxis.vocabulary import Account, Pending
 
 PAGE_SIZE = 30
 

@@ -70,7 +70,7 @@ def _run(arguments: argparse.Namespace) -> None:
         # The run's metric, a line on standard output for CloudWatch, says the same and is not for a desk.
         with redirect_stdout(io.StringIO()):
             outcome = service.run(
-                arguments.name, now=clock.now(), dry_run=arguments.dry_run, on_page=show_progress
+                arguments.name, now=clock.now(), dry_run=arguments.dry_run, report=show_progress
             )
     except service.JobUnknown:
         names = ", ".join(sorted(service.JOBS))

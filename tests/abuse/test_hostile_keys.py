@@ -21,6 +21,7 @@ from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.registry import rules as registry
 from chalicelib.taxis.settings import settings
 from chalicelib.taxis.vocabulary import Role
+from ops.cli import administration
 from tests import factories
 from tests.calls import Caller
 from tests.emitted import lines_of
@@ -58,7 +59,7 @@ def test_a_suspended_app_takes_no_more_taxis(scene: Scene) -> None:
     other = scene.taxi()
     assert scene.post().status == 201
 
-    access.set_active("moteur", active=False)
+    administration.set_active("moteur", active=False)
     cache.forget_all()  # as each process does within a minute
     answer = scene.post(other)
 
@@ -257,7 +258,7 @@ def test_ids_of_taxis_and_hails_do_not_follow_one_another(scene: Scene) -> None:
 @pytest.mark.usefixtures("scene")
 def test_an_email_in_other_letters_is_another_account() -> None:
     """No form of a name is taken for another: compatibility forms, case, what cannot be seen."""
-    key = access.add("operateur")[1]
+    key = administration.add("operateur")[1]
 
     for name in ("Operateur", "op\u00e9rateur", "operateur\u200b", "\uff4fperateur", "operateur "):
         assert Caller(app, key=key, logas=name).get("/users").status == 401

@@ -14,11 +14,10 @@ from itertools import pairwise
 from typing import Any
 
 from chalicelib.foundation.store import writes
-from chalicelib.taxis.access.rules import Account
 from chalicelib.taxis.hails import rules, service
 from chalicelib.taxis.hails.rules import Hail, HailWanted, Status
 from chalicelib.taxis.settings import settings
-from chalicelib.taxis.vocabulary import TaxiStatus
+from chalicelib.taxis.vocabulary import Account, TaxiStatus
 from ops.local.provision import provision
 from tests.faults import injected
 from tests.taxis.hails.hail_factories import PHONE, Scene, a_wish

@@ -10,9 +10,9 @@ import pytest
 from chalicelib.foundation import clock
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.settings import forget as forget_settings
-from chalicelib.taxis.access import service as access
 from chalicelib.taxis.hails import handlers
 from chalicelib.taxis.hails.rules import Hail, Status
+from ops.cli import administration
 from tests.faults import injected
 from tests.faults.conftest import TIMES, Tell
 from tests.taxis.hails import servers
@@ -88,7 +88,7 @@ def bring(messages: list[tuple[str, str]], *, times: int = 1) -> int:
 def served(scene: Scene, script: servers.Script) -> Iterator[servers.Operator]:
     """The scene's operator has a server."""
     with servers.serving(script) as operator:
-        access.add(scene.operateur.email, hook=(operator.url, "", ""))
+        administration.add(scene.operateur.email, hook=(operator.url, "", ""))
         yield operator
 
 
@@ -228,7 +228,7 @@ def test_operators_that_lie_have_hails_that_fail(scene: Scene, patient: SetUp, t
     random.Random(1).shuffle(lies)
     scripts = [*map(servers.answers, lies), servers.resets]
     with injected.queues(clients.sqs()) as sent, servers.serving(*scripts) as operator:
-        access.add(scene.operateur.email, hook=(operator.url, "", ""))
+        administration.add(scene.operateur.email, hook=(operator.url, "", ""))
         hails = Hails(scene, len(scripts))
         bring([one for one in sent if one[0] == "hail-dispatch"])
 

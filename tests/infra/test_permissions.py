@@ -14,21 +14,21 @@ from app import app
 from chalicelib.foundation import clock, sealing
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.geo import LngLat, to_e7
+from chalicelib.foundation.jobs import store as places
+from chalicelib.foundation.jobs.store import Progress
 from chalicelib.foundation.rate_limit.rules import Limit
 from chalicelib.foundation.settings import forget as forget_settings
 from chalicelib.foundation.values import milliseconds
-from chalicelib.taxis.access import service as access
 from chalicelib.taxis.hails import concurrency
 from chalicelib.taxis.hails.rules import Status
 from chalicelib.taxis.jobs import service as jobs
-from chalicelib.taxis.jobs import store as places
-from chalicelib.taxis.jobs.store import Progress
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.registry import store as registry_store
 from chalicelib.taxis.settings import settings
 from chalicelib.taxis.stats.searches import codec as searches_codec
 from chalicelib.taxis.vocabulary import Role, TaxiStatus
 from ingest_lambda import handler, searches
+from ops.cli import administration
 from ops.release import permissions
 from tests import factories
 from tests.calls import Answer, Caller
@@ -102,9 +102,11 @@ def heard_api(witness: Witness, folder: Path) -> None:  # noqa: ARG001  # as the
             list(story.differences(one["answer"], story.body(answer), stands_for))
 
     fleet = Fleet(with_towns=False)
-    as_moteur = Heard(app, key=access.add("moteur", roles=(Role.MOTEUR,), name="")[1])
-    as_operateur = Heard(app, key=access.add("operateur", roles=(Role.OPERATEUR,), name="")[1])
-    as_admin = Heard(app, key=access.add("an-admin", roles=(Role.ADMIN,), name="")[1])
+    as_moteur = Heard(app, key=administration.add("moteur", roles=(Role.MOTEUR,), name="")[1])
+    as_operateur = Heard(
+        app, key=administration.add("operateur", roles=(Role.OPERATEUR,), name="")[1]
+    )
+    as_admin = Heard(app, key=administration.add("an-admin", roles=(Role.ADMIN,), name="")[1])
     assert as_operateur.put(f"/taxis/{fleet.taxi_id}", {"status": "occupied"}).status == 200
     fleet.free()
     # Another colour is copied to the taxis of the vehicle.
@@ -123,7 +125,7 @@ def heard_api(witness: Witness, folder: Path) -> None:  # noqa: ARG001  # as the
         assert caller.put(f"/hails/{whole.hail_id}", change).status == 200
     assert as_admin.get("/stats/hails").status == 200
     # A process that is called with one key again and again tells how often.
-    _, key = access.add("busy")
+    _, key = administration.add("busy")
     busy = Caller(app, key=key)
     with witness.process("APIHandler"):
         for _ in range(Limit(settings().requests_a_second).report):
@@ -137,7 +139,7 @@ def heard_queues(witness: Witness, folder: Path) -> None:
     reply = servers.http("200 OK", b'{"data":[{"taxi_phone_number":"0601020304"}]}')
     refusal = servers.http("500 Oops")
     with servers.serving(servers.answers(reply), servers.answers(refusal)) as operator:
-        access.add("operateur", hook=(operator.url, "", ""))
+        administration.add("operateur", hook=(operator.url, "", ""))
         for _ in ("taken", "refused"):
             hail = fleet.hail(taxi_id=fleet.taxi())
             feed(witness, "call_operators", hail_id=hail.hail_id)

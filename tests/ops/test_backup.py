@@ -11,8 +11,8 @@ import pytest
 
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.settings import table
-from chalicelib.taxis.access import service as access
 from chalicelib.taxis.vocabulary import Role
+from ops.cli import administration
 from ops.cli.backup import BackupRefused, copy, export, restore, tables
 from ops.cli.main import main
 from ops.local.provision import provision
@@ -54,7 +54,7 @@ def empty() -> None:
 def backup(tmp_path: Path) -> Path:
     """Of a registry with accounts, a taxi, a hail, statistics and an odd item."""
     Scene().hail()
-    access.add("app", roles=[Role.MOTEUR], now=NOW)
+    administration.add("app", roles=[Role.MOTEUR], now=NOW)
     clients.dynamodb().put_item(TableName=table("config"), Item=ODD)
     folder = tmp_path / "backup"
     export(folder, now=NOW, quiet=True)
@@ -64,7 +64,7 @@ def backup(tmp_path: Path) -> Path:
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
     """Of a registry with an account."""
-    access.add("app", roles=[Role.MOTEUR], now=NOW)
+    administration.add("app", roles=[Role.MOTEUR], now=NOW)
     folder = tmp_path / "small"
     export(folder, now=NOW, quiet=True)
     return folder
@@ -84,7 +84,7 @@ def test_what_is_restored_is_what_was_there_counted(backup: Path) -> None:
 
 def test_more_items_than_a_call_takes_come_back(tmp_path: Path) -> None:
     for number in range(20):
-        access.add(f"account-{number}")
+        administration.add(f"account-{number}")
     export(tmp_path / "more", now=NOW, quiet=True)
     before = contents()
     empty()
@@ -109,7 +109,7 @@ def test_only_the_owner_may_read_it(small: Path) -> None:
 
 
 def test_tables_that_are_not_empty_are_left_alone_unless_told(small: Path) -> None:
-    access.add("later")
+    administration.add("later")
     before = contents()
 
     with pytest.raises(BackupRefused, match="accounts"):
@@ -117,7 +117,7 @@ def test_tables_that_are_not_empty_are_left_alone_unless_told(small: Path) -> No
     assert contents() == before
 
     restore(small, over=True, quiet=True)
-    assert access.find("later")
+    assert administration.find("later")
 
 
 @pytest.mark.parametrize("break_it", ["change", "lose", "manifest"])
@@ -142,7 +142,7 @@ def test_the_command_says_how_much_and_what_it_holds(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("ops.cli.target.connect", lambda _: None)
-    access.add("app")
+    administration.add("app")
     folder = str(tmp_path / "backup")
 
     assert main(["backup", "export", folder]) == 0
@@ -175,12 +175,12 @@ def restored(name: str, *emails: str) -> None:
 def test_what_was_lost_comes_back_from_a_restored_table_and_what_is_new_stays() -> None:
     emails = [f"account-{number}" for number in range(12)]
     for email in emails:
-        access.add(email)
+        administration.add(email)
     before = contents()["accounts"]
     restored("maraude-test-accounts-restored", *emails)
     for item in before[:20]:
         clients.dynamodb().delete_item(TableName=table("accounts"), Key={"key": item["key"]})
-    access.add("later")
+    administration.add("later")
 
     assert copy("maraude-test-accounts-restored", table("accounts"), dry_run=True) == 36
     assert len(contents()["accounts"]) == 36 - 20 + 3
@@ -188,7 +188,7 @@ def test_what_was_lost_comes_back_from_a_restored_table_and_what_is_new_stays() 
 
     after = contents()["accounts"]
     assert [item for item in after if item["email"]["S"] != "later"] == before
-    assert access.find("later")
+    assert administration.find("later")
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_only_a_copy_of_a_table_of_this_stage_is_copied(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("ops.cli.target.connect", lambda _: None)
-    access.add("app")
+    administration.add("app")
     before = contents()
 
     assert main(["backup", "copy", "--from", source, "--to", to]) == 1

@@ -13,13 +13,13 @@ from moto.sns.models import sns_backends
 
 from chalicelib.foundation import clock
 from chalicelib.foundation.aws import clients
+from chalicelib.foundation.jobs import store as jobs_store
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import documents
-from chalicelib.taxis.access import service as access
 from chalicelib.taxis.jobs import service as jobs
-from chalicelib.taxis.jobs import store as jobs_store
 from chalicelib.taxis.settings import settings
 from chalicelib.taxis.vocabulary import Role
+from ops.cli import administration
 from ops.cli.jobs import schedules
 from ops.cli.main import main
 from ops.cli.territory import loads
@@ -63,11 +63,11 @@ def healthy(
     file.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
     loads.load_towns(file, quiet=True)
     now = clock.now()
-    access.add(
+    administration.add(
         "operator", roles=[Role.OPERATEUR], hook=("https://operator.example/", "", ""), now=now
     )
-    access.add("app", roles=[Role.MOTEUR], now=now)
-    access.add("admin", roles=[Role.ADMIN], now=now)
+    administration.add("app", roles=[Role.MOTEUR], now=now)
+    administration.add("admin", roles=[Role.ADMIN], now=now)
     for name in jobs.JOBS:
         jobs_store.note_run(name, now=clock.now())
 
@@ -178,7 +178,7 @@ def stop_blurring() -> None:
 
 def stop_the_sweep() -> None:
     Scene(with_towns=False).hail(after=timedelta(minutes=-5))
-    access.add("operateur", hook=("https://operator.example/", "", ""))
+    administration.add("operateur", hook=("https://operator.example/", "", ""))
 
 
 def garble_the_leaf_map() -> None:
@@ -200,8 +200,8 @@ def add_an_operator_without_a_hook() -> None:
 
 
 def let_a_key_grow_old() -> None:
-    access.add("old", roles=[Role.MOTEUR], now=clock.now() - timedelta(days=366))
-    access.add("younger", roles=[Role.MOTEUR], now=clock.now() - timedelta(days=364))
+    administration.add("old", roles=[Role.MOTEUR], now=clock.now() - timedelta(days=366))
+    administration.add("younger", roles=[Role.MOTEUR], now=clock.now() - timedelta(days=364))
 
 
 def lose_all_accounts() -> None:
@@ -374,9 +374,9 @@ def test_a_secret_that_cannot_be_read_is_told_and_so_is_all_else(environment: Ch
 
 def test_what_nobody_can_say_is_noted_and_is_not_wrong(environment: Change) -> None:
     keys = boto3.client("secretsmanager").get_secret_value(SecretId="maraude-test-keys")
-    access.add("before", roles=[Role.MOTEUR])
-    access.add("also-before", roles=[Role.MOTEUR])
-    access.set_active("also-before", active=False)
+    administration.add("before", roles=[Role.MOTEUR])
+    administration.add("also-before", roles=[Role.MOTEUR])
+    administration.set_active("also-before", active=False)
     set_state("maraude-test-api-fails", "INSUFFICIENT_DATA")
     environment(MARAUDE_SECRET_KEYS=keys["SecretString"])
 
@@ -390,8 +390,8 @@ def test_what_nobody_can_say_is_noted_and_is_not_wrong(environment: Change) -> N
 
 def test_accounts_whose_old_key_still_opens_are_noted() -> None:
     for email in ("app", "admin"):
-        access.rotate_key(email, now=clock.now(), overlap=timedelta(days=1))
-    access.revoke_old_key("admin")
+        administration.rotate_key(email, now=clock.now(), overlap=timedelta(days=1))
+    administration.revoke_old_key("admin")
 
     assert [one for one in noted() if one.startswith("Two keys open for now")] == [
         "Two keys open for now (`maraude account list` says until when): app."

@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from chalicelib.foundation import clock
-from chalicelib.taxis.access import service as access
 from chalicelib.taxis.positions.stream import StreamUnavailable
 from chalicelib.taxis.registry import fleet
 from chalicelib.taxis.vocabulary import Role
+from ops.cli import administration
 from tests import factories
 from tests.ops.datagrams import a_datagram
 from tests.ops.udp_gateways import LOOPBACK, eventually, running, streamed
@@ -68,7 +68,7 @@ def test_what_nobody_may_say_is_dropped_and_counted(capsys: pytest.CaptureFixtur
     key = an_operator_with_a_taxi()
     other_key = an_operator_with_a_taxi("other", "ooooooo")
     suspended_key = an_operator_with_a_taxi("suspended", "sssssss")
-    access.set_active("suspended", active=False)
+    administration.set_active("suspended", active=False)
     moteur, moteur_key = factories.an_account("app", Role.MOTEUR)
     fleet.admit(moteur.owner, "mmmmmmm")
 
@@ -121,13 +121,13 @@ def test_a_taxi_of_a_second_ago_and_a_new_key_are_known_and_an_old_one_while_it_
             await eventually(lambda: "bcdefgh" in streamed())
 
             day = timedelta(days=1)
-            _, new_key = access.rotate_key("operator", now=clock.now(), overlap=day)
+            _, new_key = administration.rotate_key("operator", now=clock.now(), overlap=day)
             opened.send(new_key, lat=48.8)
             await eventually(lambda: streamed()["abcdefg"][1] == 488000000)
             opened.send(key, lat=48.85)
             await eventually(lambda: streamed()["abcdefg"][1] == 488500000)
 
-            _, new_key = access.rotate_key("operator", now=clock.now())
+            _, new_key = administration.rotate_key("operator", now=clock.now())
             opened.send(new_key, lat=48.9)
             await eventually(lambda: streamed()["abcdefg"][1] == 489000000)
 

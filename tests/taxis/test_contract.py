@@ -12,10 +12,10 @@ from chalicelib.foundation import errors
 from chalicelib.foundation.http.application import Application
 from chalicelib.foundation.http.messages import Reply
 from chalicelib.foundation.http.routes import Routes
-from chalicelib.taxis.access import service as access
 from chalicelib.taxis.contract import LeTaxi, parsed
 from chalicelib.taxis.envelope import Paged, Request, meta, reply
 from chalicelib.taxis.vocabulary import Role
+from ops.cli import administration
 from tests.calls import Answer, Caller
 
 JSON = {"Content-Type": "application/json"}
@@ -124,7 +124,7 @@ def test_a_body_that_is_not_as_the_contract_says_is_refused(
 def test_an_empty_object_stands_for_no_change_only_where_nothing_is_required(
     client: Caller,
 ) -> None:
-    _, key = access.add("op", roles=[Role.OPERATEUR])
+    _, key = administration.add("op", roles=[Role.OPERATEUR])
 
     changed = client.send("PUT", "/things/a", headers=JSON, body=b"{}")
     made = client.send("POST", "/things", headers={**JSON, "X-Api-Key": key}, body=b"{}")
@@ -330,7 +330,7 @@ def test_a_caller_that_is_not_known_is_told_which_header_is_wrong(
 def test_a_known_caller_without_the_role_is_refused_before_its_body_is_looked_at(
     client: Caller,
 ) -> None:
-    _, key = access.add("app", roles=[Role.MOTEUR])
+    _, key = administration.add("app", roles=[Role.MOTEUR])
 
     response = client.send(
         "POST", "/things", headers={**JSON, "X-Api-Key": key}, body=b'{"data":[]}'
@@ -342,7 +342,7 @@ def test_a_known_caller_without_the_role_is_refused_before_its_body_is_looked_at
 
 @pytest.mark.usefixtures("store")
 def test_keys_are_sorted_and_letters_escaped_on_the_wire(client: Caller) -> None:
-    _, key = access.add("opérateur")
+    _, key = administration.add("opérateur")
 
     response = client.send("GET", "/viewer", headers={"X-Api-Key": key})
 

@@ -4,13 +4,14 @@ PynamoDB keeps the records; this module is for the paths where each round trip i
 are in DynamoDB's own form, `{"taxi_id": {"S": "..."}}`.
 """
 
-import random
-import time
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, overload
+
+from msgspec import Struct
 
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.observe import metrics
+from chalicelib.foundation.retry import Retry
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -18,7 +19,27 @@ if TYPE_CHECKING:
 Item = Mapping[str, "AttributeValueTypeDef"]
 
 KEYS_A_CALL = 100  # BatchGetItem's limit
-_TRIES = 6  # of what DynamoDB leaves unprocessed: about 1.5 s in all
+_UNPROCESSED = Retry(tries=6, pause_s=0.05)  # of what DynamoDB leaves: about 1.5 s in all
+
+T = TypeVar("T")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+E = TypeVar("E")
+
+
+class Read(Struct, Generic[T], frozen=True):
+    """Items of one table that are wanted, by their whole keys, and what they stand for.
+
+    `parse` gets the items there are, in no order. A read without keys costs nothing. `consistent`:
+    strongly, as the last write left them.
+    """
+
+    table: str
+    keys: Sequence[Item]
+    parse: Callable[[Sequence[Item]], T]
+    consistent: bool = True
 
 
 class Want(NamedTuple):
@@ -61,7 +82,7 @@ def _call(
     return items, left
 
 
-def fetch(*wants: Want) -> list[list[Item]]:
+def fetch(*wants: Want | Read[Any]) -> list[list[Item]]:
     """The items there are, one list a want, in no order; those that do not exist are left out.
 
     One BatchGetItem for every hundred keys, plus one for each time that DynamoDB left some
@@ -90,11 +111,11 @@ def fetch(*wants: Want) -> list[list[Item]]:
             found[table][_frozen(item, key_names[table])] = item
         if left:
             tries += 1
-            is_busy = tries >= _TRIES
+            is_busy = tries >= _UNPROCESSED.tries
             metrics.emit({}, counts={"keys_left": len(left), "store_busy": 1 if is_busy else 0})
             if is_busy:
                 raise StoreBusy(f"{len(left)} items were left unprocessed {tries} times")
-            time.sleep(random.uniform(0.5, 1) * 0.025 * 2**tries)  # noqa: S311  # jitter, no secret
+            _UNPROCESSED.wait(tries - 1)
             waiting = left + waiting
 
     return [
@@ -105,6 +126,25 @@ def fetch(*wants: Want) -> list[list[Item]]:
         ]
         for want in wants
     ]
+
+
+@overload
+def read(one: Read[A], /) -> tuple[A]: ...
+@overload
+def read(one: Read[A], two: Read[B], /) -> tuple[A, B]: ...
+@overload
+def read(one: Read[A], two: Read[B], three: Read[C], /) -> tuple[A, B, C]: ...
+@overload
+def read(one: Read[A], two: Read[B], three: Read[C], four: Read[D], /) -> tuple[A, B, C, D]: ...
+@overload
+def read(
+    one: Read[A], two: Read[B], three: Read[C], four: Read[D], five: Read[E], /
+) -> tuple[A, B, C, D, E]: ...
+@overload
+def read(*wanted: Read[Any]) -> tuple[Any, ...]: ...
+def read(*wanted: Read[Any]) -> tuple[Any, ...]:
+    """What each of the reads stands for, all in one round trip (see `fetch`). Raises StoreBusy."""
+    return tuple(one.parse(items) for one, items in zip(wanted, fetch(*wanted), strict=True))
 
 
 def scanned(

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from msgspec import Struct
 
-from chalicelib.taxis.vocabulary import Role
+from chalicelib.taxis.vocabulary import Account, Role
 
 LONGEST_OVERLAP = timedelta(days=30)  # for which an account's old key opens beside the new one
 
@@ -14,25 +14,6 @@ def implied(roles: Iterable[Role]) -> frozenset[Role]:
     """The roles with those that they imply: an admin is a moteur and an operateur [contract: Accounts by command]."""
     named = frozenset(roles)
     return named | {Role.MOTEUR, Role.OPERATEUR} if Role.ADMIN in named else named
-
-
-class Account(Struct, frozen=True):
-    """An account, as which requests are made. `email` is its login and its name as an operator; it need not be an address."""
-
-    id: int
-    email: str
-    roles: frozenset[Role]
-    manager_id: int | None = None
-    active: bool = True
-
-    def has(self, *roles: str) -> bool:
-        """Whether it has at least one of the roles."""
-        return not self.roles.isdisjoint(roles)
-
-    @property
-    def owner(self) -> str:
-        """The account's id as text, which is the owner in keys of items."""
-        return str(self.id)
 
 
 def may_act_as(key_owner: Account, other: Account, *, integration_email: str | None) -> bool:

@@ -45,8 +45,8 @@ from chalicelib.foundation.store import reads
 from chalicelib.foundation.store.models import Place
 from chalicelib.foundation.store.writes import connection
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.access.rules import Account, Line
-from chalicelib.taxis.vocabulary import Role
+from chalicelib.taxis.access.rules import Line
+from chalicelib.taxis.vocabulary import Account, Role
 
 LISTED = 10_000  # lines that a request reads at most
 KEY_BYTES = 2048  # of a key in DynamoDB; no account has a longer one

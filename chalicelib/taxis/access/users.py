@@ -23,11 +23,10 @@ from chalicelib.foundation.outbound import addresses
 from chalicelib.foundation.store.writes import pause
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import rules, store
-from chalicelib.taxis.access.rules import Account, AccountFilter, Line
+from chalicelib.taxis.access.rules import AccountFilter, Line
 from chalicelib.taxis.activity import service as activity
-from chalicelib.taxis.activity.rules import Action, Activity, Resource
 from chalicelib.taxis.settings import settings
-from chalicelib.taxis.vocabulary import Role
+from chalicelib.taxis.vocabulary import Account, Action, Activity, Resource, Role
 
 TRIES = 6  # of a change that others are in the way of: a second in all
 LOOK_UP_S = 3  # the name of a webhook's host

@@ -1,46 +1,8 @@
 """Entries of the activity log [contract: Journal of activities]: pure."""
 
-from collections.abc import Mapping
-from datetime import datetime
-from enum import StrEnum
+from msgspec import Struct
 
-from msgspec import Struct, field
-
-
-class Resource(StrEnum):
-    """The kind of thing that an action was done to."""
-
-    USER = "user"
-    TAXI = "taxi"
-    CUSTOMER = "customer"
-
-
-class Action(StrEnum):
-    """The actions that are logged."""
-
-    LOGIN_PASSWORD = "login_password"  # noqa: S105  # an action's name
-    LOGIN_APIKEY = "login_apikey"
-    AUTH_APIKEY = "auth_apikey"
-    AUTH_LOGAS = "auth_logas"
-    TAXI_STATUS = "taxi_status"
-    CUSTOMER_HAIL = "customer_hail"
-
-
-class Activity(Struct, frozen=True):
-    """One activity of an account. `extra` is JSON."""
-
-    at: datetime
-    resource: Resource
-    resource_id: str
-    action: Action
-    extra: Mapping[str, object] = field(default_factory=dict)
-
-
-class Pending(Struct):
-    """An activity that is written by its request's own transaction (`kept`), or else after the request."""
-
-    activity: Activity
-    kept: bool = False
+from chalicelib.taxis.vocabulary import Activity
 
 
 class Entry(Struct, frozen=True):

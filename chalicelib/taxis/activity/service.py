@@ -8,7 +8,8 @@ from pynamodb.exceptions import PynamoDBException
 
 from chalicelib.foundation.observe import logs
 from chalicelib.taxis.activity import store
-from chalicelib.taxis.activity.rules import Activity, ActivityFilter, Entry
+from chalicelib.taxis.activity.rules import ActivityFilter, Entry
+from chalicelib.taxis.vocabulary import Activity
 
 log = logging.getLogger("maraude.activity")
 

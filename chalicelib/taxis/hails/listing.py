@@ -8,13 +8,12 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from chalicelib.taxis.access.rules import Account
 from chalicelib.taxis.hails import lists, presentation, rows, rules, service, store
 from chalicelib.taxis.hails.rows import Line
 from chalicelib.taxis.hails.rules import Hail, Status
 from chalicelib.taxis.hails.store import Session
 from chalicelib.taxis.settings import settings
-from chalicelib.taxis.vocabulary import Role
+from chalicelib.taxis.vocabulary import Account, Role
 
 # Customer support has nothing to do with what may still be on the way [contract: Customer support].
 SUPPORTED_AFTER = timedelta(hours=12)

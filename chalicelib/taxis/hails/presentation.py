@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from chalicelib.foundation.geo import LngLat, distance_m
-from chalicelib.taxis.access.rules import Account
 from chalicelib.taxis.hails.rules import Hail, Status, Transition
 from chalicelib.taxis.positions.rules import LastPosition
-from chalicelib.taxis.vocabulary import Role
+from chalicelib.taxis.vocabulary import Account, Role
 
 NEUTRAL_OPERATOR = "chauffeur professionnel"
 MASKED_PHONE = "0600000000"

@@ -14,8 +14,7 @@ from msgspec import Struct
 
 from chalicelib.foundation.errors import Malformed, in_body
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.access.rules import Account
-from chalicelib.taxis.vocabulary import Role, TaxiStatus
+from chalicelib.taxis.vocabulary import Account, Role, TaxiStatus
 
 
 class Status(StrEnum):

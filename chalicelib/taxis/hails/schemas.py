@@ -22,7 +22,6 @@ from chalicelib.foundation.http.json_schema import (
     nullable,
     record,
 )
-from chalicelib.taxis.access.rules import Account
 from chalicelib.taxis.envelope import PageNumber
 from chalicelib.taxis.hails import presentation, rules
 from chalicelib.taxis.hails.listing import Filter, Group, taxi_id_for
@@ -30,7 +29,7 @@ from chalicelib.taxis.hails.rows import Line
 from chalicelib.taxis.hails.rules import Customer, Hail, HailAsked, HailWanted, Status
 from chalicelib.taxis.positions.rules import LastPosition
 from chalicelib.taxis.settings import settings
-from chalicelib.taxis.vocabulary import CHARACTERISTICS
+from chalicelib.taxis.vocabulary import CHARACTERISTICS, Account
 
 # --- what is sent --------------------------------------------------------------------------------
 

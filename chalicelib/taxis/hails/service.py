@@ -31,8 +31,6 @@ from chalicelib.foundation.store.reads import StoreBusy
 from chalicelib.foundation.store.writes import Moved, pause
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Account
-from chalicelib.taxis.activity.rules import Action, Activity, Pending, Resource
 from chalicelib.taxis.hails import lists, presentation, queue, rules, store
 from chalicelib.taxis.hails.rules import (
     Customer,
@@ -51,7 +49,16 @@ from chalicelib.taxis.registry import service as registry
 from chalicelib.taxis.registry.rules import Description, Driver, Taxi
 from chalicelib.taxis.search import service as search
 from chalicelib.taxis.settings import settings
-from chalicelib.taxis.vocabulary import Role, TaxiStatus, is_taxi_id
+from chalicelib.taxis.vocabulary import (
+    Account,
+    Action,
+    Activity,
+    Pending,
+    Resource,
+    Role,
+    TaxiStatus,
+    is_taxi_id,
+)
 
 TRIES = 14  # of a step that others are in the way of: 3 s in all
 

@@ -46,7 +46,6 @@ from chalicelib.foundation.store.reads import Item, Want
 from chalicelib.foundation.store.writes import Moved, connection, setting, written
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.activity import store as activity
-from chalicelib.taxis.activity.rules import Activity
 from chalicelib.taxis.hails import lists, rows
 from chalicelib.taxis.hails.rows import CustomerRow, HailRow, ListRow, LogRow
 from chalicelib.taxis.hails.rules import Customer, Hail, day_of
@@ -56,6 +55,7 @@ from chalicelib.taxis.registry import service as registry
 from chalicelib.taxis.registry import store as registry_store
 from chalicelib.taxis.registry.rules import Description, Taxi
 from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import Activity
 
 R = TypeVar("R", bound=Model)
 

@@ -22,7 +22,6 @@ from chalicelib.foundation.observe import logs, metrics
 from chalicelib.foundation.store import reads
 from chalicelib.foundation.store.writes import TRIES, Moved, pause
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.access.rules import Account
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.rules import Availability, CellContended, LastPosition
 from chalicelib.taxis.positions.service import Sighting
@@ -43,7 +42,7 @@ from chalicelib.taxis.registry.rules import (
 )
 from chalicelib.taxis.settings import settings
 from chalicelib.taxis.territory import service as territory
-from chalicelib.taxis.vocabulary import TAXI_ID_ALPHABET, TAXI_ID_LENGTH, is_taxi_id
+from chalicelib.taxis.vocabulary import TAXI_ID_ALPHABET, TAXI_ID_LENGTH, Account, is_taxi_id
 
 log = logging.getLogger("maraude.registry")
 

@@ -11,7 +11,6 @@ from chalicelib.foundation.errors import Unknown, in_url
 from chalicelib.foundation.geo import Circle, LngLat
 from chalicelib.foundation.observe import metrics
 from chalicelib.foundation.store import reads
-from chalicelib.taxis.access.rules import Account
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.rules import Found
 from chalicelib.taxis.registry import service as registry
@@ -21,7 +20,7 @@ from chalicelib.taxis.settings import settings
 from chalicelib.taxis.stats.searches import service as searches
 from chalicelib.taxis.territory import service as territory
 from chalicelib.taxis.territory.rules import Place
-from chalicelib.taxis.vocabulary import Role
+from chalicelib.taxis.vocabulary import Account, Role
 
 
 class CruisingForbidden(Unknown):

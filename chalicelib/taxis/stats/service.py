@@ -12,7 +12,7 @@ from msgspec import Struct
 from chalicelib.foundation import cache
 from chalicelib.foundation.geo import LngLat
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Account, Line
+from chalicelib.taxis.access.rules import Line
 from chalicelib.taxis.stats.active import service as active
 from chalicelib.taxis.stats.calendar import months_before
 from chalicelib.taxis.stats.filters import Filter
@@ -23,7 +23,7 @@ from chalicelib.taxis.stats.hails.rules import HailStatistics
 from chalicelib.taxis.stats.searches import service as searches
 from chalicelib.taxis.stats.searches.rules import SearchQuartiles
 from chalicelib.taxis.territory import service as territory
-from chalicelib.taxis.vocabulary import Role
+from chalicelib.taxis.vocabulary import Account, Role
 
 MONTH_DAYS = 30  # of the hails in `monthly_hails_per_taxi`
 

@@ -20,10 +20,9 @@ from chalicelib.foundation.http.json_schema import (
     map_of,
     record,
 )
-from chalicelib.taxis.access.rules import Account
 from chalicelib.taxis.stats.active.rules import ActiveCounts
 from chalicelib.taxis.territory.rules import Station, Town, Zone
-from chalicelib.taxis.vocabulary import Role
+from chalicelib.taxis.vocabulary import Account, Role
 
 
 class TownSearch(Schema):

@@ -14,15 +14,15 @@ from chalicelib.foundation import sealing
 from chalicelib.foundation.errors import Conflict, Refusal, in_body
 from chalicelib.foundation.store import documents
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.access import service as access
 from chalicelib.taxis.access import store as accounts_store
-from chalicelib.taxis.access.rules import Account, implied
+from chalicelib.taxis.access.rules import implied
 from chalicelib.taxis.access.store import Record
 from chalicelib.taxis.registry import bulk, departements, rules, store
 from chalicelib.taxis.registry import service as registry
 from chalicelib.taxis.registry.rules import Ads, TaxiParts
 from chalicelib.taxis.territory import service as territory
-from chalicelib.taxis.vocabulary import Role
+from chalicelib.taxis.vocabulary import Account, Role
+from ops.cli import administration
 from ops.cli.imports import forms
 from ops.cli.imports.forms import Form
 
@@ -184,7 +184,7 @@ class Accounts:
         key = fields.get("apikey")
         if key is None or sealing.digest(key) == before.key_digest:
             return changed
-        return access.with_key(changed, key, now)
+        return administration.with_key(changed, key, now)
 
     def prepare(self) -> None:
         """Reserves the ids of the file."""
@@ -196,11 +196,11 @@ class Accounts:
         email = read.beside["email"]
         before = accounts_store.by_email(email)
         if before is None:
-            key = read.beside.get("apikey") or access.new_key()
+            key = read.beside.get("apikey") or administration.new_key()
             if "apikey" not in read.beside:
                 self.tell(email, key)  # first: a key that nobody was told is lost
             account_id = read.beside["id"] or documents.next_number("account")
-            base = access.new_record(email, account_id=account_id, key=key, now=now)
+            base = administration.new_record(email, account_id=account_id, key=key, now=now)
         else:
             base = before
         target = self._target(base, read, now=now)
@@ -210,7 +210,7 @@ class Accounts:
     def set_managers(self) -> None:
         """Sets the managers, once all accounts exist."""
         for email, manager in self.managers.items():
-            access.set_manager(email, manager)
+            administration.set_manager(email, manager)
 
 
 @dataclass
@@ -308,15 +308,15 @@ class Vehicles:
         stored_fields: Mapping[str, Mapping[str, Any]],
         plates: dict[int, str],
     ) -> Found:
-        plate, partner_number = read.body["licence_plate"], read.beside["id"]
+        plate, number_asked = read.body["licence_plate"], read.beside["id"]
         number = numbers.get(plate)
-        if partner_number is not None:
-            if number is not None and number != partner_number:
+        if number_asked is not None:
+            if number is not None and number != number_asked:
                 return Wrong("id", f"this plate has the number {number} here")
-            if plates.setdefault(partner_number, plate) != plate:
-                return Wrong("id", f"it is the vehicle {plates[partner_number]!r}")
-            self.highest = max(self.highest, partner_number)
-        self.coming |= {(read.operator, plate), (read.operator, partner_number or number)}
+            if plates.setdefault(number_asked, plate) != plate:
+                return Wrong("id", f"it is the vehicle {plates[number_asked]!r}")
+            self.highest = max(self.highest, number_asked)
+        self.coming |= {(read.operator, plate), (read.operator, number_asked or number)}
         if number is None or read.account is None:
             return Verdict.NEW
         before = stored_fields.get(rules.description_id(read.account.owner, number))
@@ -499,13 +499,15 @@ class Taxis:
         """As POST /taxis, and PUT where it has a status or a radius of its own."""
         assert read.account is not None  # noqa: S101  # accounts come first
         parts = TaxiParts(**read.body["ads"], **read.body["vehicle"], **read.body["driver"])
-        taxi, _ = registry.register_taxi(read.account, parts, taxi_id=read.beside["id"], now=now)
-        availability = rules.AvailabilityAsked()
+        known_taxis, _ = registry.register_taxi(
+            read.account, parts, taxi_id=read.beside["id"], now=now
+        )
+        number_asked = rules.AvailabilityAsked()
         if "status" in read.body:
-            availability["status"] = read.body["status"]
+            number_asked["status"] = read.body["status"]
         if "radius" in read.body:
-            availability["radius"] = read.body["radius"]
-        registry.change_taxi(taxi, availability, now=now)
+            number_asked["radius"] = read.body["radius"]
+        registry.change_taxi(known_taxis, number_asked, now=now)
 
 
 def _of(read: Read, part: str) -> dict[str, str]:

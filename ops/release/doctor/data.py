@@ -29,13 +29,14 @@ def _longest(schedule: str) -> timedelta:
 def jobs(now: datetime) -> Findings:
     """Checks when each job last finished."""
     from chalicelib.foundation.aws import clients
+    from chalicelib.foundation.jobs import store as progress
     from chalicelib.foundation.settings import table
     from chalicelib.taxis.jobs import service
     from ops.cli.jobs import schedules
 
     known = schedules()
     statistics = clients.dynamodb().describe_table(TableName=table("statistics"))["Table"]
-    runs = service.last_runs()
+    runs = progress.last_runs()
     for name in sorted(service.JOBS.keys() & known.keys()):
         last = runs.get(name)
         if now - (last or statistics["CreationDateTime"]) <= _longest(known[name][0]):
@@ -129,11 +130,11 @@ def _sealed(records: "Iterable[Record]") -> Findings:
 
     from chalicelib.foundation import sealing
     from chalicelib.foundation.settings import BadSetting
-    from chalicelib.taxis.access import service
+    from ops.cli import administration
 
     try:
         sealing.derived_keys("doctor")
-        aged = [record for record in records if service.reseal(record, dry_run=True)]
+        aged = [record for record in records if administration.reseal(record, dry_run=True)]
     except BadSetting as error:
         yield Finding(f"{error}.", "set it as the functions have it")
     except InvalidToken:

@@ -8,7 +8,6 @@ from app import app
 from chalicelib.foundation import clock
 from chalicelib.foundation.geo import LngLat, to_e7
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.access.rules import Account
 from chalicelib.taxis.hails import rules, service
 from chalicelib.taxis.hails.rules import Hail, HailWanted, Status, Transition
 from chalicelib.taxis.positions import codec
@@ -17,7 +16,7 @@ from chalicelib.taxis.positions.codec import Report
 from chalicelib.taxis.registry import availability
 from chalicelib.taxis.registry import service as registry
 from chalicelib.taxis.registry.rules import Description
-from chalicelib.taxis.vocabulary import Role
+from chalicelib.taxis.vocabulary import Account, Role
 from tests import factories
 from tests.calls import Answer, Caller
 

@@ -136,10 +136,14 @@ def fail_a_third(client: Any) -> None:
 def placed(scene: "Scene", status: "Status") -> "Hail":
     """A hail in a status, written at once with its taxi."""
     from chalicelib.foundation.store.writes import Moved  # noqa: PLC0415
-    from chalicelib.taxis.activity.rules import Action, Activity, Resource  # noqa: PLC0415
     from chalicelib.taxis.hails import rules, store  # noqa: PLC0415
     from chalicelib.taxis.registry import store as registry_store  # noqa: PLC0415
-    from chalicelib.taxis.vocabulary import TaxiStatus  # noqa: PLC0415
+    from chalicelib.taxis.vocabulary import (  # noqa: PLC0415
+        Action,
+        Activity,
+        Resource,
+        TaxiStatus,
+    )
     from tests.taxis.hails.hail_factories import WAITS, WAYS, a_hail  # noqa: PLC0415
 
     description = scene.description()

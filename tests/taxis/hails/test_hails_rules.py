@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.access.rules import Account
 from chalicelib.taxis.hails import rules
 from chalicelib.taxis.hails.rules import (
     STEPS,
@@ -18,7 +17,7 @@ from chalicelib.taxis.hails.rules import (
     Status,
     StepRefused,
 )
-from chalicelib.taxis.vocabulary import Role, TaxiStatus
+from chalicelib.taxis.vocabulary import Account, Role, TaxiStatus
 from tests.taxis.hails.hail_factories import (
     ADMIN,
     MOTEUR,

@@ -13,7 +13,6 @@ from chalicelib.foundation.aws import clients as aws
 from chalicelib.foundation.jobs.rules import Job
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import writes
-from chalicelib.taxis.access import service as access
 from chalicelib.taxis.activity.store import ActivityRow
 from chalicelib.taxis.hails import listing, lists, past, queue, retention, service, store
 from chalicelib.taxis.hails.listing import Filter
@@ -28,6 +27,7 @@ from chalicelib.taxis.hails.service import (
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.registry import service as registry
 from chalicelib.taxis.vocabulary import Role
+from ops.cli import administration
 from tests.taxis.hails.hail_factories import PHONE, WAITS, Scene, a_wish
 from tests.taxis.registry.races import just_before, refusing, transactions
 
@@ -467,7 +467,7 @@ HOOK = ("https://operator.example/hails", "X-Key", "secret")
 
 
 def test_what_is_sent_is_the_hail_as_a_stranger_may_see_it(scene: Scene) -> None:
-    access.add("operateur", hook=HOOK)
+    administration.add("operateur", hook=HOOK)
     hail = scene.hail()
 
     sent = service.dispatch(hail.hail_id, now=scene.now + SECOND)

@@ -14,10 +14,10 @@ from chalicelib.foundation.aws import clients
 from chalicelib.foundation.settings import forget as forget_settings
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.values import milliseconds
-from chalicelib.taxis.access import service as access
 from chalicelib.taxis.hails import concurrency, handlers, queue, service
 from chalicelib.taxis.hails.rules import Hail, Status
 from chalicelib.taxis.settings import settings
+from ops.cli import administration
 from tests.taxis.hails import servers
 from tests.taxis.hails.hail_factories import Scene
 from tests.taxis.hails.queues import feed
@@ -50,7 +50,7 @@ def waiting(name: str) -> list[dict[str, Any]]:
 
 def hail_for(scene: Scene, url: str) -> Hail:
     """A new hail for an operator whose server is there."""
-    access.add("operateur", hook=(url, "", ""))
+    administration.add("operateur", hook=(url, "", ""))
     return scene.hail()
 
 

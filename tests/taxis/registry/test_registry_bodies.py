@@ -10,11 +10,11 @@ from chalicelib.foundation import cache
 from chalicelib.foundation.http.application import Application
 from chalicelib.foundation.store import documents
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.access import service as access
 from chalicelib.taxis.access import store as accounts
 from chalicelib.taxis.contract import LeTaxi
 from chalicelib.taxis.registry.routes import routes
 from chalicelib.taxis.vocabulary import Role
+from ops.cli import administration
 from ops.local.provision import provision
 from tests import factories
 from tests.calls import Caller
@@ -98,7 +98,7 @@ def test_without_a_key_nothing_else_is_looked_at(app: Application, method: str, 
 
 def test_the_list_is_not_for_an_admin_who_is_no_operator(app: Application) -> None:
     _, key = factories.an_account("boss", Role.MOTEUR)
-    record = access.find("boss")
+    record = administration.find("boss")
     # The desk makes every admin an operator too; the contract knows admins who are not.
     admin = replace(record.account, roles=frozenset({Role.ADMIN}))
     accounts.put(replace(record, account=admin), before=record)

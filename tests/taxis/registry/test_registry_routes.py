@@ -9,7 +9,6 @@ from chalicelib.foundation.aws import clients
 from chalicelib.foundation.geo import Circle, LngLat
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import reads
-from chalicelib.taxis.access import service as access
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.codec import Report
@@ -17,6 +16,7 @@ from chalicelib.taxis.positions.store import TRIES
 from chalicelib.taxis.registry import availability, fleet
 from chalicelib.taxis.registry.rows import DescriptionRow, FleetRow
 from chalicelib.taxis.vocabulary import Role
+from ops.cli import administration
 from tests import factories
 from tests.calls import Answer, Caller
 from tests.factories import PARIS, a_driver, a_taxi, a_vehicle, an_ads
@@ -490,7 +490,7 @@ def test_a_taxi_added_a_moment_ago_is_positioned_though_its_fleet_is_cached(
 def test_the_257th_taxi_opens_a_second_page_and_both_pages_are_known(
     operator: Caller, taxi_id: str
 ) -> None:
-    owner = access.find("operator").account.owner
+    owner = administration.find("operator").account.owner
     others = {codec.id_of(number) for number in range(fleet.PAGE - 1)}
     FleetRow(owner, "page#000000").update([FleetRow.ids.add(others)])
     operator.post("/geotaxi", {"positions": [{"taxi_id": taxi_id, "lon": 2, "lat": 48}]})

@@ -13,7 +13,6 @@ from pynamodb.exceptions import TransactWriteError, UpdateError
 
 from chalicelib.foundation.store import writes
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.access.rules import Account
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions.rules import Availability
 from chalicelib.taxis.registry import availability, fleet, rules, service, store
@@ -34,7 +33,7 @@ from chalicelib.taxis.registry.rules import (
     Taxi,
     TaxiParts,
 )
-from chalicelib.taxis.vocabulary import Role, TaxiStatus
+from chalicelib.taxis.vocabulary import Account, Role, TaxiStatus
 from tests import factories
 from tests.factories import BORDEAUX, CHARENTON, PARIS
 from tests.taxis.registry.races import client_of, just_before, plain, refusing, transactions

@@ -13,7 +13,6 @@ from chalicelib.foundation import cache, clock
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.geo import LngLat, geohash6, to_e7
 from chalicelib.foundation.store import documents
-from chalicelib.taxis.access import service as access
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.codec import Report
@@ -22,6 +21,7 @@ from chalicelib.taxis.stats.searches import codec as codec_of_searches
 from chalicelib.taxis.stats.searches import stream
 from chalicelib.taxis.stats.searches.rules import Search
 from chalicelib.taxis.vocabulary import Role
+from ops.cli import administration
 from ops.cli.territory import loads
 from tests import factories
 from tests.calls import Answer, Caller
@@ -434,7 +434,7 @@ def test_a_search_that_reaches_a_town_is_noted(operator: Operator, search_app: C
     [noted] = sent()
     assert abs(noted.hour - clock.now().timestamp() / 3600) < 2
     assert (noted.insee, noted.found, noted.seen, noted.nearest_m) == ("75056", 2, 1, 120)
-    assert noted.moteur == access.find("search-app").account.id
+    assert noted.moteur == administration.find("search-app").account.id
     assert noted.geohash == geohash6(HERE)
 
 
