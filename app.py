@@ -17,6 +17,7 @@ from chalicelib.taxis.openapi import routes as openapi
 from chalicelib.taxis.registry import routes as registry
 from chalicelib.taxis.search import routes as search
 from chalicelib.taxis.stats import routes as stats
+from chalicelib.taxis.stats.active import routes as areas
 from chalicelib.taxis.territory import routes as territory
 
 app = Application("maraude", LeTaxi())
@@ -26,6 +27,7 @@ app.serve(
     registry.routes,
     search.routes,
     hails.routes,
+    areas.routes,
     territory.routes,
     activity.routes,
     stats.routes,

@@ -155,14 +155,15 @@ def _stages(scene: Scene, records: list[dict[str, Any]], whole_s: float) -> dict
         for cell in touched
         if (item := scene.cloud.held(table("cells"), {"cell": {"S": geo.key(cell)}}))
     ]
-    cells = store.cells_read(touched, items)
+    unpacked = store.cells(touched).parse
+    cells = unpacked(items)
     stages = {
         "base64, unpacked": _best(
             lambda: [codec.unpack_report(base64.b64decode(one, validate=True)) for one in data]
         ),
         "the newest of each taxi": _best(lambda: window.newest(reports)),
         "the cell of each": _best(leaves),
-        "cells unpacked": _best(lambda: store.cells_read(touched, items)),
+        "cells unpacked": _best(lambda: unpacked(items)),
         "cells packed": _best(lambda: [cell.entries.packed() for cell in cells.values()]),
     }
     stages["merged, planned, keys and the rest"] = whole_s - sum(stages.values())

@@ -8,11 +8,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 
 from chalice.local import LambdaContext
 
 from chalicelib.foundation.http.application import Application
+from ops.local import payload
 from tests.documented import Documented
 
 
@@ -75,24 +76,20 @@ class Caller:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Any request: `path` may have a query, and is percent-encoded as it would be sent."""
-        content = body.encode() if isinstance(body, str) else body
+        content = body.encode() if isinstance(body, str) else body or b""
+        sent = {**self._headers, **(headers or {})}
         bare, _, query = path.partition("?")
-        event = {
-            "path": bare,
-            "httpMethod": method,
-            "headers": {**self._headers, **(headers or {})},
-            "multiValueQueryStringParameters": parse_qs(query, keep_blank_values=True) or None,
-            "pathParameters": None,
-            "stageVariables": None,
-            "requestContext": {
-                "httpMethod": method,
-                "resourcePath": "$default",
-                "path": bare,
-                "identity": {"sourceIp": "127.0.0.1"},
-            },
-            "body": content,
-            "isBase64Encoded": False,
-        }
+        text, encoded = payload.text(content, sent.get("Content-Type", ""))
+        event = payload.event(
+            method,
+            payload.decoded(bare),
+            query,
+            sent,
+            text,
+            encoded=encoded,
+            source="127.0.0.1",
+            request_id="r",
+        )
         answer = self._app(event, LambdaContext("api", 256))
         came = Answer(answer["statusCode"], answer["headers"], answer["body"])
         self._documented.check(method, path, came.status, came.headers, came.text)

@@ -36,8 +36,8 @@ from chalicelib.taxis.hails import handlers
 from chalicelib.taxis.hails.rules import Status
 from chalicelib.taxis.jobs import service as jobs
 from chalicelib.taxis.positions import codec
-from chalicelib.taxis.stats.searches import codec as codec_of_searches
-from chalicelib.taxis.stats.searches import stream
+from chalicelib.taxis.search import notes
+from chalicelib.taxis.search import rules as search_rules
 from chalicelib.taxis.vocabulary import Role
 from ingest_lambda import handler, records, searches
 from ops.cli import administration
@@ -91,7 +91,7 @@ def _listening() -> Iterator[tuple[io.StringIO, io.StringIO]]:
 @cache
 def day() -> Day:
     """The day, once for all tests of a run."""
-    there = {"MARAUDE_ALLOW_PRIVATE_HOOKS": "true", "MARAUDE_HOOK_WITHIN_S": "1"}
+    there = {"MARAUDE_ALLOW_PRIVATE_HOOKS": "true"}
     with (
         mock_aws(),
         mock.patch.dict(os.environ, there),
@@ -106,7 +106,7 @@ def day() -> Day:
         try:
             secrets = _lived()
         finally:
-            stream.notes.forget()
+            notes.notes.forget()
             forget_settings()
             documents.forget()
             caches.forget_all()
@@ -273,7 +273,7 @@ def _ingest(scene: Scene) -> None:
         "dynamodb": {"SequenceNumber": "4", "NewImage": {"customer_phone_number": {"S": PHONE}}},
     }
     assert handler.handle({"Records": [change]}, None) == {"batchItemFailures": []}
-    whole = [_record(5, codec_of_searches.pack([])), _record(6, PHONE.encode())]
+    whole = [_record(5, search_rules.pack([])), _record(6, PHONE.encode())]
     assert searches.handle({"Records": whole}, None) == {"batchItemFailures": []}
     clients.dynamodb().delete_table(TableName="maraude-test-last-positions")
     clients.dynamodb().delete_table(TableName="maraude-test-cells")
@@ -284,7 +284,7 @@ def _ingest(scene: Scene) -> None:
 def _work(scene: Scene) -> None:
     for name in jobs.JOBS:
         jobs.run(name, now=scene.now)
-    stream.lost(3)
+    notes.lost(3)
 
 
 def _fail(key: str) -> None:

@@ -30,12 +30,13 @@ class Settings(Struct, frozen=True):
     endpoint: str = ""  # of AWS-compatible services; empty for AWS itself
     secret_keys: str = ""  # Fernet keys, newest first, separated by commas
     secret_id: str = ""  # or the Secrets Manager secret that holds them
+    secret_days: int = 365  # after which the doctor says that the secret keys are old
     config_cache_s: int = 30
     body_limit_bytes: int = 1_048_576
     requests_a_second: int = 500  # with one key, over 10 s; what comes beside is answered 429
 
     def __post_init__(self) -> None:
-        positive(self, "body_limit_bytes", "requests_a_second")
+        positive(self, "body_limit_bytes", "requests_a_second", "secret_days")
         if self.config_cache_s > 60:
             raise BadSetting(
                 "MARAUDE_CONFIG_CACHE_S may be at most 60: a new leaf map is known within a minute"
@@ -92,5 +93,5 @@ def settings() -> Settings:
 
 
 def table(name: str) -> str:
-    """The full name of a table, stream or queue in this stage (`infra/resources.yaml`)."""
+    """The full name of a table, stream or queue in this stage (`infra/*/resources.yaml`)."""
     return f"maraude-{os.environ.get('MARAUDE_STAGE', 'dev')}-{name}"

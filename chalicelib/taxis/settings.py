@@ -41,7 +41,6 @@ class Settings(common.Settings, frozen=True):
     hail_log_days: int = 42
     activity_days: int = 60
     key_days: int = 365  # after which the doctor says that an API key is old
-    secret_days: int = 365  # after which it says so of the deployment's secret keys
     part_kept_days: int = 365  # a driver, an ADS, a description that no taxi is made of
     taxi_kept_days: int = 365  # without a position or a hail
     hail_taxi_vehicle_details: str = ""  # ids of accounts that see seats too, separated by commas
@@ -61,7 +60,7 @@ class Settings(common.Settings, frozen=True):
             self,
             *("freshness_s", "radius_min_m", "positions_a_post"),
             *("hook_connect_s", "hook_within_s", "hook_calls_at_once"),
-            *("taxi_kept_days", "part_kept_days", "key_days", "secret_days"),
+            *("taxi_kept_days", "part_kept_days", "key_days"),
             *(name for name in self.__struct_fields__ if name.startswith("wait_")),
         )
         if self.udp_stale_s < 0:

@@ -144,7 +144,7 @@ def test_a_filter_is_read_in_a_time_that_grows_with_its_length_only(value: str) 
 
     found = registry.pattern([value])
 
-    assert time.process_time() - began_s < 1  # the square of the length took half a minute
+    assert time.process_time() - began_s < 5  # the square of the length took half a minute
     assert found.match("AB-123-CD") is None
 
 

@@ -1,7 +1,7 @@
 """Citations in code and pages: each leads to a heading of a page of this repository, or to a law.
 
 The forms: `[PAGE: HEADING]` of a page of `docs/design/`, `[law: NAME]`, a link of a page of Markdown, the path
-of a page, the name of a module in backticks.
+of a page, the name of a module or of another place in backticks.
 """
 
 import io
@@ -24,6 +24,7 @@ LAW = re.compile(r"\b(decree|law|arrêté) \d{4}-\d+\b|\barticle [LRD]\. ?\d+(-\
 LINK = re.compile(r"(?<!!)\[[^\]\n]*\]\(([^)\s]+)\)")
 PAGE_PATH = re.compile(r"(?<![\w/])docs/[a-z/-]+\.(?:md|svg)(?:#[\w-]+)?")
 MODULE = re.compile(r"`([\w/]+\.py)`")
+PLACE = re.compile(r"`((?:bench|chalicelib|infra|ingest_lambda|ops|tests|udp_gateway)/[\w./-]+)`")
 
 # What code cited before: papers that are not in the repository, by their name and number.
 OLD_FORMS = re.compile(
@@ -205,6 +206,17 @@ def test_every_module_that_is_named_in_backticks_is_there() -> None:
         f"{place}: {name}"
         for place, name in named
         if not any(path.endswith(f"/{name}") for path in known)
+    ]
+
+    assert not faults, "\n".join(faults)
+
+
+def test_every_place_that_is_named_in_backticks_is_there() -> None:
+    faults = [
+        f"{where}: {named}"
+        for where, line in every_line()
+        for named in PLACE.findall(line)
+        if "NAME" not in named and not (ROOT / named).exists()
     ]
 
     assert not faults, "\n".join(faults)

@@ -27,7 +27,7 @@ from tests.taxis.positions.fleets import PARIS, Crash, Registry, at, e7, taxi_id
 
 LYON = LngLat(4.8357, 45.764)  # in another cell
 
-pytestmark = pytest.mark.usefixtures("store", "one_at_a_time")
+pytestmark = pytest.mark.usefixtures("store", "one_at_a_time", "no_pauses")
 
 
 class _OneAtATime(Executor):
@@ -40,6 +40,12 @@ class _OneAtATime(Executor):
 @pytest.fixture
 def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "_threads", _OneAtATime)
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever tries again does so at once: botocore's pauses alone came to more than a minute."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
 
 
 @dataclass

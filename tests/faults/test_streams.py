@@ -18,9 +18,9 @@ from ingest_lambda import handler, records
 from ops.local import runner as runners
 from ops.local.mapping import EventSourceMapping
 from ops.local.runner import Clients, Runner
+from tests.eventually import eventually
 from tests.faults import injected
 from tests.faults.conftest import TIMES, Tell
-from tests.faults.local import eventually
 from tests.ingest_lambda.test_ingest_handler import a_change, a_record, put_aside
 from tests.taxis.positions import fleets
 from tests.taxis.positions.fleets import NOON, PARIS, Registry, at, e7, taxi_id

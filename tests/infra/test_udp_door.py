@@ -10,6 +10,7 @@ from chalicelib.foundation import sealing
 from chalicelib.foundation.settings import forget as forget_settings
 from chalicelib.taxis.registry import fleet
 from chalicelib.taxis.settings import settings
+from ops import apps
 from tests import factories
 from tests.infra.templates import Template, translated
 from tests.infra.witness import Witness
@@ -73,7 +74,7 @@ def test_a_door_may_make_the_calls_that_it_makes_and_no_others(
     monkeypatch.delenv("MARAUDE_SECRET_KEYS")
     monkeypatch.setenv("MARAUDE_SECRET_ID", name)
     forget_settings()
-    witness = Witness(monkeypatch)
+    witness = Witness(apps.find("taxis"), monkeypatch)
 
     async def main() -> None:
         async with running() as opened:

@@ -77,8 +77,7 @@ def handled(*records: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
 def found() -> list[str]:
     now = clock.now()
     circle = Circle(PARIS, 500)
-    items = reads.fetch(service.wants(circle, now=now))[0]
-    return [one.taxi_id for one in service.near(circle, items, now=now)]
+    return [one.taxi_id for one in reads.one(service.near(circle, now=now))]
 
 
 def put_aside() -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ import pytest
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.settings import table
 from chalicelib.taxis.vocabulary import Role
+from ops import apps
 from ops.cli import administration
 from ops.cli.backup import BackupRefused, copy, export, restore, tables
 from ops.cli.main import main
@@ -20,6 +21,7 @@ from tests.taxis.hails.hail_factories import Scene
 
 pytestmark = pytest.mark.usefixtures("store")
 
+TAXIS = apps.find("taxis")
 NOW = datetime(2026, 11, 27, 6, tzinfo=UTC)
 
 # Of every kind of value that DynamoDB has, and a name that the files use themselves.
@@ -37,7 +39,7 @@ def contents() -> dict[str, list[Any]]:
     """Every item of every table that is kept."""
     client = clients.dynamodb()
     found = {}
-    for name in tables():
+    for name in tables(TAXIS):
         items = client.scan(TableName=table(name))["Items"]
         found[name] = sorted(items, key=lambda item: json.dumps(item, default=str, sort_keys=True))
     return found
@@ -57,7 +59,7 @@ def backup(tmp_path: Path) -> Path:
     administration.add("app", roles=[Role.MOTEUR], now=NOW)
     clients.dynamodb().put_item(TableName=table("config"), Item=ODD)
     folder = tmp_path / "backup"
-    export(folder, now=NOW, quiet=True)
+    export(TAXIS, folder, now=NOW, quiet=True)
     return folder
 
 
@@ -66,7 +68,7 @@ def small(tmp_path: Path) -> Path:
     """Of a registry with an account."""
     administration.add("app", roles=[Role.MOTEUR], now=NOW)
     folder = tmp_path / "small"
-    export(folder, now=NOW, quiet=True)
+    export(TAXIS, folder, now=NOW, quiet=True)
     return folder
 
 
@@ -75,7 +77,7 @@ def test_what_is_restored_is_what_was_there_counted(backup: Path) -> None:
     empty()
     assert contents() != before
 
-    counts = restore(backup, over=False, quiet=True)
+    counts = restore(TAXIS, backup, over=False, quiet=True)
 
     assert contents() == before
     assert counts == {name: len(items) for name, items in before.items()}
@@ -85,11 +87,11 @@ def test_what_is_restored_is_what_was_there_counted(backup: Path) -> None:
 def test_more_items_than_a_call_takes_come_back(tmp_path: Path) -> None:
     for number in range(20):
         administration.add(f"account-{number}")
-    export(tmp_path / "more", now=NOW, quiet=True)
+    export(TAXIS, tmp_path / "more", now=NOW, quiet=True)
     before = contents()
     empty()
 
-    restore(tmp_path / "more", over=False, quiet=True)
+    restore(TAXIS, tmp_path / "more", over=False, quiet=True)
 
     assert len(before["accounts"]) == 60
     assert contents() == before
@@ -98,7 +100,7 @@ def test_more_items_than_a_call_takes_come_back(tmp_path: Path) -> None:
 def test_every_table_that_outlives_the_stack_is_taken_out(small: Path) -> None:
     files = {path.name.removesuffix(".jsonl.gz") for path in small.glob("*.gz")}
 
-    assert files == set(tables())
+    assert files == set(tables(TAXIS))
     assert {"accounts", "taxis", "territory", "statistics", "last-positions"} <= files
     assert not {"cells", "login-attempts", "operator-calls"} & files
 
@@ -113,10 +115,10 @@ def test_tables_that_are_not_empty_are_left_alone_unless_told(small: Path) -> No
     before = contents()
 
     with pytest.raises(BackupRefused, match="accounts"):
-        restore(small, over=False, quiet=True)
+        restore(TAXIS, small, over=False, quiet=True)
     assert contents() == before
 
-    restore(small, over=True, quiet=True)
+    restore(TAXIS, small, over=True, quiet=True)
     assert administration.find("later")
 
 
@@ -133,7 +135,7 @@ def test_a_backup_that_is_not_whole_restores_nothing(small: Path, break_it: str)
         (small / "manifest.json").unlink()
 
     with pytest.raises(BackupRefused):
-        restore(small, over=False, quiet=True)
+        restore(TAXIS, small, over=False, quiet=True)
 
     assert contents() == before
 
@@ -182,9 +184,9 @@ def test_what_was_lost_comes_back_from_a_restored_table_and_what_is_new_stays() 
         clients.dynamodb().delete_item(TableName=table("accounts"), Key={"key": item["key"]})
     administration.add("later")
 
-    assert copy("maraude-test-accounts-restored", table("accounts"), dry_run=True) == 36
+    assert copy(TAXIS, "maraude-test-accounts-restored", table("accounts"), dry_run=True) == 36
     assert len(contents()["accounts"]) == 36 - 20 + 3
-    assert copy("maraude-test-accounts-restored", table("accounts"), dry_run=False) == 36
+    assert copy(TAXIS, "maraude-test-accounts-restored", table("accounts"), dry_run=False) == 36
 
     after = contents()["accounts"]
     assert [item for item in after if item["email"]["S"] != "later"] == before

@@ -7,6 +7,7 @@ import pytest
 
 from chalicelib.taxis.hails import service, webhook
 from chalicelib.taxis.hails.rules import Status
+from ops import apps
 from ops.cli import hails, main
 from ops.errors import CannotGoOn
 from tests.taxis.hails.hail_factories import Scene
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("store")
 
 def run(command: str, *words: str) -> None:
     """Runs a command on the registry of this process: without `main`, which would turn to another."""
-    parsed = main._parser([command]).parse_args([command, *words])
+    parsed = main.parser_of(apps.first(), [command]).parse_args([command, *words])
     parsed.run(parsed)
 
 

@@ -779,9 +779,8 @@ def test_what_is_not_there_cannot_be_taken_away() -> None:
 
 
 def test_the_command_says_in_one_sentence_that_nothing_runs(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(main.COMMANDS, "territory", "ops.cli.territory")
     file = towns_file(tmp_path)
 
     code = main.main(["territory", "load-towns", str(file), "--data", str(tmp_path / "none")])

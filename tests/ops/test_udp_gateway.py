@@ -190,14 +190,18 @@ def test_a_registry_in_trouble_closes_the_door_to_nobody_for_good() -> None:
 
 def test_a_hanging_stream_and_registry_hold_nobody_up(capsys: pytest.CaptureFixture[str]) -> None:
     key = an_operator_with_a_taxi()
-    late_s: list[float] = []
+    over = threading.Event()
+    ended_before: list[bool] = []
+
+    def hang() -> None:
+        ended_before.append(over.wait(30))
 
     def accept(_: Sequence[tuple[str, int, int]], __: datetime) -> None:
-        time.sleep(1.5)
+        hang()
 
     def look_up(question: Question) -> Sender | None:
         if question.operator != "operator":
-            time.sleep(1.5)
+            hang()
         return senders.look_up(question.operator, question.waiting)
 
     async def main() -> None:
@@ -205,14 +209,14 @@ def test_a_hanging_stream_and_registry_hold_nobody_up(capsys: pytest.CaptureFixt
             opened.send(key)
             opened.send(key, operator="slow")
             for _ in range(20):
-                before_s = time.monotonic()
                 await asyncio.sleep(0.1)
-                late_s.append(time.monotonic() - before_s - 0.1)
                 opened.send(key)
+            over.set()
 
     asyncio.run(main())
 
-    assert max(late_s) < 1
+    assert ended_before
+    assert all(ended_before)
     assert counted(capsys.readouterr().out)["received"] == 22
 
 
@@ -295,7 +299,7 @@ def test_a_flood_does_not_keep_the_door_from_closing() -> None:
                 flooder.join()
         return took_s
 
-    assert asyncio.run(main()) < udp_gateway.LAST_READING_S + udp_gateway.LAST_TRIES_S + 2
+    assert asyncio.run(main()) < udp_gateway.LAST_READING_S + udp_gateway.LAST_TRIES_S + 15
 
 
 def test_a_load_balancer_is_answered_while_the_door_is_open() -> None:

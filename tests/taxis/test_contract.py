@@ -200,8 +200,9 @@ def test_a_path_that_no_route_has_is_a_json_404(client: Caller, method: str) -> 
     )
 
 
-def test_another_verb_is_a_json_405_that_names_the_verbs(client: Caller) -> None:
-    response = client.send("DELETE", "/things/a")
+@pytest.mark.parametrize("verb", ["DELETE", "TRACE", "BREW"])
+def test_another_verb_is_a_json_405_that_names_the_verbs(client: Caller, verb: str) -> None:
+    response = client.send(verb, "/things/a")
 
     assert (response.status, errors_of(response)) == (
         405,
@@ -218,6 +219,20 @@ def test_a_trailing_slash_is_answered_directly(client: Caller) -> None:
     assert client.send("GET", "/things/").status == 200
     response = client.send("PUT", "/things/caf%C3%A9/", headers=JSON, body=b"{}")
     assert response.data == [{"id": "café"}]
+
+
+@pytest.mark.parametrize(
+    ("sent", "meant"),
+    [("auth0%7C1", "auth0|1"), ("auth0|1", "auth0|1"), ("a%257Cb", "a%7Cb"), ("100%25", "100%")],
+)
+def test_a_parameter_of_a_path_is_decoded_once(client: Caller, sent: str, meant: str) -> None:
+    response = client.send("PUT", f"/things/{sent}", headers=JSON, body=b"{}")
+
+    assert response.data == [{"id": meant}]
+
+
+def test_an_encoded_slash_is_a_slash_as_on_aws(client: Caller) -> None:
+    assert client.send("PUT", "/things/a%2Fb", headers=JSON, body=b"{}").status == 404
 
 
 def test_head_is_get_without_its_body(client: Caller) -> None:

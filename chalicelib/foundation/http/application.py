@@ -19,7 +19,7 @@ from chalice import Chalice, Response
 from chalicelib.foundation import clock, errors
 from chalicelib.foundation.http.contract import Contract, Event
 from chalicelib.foundation.http.messages import LogLine, Reply, Request
-from chalicelib.foundation.http.routes import VERBS, WITH_BODY, Match, Route, Router, Routes
+from chalicelib.foundation.http.routes import WITH_BODY, Match, Route, Router, Routes
 from chalicelib.foundation.observe import logs, metrics, tracing
 from chalicelib.foundation.values import replace
 
@@ -41,7 +41,7 @@ class Application(Chalice):
         self.table: dict[str, dict[str, Route]] = {}
         self._router = Router(())
 
-        @self.route(EVERY_PATH, methods=list(VERBS), content_types=["*/*"])
+        @self.route(EVERY_PATH, content_types=["*/*"])
         def serve() -> Response:
             answer = self._answer(_request.get())
             return Response(answer.body, dict(answer.headers), answer.status)
@@ -105,12 +105,10 @@ class Application(Chalice):
         try:
             read = self._read(event, method, path, headers, request_id, line)
             _request.set(read if found is None else replace(read, pattern=found[0], named=found[1]))
-            # Chalice finds the view by what the gateway says; ours is the same for every path.
-            told = {
-                **event,
-                "requestContext": {**about, "resourcePath": EVERY_PATH},
-            }
-            answer: dict[str, Any] = super().__call__(told, context)
+            # Chalice finds the view by what the gateway says; ours is the same for every path and verb.
+            known = {"resourcePath": EVERY_PATH, "httpMethod": "GET"}
+            one = {**event, "requestContext": {**about, **known}}
+            answer: dict[str, Any] = super().__call__(one, context)
             if answer["statusCode"] == 500 and '"errors"' not in answer["body"]:
                 # A fault in a view is answered in `_answer`; this one is in Chalice or in between.
                 raise RuntimeError("Chalice could not serve the request")

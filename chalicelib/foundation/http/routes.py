@@ -11,7 +11,6 @@ from chalicelib.foundation import errors
 from chalicelib.foundation.http.json_schema import Answers
 from chalicelib.foundation.http.messages import Reply
 
-VERBS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 WITH_BODY = frozenset({"PATCH", "POST", "PUT"})
 
 View = Callable[..., Reply]
@@ -141,7 +140,7 @@ class Router:
     def match(self, path: str) -> Match | None:
         """The route of a path, and its parameters, decoded once; None for no route.
 
-        `path` is percent-encoded, as it was sent.
+        `path` is as the gateway hands it on: an HTTP API has decoded every escape but `%25`, a REST API none.
         """
         steps = [unquote(step) for step in _steps(path)]
         found = _choose(self._root, steps, 0)

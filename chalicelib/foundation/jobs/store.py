@@ -9,15 +9,14 @@
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import NamedTuple
+from datetime import datetime
 
-from chalicelib.foundation.store import sheets
+from msgspec import Struct
 
-_SERIES, _RUNS = "jobs", "runs"
+from chalicelib.foundation.store.sheets import Series
 
 
-class Progress(NamedTuple):
+class Progress(Struct, frozen=True, array_like=True):
     """An unfinished run: when it began, where it goes on, and its counts so far."""
 
     began: datetime
@@ -25,32 +24,30 @@ class Progress(NamedTuple):
     done: Mapping[str, int]
 
 
+_JOBS = Series("jobs", Progress)
+_RUNS = Series("runs", datetime)
+
+
 def progress(name: str) -> Progress | None:
     """The job's unfinished run; None where there is none."""
-    sheet = sheets.get(_SERIES, name, consistent=True)
-    if sheet is None:
-        return None
-    began_s, after, done = sheet.content
-    return Progress(datetime.fromtimestamp(began_s, UTC), after, done)
+    return _JOBS.get(name, consistent=True)
 
 
 def keep(name: str, progress: Progress) -> None:
     """Stores how far a job has come."""
-    sheets.put(_SERIES, name, [progress.began.timestamp(), progress.after, dict(progress.done)])
+    _JOBS.put(name, progress)
 
 
 def finish(name: str) -> None:
     """Deletes a job's progress: the next run begins anew."""
-    sheets.remove(_SERIES, name)
+    _JOBS.remove(name)
 
 
 def note_run(name: str, *, now: datetime) -> None:
     """Stores that a run of `now` has finished."""
-    sheets.put(_RUNS, name, now.timestamp())
+    _RUNS.put(name, now)
 
 
 def last_runs() -> Mapping[str, datetime]:
     """When each job last finished, by name."""
-    return {
-        sheet.entry: datetime.fromtimestamp(sheet.content, UTC) for sheet in sheets.every(_RUNS)
-    }
+    return dict(_RUNS.all())

@@ -1,11 +1,13 @@
-"""Reads of many items at once, across tables, in one round trip: what a search is made of.
+"""Typed reads of DynamoDB that travel together: several tables in one BatchGetItem.
 
-PynamoDB keeps the records; this module is for the paths where each round trip is counted. Items
-are in DynamoDB's own form, `{"taxi_id": {"S": "..."}}`.
+PynamoDB keeps the records; this module is for the paths where each round trip is counted. Items are
+in DynamoDB's own form, `{"taxi_id": {"S": "..."}}`, and known to `store` modules only: a `Read` says
+which items are wanted and what they stand for, so that domains can share a round trip without
+knowing each other's tables.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, overload
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from msgspec import Struct
 
@@ -32,7 +34,7 @@ E = TypeVar("E")
 class Read(Struct, Generic[T], frozen=True):
     """Items of one table that are wanted, by their whole keys, and what they stand for.
 
-    `parse` gets the items there are, in no order. A read without keys costs nothing. `consistent`:
+    `parse` gets the items there are, in the order of the keys. A read without keys costs nothing. `consistent`:
     strongly, as the last write left them.
     """
 
@@ -41,13 +43,16 @@ class Read(Struct, Generic[T], frozen=True):
     parse: Callable[[Sequence[Item]], T]
     consistent: bool = True
 
+    def then(self, function: Callable[[T], A]) -> "Read[A]":
+        """The same items, standing for what the function makes of what they stood for."""
+        return Read(
+            self.table, self.keys, lambda items: function(self.parse(items)), self.consistent
+        )
 
-class Want(NamedTuple):
-    """Items of one table, by their whole keys, to be read strongly or not."""
 
-    table: str
-    keys: Sequence[Item]
-    consistent: bool = True
+def keys(name: str, values: Iterable[str]) -> list[Item]:
+    """The keys of items of a table whose key is one text, each value once."""
+    return [{name: {"S": value}} for value in dict.fromkeys(values)]
 
 
 class StoreBusy(Exception):
@@ -82,24 +87,19 @@ def _call(
     return items, left
 
 
-def fetch(*wants: Want | Read[Any]) -> list[list[Item]]:
-    """The items there are, one list a want, in no order; those that do not exist are left out.
-
-    One BatchGetItem for every hundred keys, plus one for each time that DynamoDB left some
-    unprocessed, with pauses that grow. Two wants of one table must agree on `consistent`.
-    Raises StoreBusy.
-    """
+def _fetch(wanted: Sequence[Read[Any]]) -> list[list[Item]]:
+    """The items there are, one list a read, in the order of its keys."""
     asked: dict[str, dict[tuple[str, ...], Item]] = {}
     consistent: dict[str, bool] = {}
     key_names: dict[str, list[str]] = {}
-    for want in wants:
-        if not want.keys:
+    for one in wanted:
+        if not one.keys:
             continue
-        key_names[want.table] = sorted(want.keys[0])
-        if consistent.setdefault(want.table, want.consistent) != want.consistent:
-            raise ValueError(f"{want.table} is wanted both strongly and not")
-        for key in want.keys:
-            asked.setdefault(want.table, {})[_frozen(key, key_names[want.table])] = key
+        key_names[one.table] = sorted(one.keys[0])
+        if consistent.setdefault(one.table, one.consistent) != one.consistent:
+            raise ValueError(f"{one.table} is wanted both strongly and not")
+        for key in one.keys:
+            asked.setdefault(one.table, {})[_frozen(key, key_names[one.table])] = key
 
     found: dict[str, dict[tuple[str, ...], Item]] = {table: {} for table in asked}
     waiting = [(table, key) for table, keys in asked.items() for key in keys.values()]
@@ -120,16 +120,14 @@ def fetch(*wants: Want | Read[Any]) -> list[list[Item]]:
 
     return [
         [
-            found[want.table][name]
-            for key in want.keys
-            if (name := _frozen(key, key_names[want.table])) in found[want.table]
+            found[one.table][name]
+            for key in one.keys
+            if (name := _frozen(key, key_names[one.table])) in found[one.table]
         ]
-        for want in wants
+        for one in wanted
     ]
 
 
-@overload
-def read(one: Read[A], /) -> tuple[A]: ...
 @overload
 def read(one: Read[A], two: Read[B], /) -> tuple[A, B]: ...
 @overload
@@ -143,8 +141,19 @@ def read(
 @overload
 def read(*wanted: Read[Any]) -> tuple[Any, ...]: ...
 def read(*wanted: Read[Any]) -> tuple[Any, ...]:
-    """What each of the reads stands for, all in one round trip (see `fetch`). Raises StoreBusy."""
-    return tuple(one.parse(items) for one, items in zip(wanted, fetch(*wanted), strict=True))
+    """What each of the reads stands for, all in one round trip.
+
+    One BatchGetItem for every hundred keys, plus one for each time that DynamoDB left some
+    unprocessed, with pauses that grow. Two reads of one table must agree on `consistent`.
+    Raises StoreBusy.
+    """
+    return tuple(one.parse(items) for one, items in zip(wanted, _fetch(wanted), strict=True))
+
+
+def one(wanted: Read[A]) -> A:
+    """What a single read stands for. Raises StoreBusy."""
+    result: A = read(wanted)[0]
+    return result
 
 
 def scanned(

@@ -27,11 +27,12 @@ from chalicelib.foundation.errors import (
     in_url,
 )
 from chalicelib.foundation.observe import logs, metrics
+from chalicelib.foundation.store import reads
 from chalicelib.foundation.store.reads import StoreBusy
 from chalicelib.foundation.store.writes import Moved, pause
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.hails import lists, presentation, queue, rules, store
+from chalicelib.taxis.hails import lists, past, presentation, queue, rules, store
 from chalicelib.taxis.hails.rules import (
     Customer,
     Hail,
@@ -175,12 +176,15 @@ def _create(
         return hail, where_is_taxi(hail, now=now)
     if before.taxi is None:
         raise gone
-    description, driver, [cells] = registry.crew(before.taxi, positions.trail_wanted(before.trail))
+    description, driver, sighting = reads.read(
+        registry.description_of(before.taxi),
+        registry.driver_of(before.taxi),
+        positions.sighting(before.trail),
+    )
     if description is None or driver is None:
         raise gone
     if before.customer is not None and before.customer.is_banned(now):
         raise CustomerBanned(in_body("customer_id", "Customer is banned"))
-    sighting = positions.sighting(before.trail, cells)
     last = _online(sighting.last(taxi_id, now=now), now=now)
     description = _free(description, now=now)
     session_id, is_new = _session(wanted, before, now=now)
@@ -620,3 +624,11 @@ def change_customer(
         else:
             return changed
     raise Busy(in_request("The customer keeps changing. Please try again."))
+
+
+# --- for the statistics --------------------------------------------------------------------------
+
+past_hails = past.hails_of
+uncounted_days = past.uncounted
+first_uncounted_day = past.counted_until
+enter_in_statistics = past.enter_in_statistics

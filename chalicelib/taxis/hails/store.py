@@ -42,7 +42,7 @@ from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.foundation.store import reads
-from chalicelib.foundation.store.reads import Item, Want
+from chalicelib.foundation.store.reads import Item, Read
 from chalicelib.foundation.store.writes import Moved, connection, setting, written
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.activity import store as activity
@@ -132,16 +132,24 @@ def _transaction() -> Iterator[TransactWrite]:
         raise
 
 
-def _want(model: type[Model], keys: Iterable[Item]) -> Want:
-    return Want(model.Meta.table_name, list(keys))
+def _rows(model: type[R], keys: Iterable[Item]) -> Read[list[R]]:
+    """The rows there are of these keys, in their order."""
+    return Read(
+        model.Meta.table_name,
+        list(keys),
+        lambda items: [model.from_raw_data(dict(item)) for item in items],
+    )
 
 
-def _rows(model: type[R], items: Iterable[Item]) -> list[R]:
-    return [model.from_raw_data(dict(item)) for item in items]
+def _lines(rows: Iterable[ListRow]) -> Read[list[ListRow]]:
+    """What is stored of lines of which only the keys are given."""
+    return _rows(ListRow, [{"owner": {"S": row.owner}, "entry": {"S": row.entry}} for row in rows])
 
 
-def _line_key(row: ListRow) -> Item:
-    return {"owner": {"S": row.owner}, "entry": {"S": row.entry}}
+def _customer(moteur_id: int, customer_id: str) -> Read[Customer | None]:
+    key = rows.customer_key(moteur_id, customer_id)
+    found = _rows(CustomerRow, [{"customer": {"S": key}}])
+    return found.then(lambda those: next(map(rows.customer, those), None))
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -154,15 +162,13 @@ def hail(hail_id: str) -> Hail | None:
 
 def hails(hail_ids: Collection[str]) -> dict[str, Hail]:
     """Those of the hails that there are, as the last writes left them."""
-    items = reads.fetch(_want(HailRow, [{"hail_id": {"S": hail_id}} for hail_id in hail_ids]))[0]
-    return {row.hail_id: rows.hail(row) for row in _rows(HailRow, items)}
+    found = reads.one(_rows(HailRow, [{"hail_id": {"S": hail_id}} for hail_id in hail_ids]))
+    return {row.hail_id: rows.hail(row) for row in found}
 
 
 def customer(moteur_id: int, customer_id: str) -> Customer | None:
     """A moteur's customer."""
-    key = rows.customer_key(moteur_id, customer_id)
-    items = reads.fetch(_want(CustomerRow, [{"customer": {"S": key}}]))[0]
-    return next((rows.customer(row) for row in _rows(CustomerRow, items)), None)
+    return reads.one(_customer(moteur_id, customer_id))
 
 
 def before(
@@ -175,28 +181,26 @@ def before(
     now: datetime,
 ) -> Before:
     """Reads what a new hail depends on, in one call."""
-    key = rows.customer_key(moteur_id, customer_id)
     own: list[ListRow] = []
     if session_id is not None:
         own.append(ListRow(lists.session_owner(moteur_id), session_id))
     if replay is not None:
         own.append(lists.key_row(replay.account_id, replay.key))
-    taxis, pointers, customers, lines = reads.fetch(
-        registry.taxi_wanted(taxi_id),
-        positions.pointers_wanted([taxi_id]),
-        _want(CustomerRow, [{"customer": {"S": key}}]),
-        _want(ListRow, map(_line_key, own)),
+    taxi, trail, customer, lines = reads.read(
+        registry.taxi_by_id(taxi_id),
+        positions.trail([taxi_id], now=now),
+        _customer(moteur_id, customer_id),
+        _lines(own),
     )
-    found = _rows(ListRow, lines)
     return Before(
-        registry.taxi_of(taxis),
-        positions.trail([taxi_id], pointers, now=now),
-        next((rows.customer(row) for row in _rows(CustomerRow, customers)), None),
-        next((_session(row) for row in found if row.session_id), None),
+        taxi,
+        trail,
+        customer,
+        next((_session(row) for row in lines if row.session_id), None),
         next(
             (
                 (row.hail_id, row.digest)
-                for row in found
+                for row in lines
                 if row.digest and row.hail_id and row.ttl > now.timestamp()
             ),
             None,
@@ -217,8 +221,8 @@ def _session(row: ListRow) -> Session:
 def sessions(found: Collection[ListRow]) -> list[Session]:
     """The sessions of lines of a list, in their order."""
     keys = [ListRow(lists.session_owner(int(line.moteur_id)), line.session_id) for line in found]
-    items = reads.fetch(_want(ListRow, map(_line_key, keys)))[0]
-    known = {(row.owner, row.entry): _session(row) for row in _rows(ListRow, items)}
+    lines = reads.one(_lines(keys))
+    known = {(row.owner, row.entry): _session(row) for row in lines}
     return [known[key.owner, key.entry] for key in keys if (key.owner, key.entry) in known]
 
 
@@ -433,8 +437,8 @@ def blur(before: Hail, after: Hail) -> None:
 def delete(hail: Hail) -> None:
     """Deletes a hail, its lines, and its session with the last hail in it. Raises Moved."""
     owner = lists.session_owner(hail.moteur_id)
-    items = reads.fetch(_want(ListRow, [_line_key(ListRow(owner, hail.session_id))]))[0]
-    session = next((_session(row) for row in _rows(ListRow, items)), None)
+    lines = reads.one(_lines([ListRow(owner, hail.session_id)]))
+    session = next(map(_session, lines), None)
     with _transaction() as transaction:
         transaction.delete(HailRow(hail.hail_id), condition=HailRow.version == hail.version)
         for owner_of_list in lists.owners(hail):

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from chalicelib.foundation.jobs.rules import Page
+from chalicelib.foundation.store import reads
 from chalicelib.foundation.store.writes import Moved
 from chalicelib.taxis.hails import lists
 from chalicelib.taxis.positions import retention as last_positions
@@ -28,7 +29,10 @@ def delete_old_taxis(*, now: datetime, after: str | None = None, dry_run: bool =
     what, _, key = (after or "taxis/").partition("/")
     if what == "positions":
         page = last_positions.delete_unknown(
-            known=store.taxis, before=limit, after=key, dry_run=dry_run
+            known=lambda taxi_ids: reads.one(store.taxis(taxi_ids)),
+            before=limit,
+            after=key,
+            dry_run=dry_run,
         )
         return page if page.after is None else Page(page.done, f"positions/{page.after}")
     taxis, last = retention.page_of_taxis(key, size=A_PAGE)
@@ -49,7 +53,7 @@ def _candidates(
     """
     seen = positions.sight([taxi.taxi_id for taxi in old], now=now)
     silent = [taxi for taxi in old if _is_silent(seen, taxi, limit)]
-    described = store.descriptions({taxi.description_id for taxi in silent})
+    described = reads.one(store.descriptions({taxi.description_id for taxi in silent}))
     owners = {taxi.owner for taxi in silent}
     hailed = {
         owner: lists.taxis_hailed(int(owner), before=limit + _HAILED_WITHIN) for owner in owners

@@ -8,9 +8,10 @@ from chalicelib.foundation.jobs import service as runs
 from chalicelib.foundation.jobs.rules import Job
 from chalicelib.foundation.jobs.service import Outcome
 from chalicelib.taxis.hails import retention
-from chalicelib.taxis.jobs import old_taxis, orphans
+from chalicelib.taxis.jobs import old_taxis
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.registry import availability
+from chalicelib.taxis.registry import retention as retention_
 from chalicelib.taxis.stats.active import counting
 from chalicelib.taxis.stats.fleets import service as fleets
 from chalicelib.taxis.stats.hails import service as hail_statistics
@@ -27,7 +28,7 @@ JOBS: Mapping[str, Job] = {
     "count-active-day": counting.count_day,
     "fold-searches": searches.fold,
     "delete-old-taxis": old_taxis.delete_old_taxis,
-    "delete-orphans": orphans.delete_orphans,
+    "delete-orphans": retention_.delete_orphans,
     "retire-cells": partial(positions.retire_cells, availability_of=availability.availability_of),
 }
 

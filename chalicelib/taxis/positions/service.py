@@ -6,6 +6,7 @@ order that it asks for, and begins again with what others were faster at.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -15,7 +16,8 @@ from chalicelib.foundation.errors import Conflict, Unknown, in_request, in_url
 from chalicelib.foundation.geo import Circle
 from chalicelib.foundation.jobs.rules import Page
 from chalicelib.foundation.observe import metrics, tracing
-from chalicelib.foundation.store.reads import Item, Want
+from chalicelib.foundation.store import reads
+from chalicelib.foundation.store.reads import Read
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.positions import codec, leaf_map, regions, rules, store, stream, window
 from chalicelib.taxis.positions.codec import Entry, Report
@@ -379,22 +381,18 @@ def _with(changes: Mapping[int, Register], cells: Mapping[int, Cell]) -> dict[in
 # --- where taxis are ----------------------------------------------------------------------------
 
 
-def wants(circle: Circle, *, now: datetime) -> Want:
-    """The cells that a search within the circle must read; what comes goes to `near`."""
-    return store.cells_wanted(leaf_map.cover(_searched(now), circle))
-
-
-def near(circle: Circle, items: Iterable[Item], *, now: datetime) -> list[Found]:
+def near(circle: Circle, *, now: datetime) -> Read[list[Found]]:
     """The free taxis inside the circle seen within `freshness_s`, nearest first.
 
     Those whose own radius does not reach the customer are among them (`distance_m > reach_m`).
     """
-    return rules.near(
+    found = partial(
+        rules.near,
         circle,
-        [store.packed_taxis(item) for item in items],
         oldest=_oldest_fresh(now),
         default_radius_m=settings().radius_max_m,
     )
+    return store.entries(leaf_map.cover(_searched(now), circle)).then(found)
 
 
 class Trail(Struct, frozen=True):
@@ -442,26 +440,19 @@ def _numbers(taxi_ids: Iterable[str]) -> frozenset[int]:
     return frozenset(number for number in numbers if number is not None)
 
 
-def pointers_wanted(taxi_ids: Iterable[str]) -> Want:
-    """The first of the two reads that say where taxis are: it goes to `trail`, and may ride along."""
-    return store.pointers_wanted(_numbers(taxi_ids))
+def trail(taxi_ids: Iterable[str], *, now: datetime, back_s: int | None = LATE_S) -> Read[Trail]:
+    """The first of the two reads that say where taxis are, or were `back_s` ago (see `_cells_of`)."""
+    taxis = _numbers(taxi_ids)
+
+    def followed(pointers: Mapping[int, Pointer]) -> Trail:
+        return Trail(taxis, pointers, frozenset(_cells_of(pointers, now=now, back_s=back_s)))
+
+    return store.pointers(taxis).then(followed)
 
 
-def trail(taxi_ids: Iterable[str], items: Iterable[Item], *, now: datetime) -> Trail:
-    """What the first read brought."""
-    pointers = store.pointers_read(items)
-    cells = frozenset(_cells_of(pointers, now=now, back_s=LATE_S))
-    return Trail(_numbers(taxi_ids), pointers, cells)
-
-
-def trail_wanted(found: Trail) -> Want:
-    """The second read: it goes to `sighting`, and may ride along."""
-    return store.cells_wanted(found.cells)
-
-
-def sighting(found: Trail, items: Iterable[Item]) -> Sighting:
-    """What the second read brought."""
-    return Sighting(found, store.cells_read(found.cells, items))
+def sighting(found: Trail) -> Read[Sighting]:
+    """The second of the two."""
+    return store.cells(found.cells).then(partial(Sighting, found))
 
 
 def where_is(taxi_ids: Iterable[str], *, now: datetime) -> Mapping[str, LastPosition]:
@@ -472,11 +463,9 @@ def where_is(taxi_ids: Iterable[str], *, now: datetime) -> Mapping[str, LastPosi
 
 
 def sight(taxi_ids: Iterable[str], *, now: datetime) -> Sighting:
-    """The sighting of these taxis, read strongly."""
-    taxis = _numbers(taxi_ids)
-    pointers = store.read_pointers(taxis)
-    found = Trail(taxis, pointers, frozenset(_cells_of(pointers, now=now)))
-    return Sighting(found, store.read_cells(found.cells))
+    """All that tells where these taxis are, in two round trips."""
+    found = reads.one(trail(taxi_ids, now=now, back_s=None))
+    return reads.one(sighting(found))
 
 
 def _oldest_fresh(now: datetime) -> int:

@@ -37,7 +37,7 @@ from chalicelib.foundation.aws import clients
 from chalicelib.foundation.cell_tree import CellTree
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import documents, reads
-from chalicelib.foundation.store.reads import Item, Want
+from chalicelib.foundation.store.reads import Item, Read
 from chalicelib.taxis.positions import codec, leaf_map
 from chalicelib.taxis.positions.codec import TICKS_A_SECOND
 from chalicelib.taxis.positions.entries import Entries
@@ -157,27 +157,31 @@ def replace_leaf_maps(maps: Maps) -> None:
 # --- cells --------------------------------------------------------------------------------------
 
 
-def cells_wanted(cells: Iterable[int]) -> Want:
-    """A strong read of cells, which may share a call with others."""
-    return Want(table("cells"), [{"cell": {"S": geo.key(cell)}} for cell in cells])
+def _keys(cells: Iterable[int]) -> list[Item]:
+    return reads.keys("cell", map(geo.key, cells))
 
 
-def packed_taxis(item: Item) -> bytes:
-    """The packed entries of a cell's item."""
+def _taxis(item: Item) -> bytes:
     return bytes(item["taxis"]["B"])
 
 
-def read_cells(cells: Iterable[int]) -> dict[int, Cell]:
+def entries(cells: Iterable[int]) -> Read[list[bytes]]:
+    """The packed entries of those of the cells that there are, strongly."""
+    return Read(table("cells"), _keys(cells), lambda items: list(map(_taxis, items)))
+
+
+def cells(names: Collection[int]) -> Read[dict[int, Cell]]:
     """Each of the cells, strongly; one that there is not as an empty one."""
-    names = set(cells)
-    return cells_read(names, reads.fetch(cells_wanted(names))[0] if names else ())
+
+    def each(items: Iterable[Item]) -> dict[int, Cell]:
+        return {name: Cell(0, Entries()) for name in names} | dict(map(_cell, items))
+
+    return Read(table("cells"), _keys(names), each)
 
 
-def cells_read(cells: Iterable[int], items: Iterable[Item]) -> dict[int, Cell]:
-    """The same from what `cells_wanted` brought."""
-    found = {cell: Cell(0, Entries()) for cell in cells}
-    found |= map(_cell, items)
-    return found
+def read_cells(names: Iterable[int]) -> dict[int, Cell]:
+    """The same, read alone."""
+    return reads.one(cells(set(names)))
 
 
 def every_cell(after: str | None = None) -> Iterator[tuple[str, dict[int, Cell]]]:
@@ -196,8 +200,7 @@ def every_cell(after: str | None = None) -> Iterator[tuple[str, dict[int, Cell]]
 
 
 def _cell(item: Item) -> tuple[int, Cell]:
-    entries = Entries(packed_taxis(item))
-    return geo.from_key(item["cell"]["S"]), Cell(int(item["version"]["N"]), entries)
+    return geo.from_key(item["cell"]["S"]), Cell(int(item["version"]["N"]), Entries(_taxis(item)))
 
 
 def write_cell(name: int, version: int, packed: bytes, *, map_version: int, now_tick: int) -> bool:
@@ -244,19 +247,18 @@ def delete_cell(name: int, version: int) -> bool:
 # --- pointers and last positions ----------------------------------------------------------------
 
 
-def pointers_wanted(taxis: Iterable[int]) -> Want:
-    """A strong read of pointers, which may share a call with others."""
-    return Want(table("last-positions"), [{"taxi_id": {"S": codec.id_of(taxi)}} for taxi in taxis])
+def pointers(taxis: Iterable[int]) -> Read[dict[int, Pointer]]:
+    """The pointers there are, strongly, by taxi."""
+    keys = reads.keys("taxi_id", map(codec.id_of, taxis))
+    return Read(table("last-positions"), keys, _pointers)
 
 
 def read_pointers(taxis: Iterable[int]) -> dict[int, Pointer]:
-    """The pointers there are, strongly, by taxi."""
-    wanted = pointers_wanted(taxis)
-    return pointers_read(reads.fetch(wanted)[0]) if wanted.keys else {}
+    """The same, read alone."""
+    return reads.one(pointers(taxis))
 
 
-def pointers_read(items: Iterable[Item]) -> dict[int, Pointer]:
-    """The same from what `pointers_wanted` brought."""
+def _pointers(items: Iterable[Item]) -> dict[int, Pointer]:
     found = {}
     for item in items:
         taxi = codec.number_of(item["taxi_id"]["S"])
@@ -325,7 +327,7 @@ def keep_last(taxi: int, at: Position, *, now_tick: int) -> bool:
 def page_of_pointers(after: str | None, *, size: int) -> tuple[dict[int, Pointer], str | None]:
     """So many pointers behind that of the taxi `after`, and the last one's taxi where more follow."""
     items, last = reads.scanned(table("last-positions"), "taxi_id", after, size=size)
-    return pointers_read(items), last
+    return _pointers(items), last
 
 
 def blur(taxi: int, read: Pointer, last: Position) -> bool:

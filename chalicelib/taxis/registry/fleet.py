@@ -27,6 +27,7 @@ from msgspec import Struct
 from pynamodb.expressions.condition import size
 from pynamodb.transactions import TransactWrite
 
+from chalicelib.foundation.store.reads import Read
 from chalicelib.foundation.store.writes import Moved, written
 from chalicelib.foundation.values import milliseconds
 from chalicelib.taxis.registry.rows import FleetRow
@@ -46,6 +47,16 @@ def key(vehicle_id: int, ads_id: str, driver_id: str) -> str:
     """The entry of a taxi by its parts; a digest, for an entry may have 1,024 bytes at most."""
     parts = f"{len(ads_id)} {ads_id} {driver_id}".encode()
     return f"taxi#{vehicle_id}#{hashlib.sha256(parts).hexdigest()}"
+
+
+def taxi_of(owner: str, vehicle_id: int, ads_id: str, driver_id: str) -> Read[str | None]:
+    """The id of the taxi that these make, if there is one."""
+    entry = key(vehicle_id, ads_id, driver_id)
+    return Read(
+        FleetRow.Meta.table_name,
+        [{"owner": {"S": owner}, "entry": {"S": entry}}],
+        lambda items: next((item["taxi_id"]["S"] for item in items), None),
+    )
 
 
 def key_row(taxi: Taxi) -> FleetRow:

@@ -20,13 +20,14 @@ from chalicelib.foundation.errors import (
 )
 from chalicelib.foundation.observe import logs, metrics
 from chalicelib.foundation.store import reads
+from chalicelib.foundation.store.reads import Read
 from chalicelib.foundation.store.writes import TRIES, Moved, pause
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.rules import Availability, CellContended, LastPosition
 from chalicelib.taxis.positions.service import Sighting
 from chalicelib.taxis.positions.stream import StreamUnavailable
-from chalicelib.taxis.registry import departements, fleet, rules, store
+from chalicelib.taxis.registry import availability, departements, fleet, rules, store
 from chalicelib.taxis.registry.departements import Departement
 from chalicelib.taxis.registry.fleet import Fleet
 from chalicelib.taxis.registry.rules import (
@@ -34,6 +35,7 @@ from chalicelib.taxis.registry.rules import (
     AvailabilityAsked,
     Description,
     Driver,
+    Licence,
     Registered,
     SurveyedTaxi,
     Taxi,
@@ -127,7 +129,7 @@ def register_taxi(
         ads, driver, description, made = _parts(viewer.owner, asked)
         town = territory.town_names([ads.insee]).get(ads.insee, "")
         if made is not None:
-            there = store.taxis([made]).get(made)
+            there = reads.one(taxi_by_id(made))
             if there is None:  # the night has just deleted it: the next reading finds no key of it
                 pause(tries)
                 continue
@@ -165,7 +167,7 @@ def _add(taxi: Taxi, description: Description) -> None:
         store.add_taxi(taxi, description)
     except Moved:
         # By a chance in a million million the id is a taxi already, and this fleet's own.
-        there = store.taxis([taxi.taxi_id]).get(taxi.taxi_id)
+        there = reads.one(taxi_by_id(taxi.taxi_id))
         if there is None or there.owner != taxi.owner:
             fleet.withdraw(taxi.owner, taxi.taxi_id, page=page)
         raise
@@ -223,7 +225,7 @@ def find_taxi(viewer: Account, taxi_id: str) -> Registered:
     unknown = TaxiUnknown(
         in_url(f"Unknown taxi {taxi_id}, or taxi exists but you are not the owner.")
     )
-    taxi = store.taxis([taxi_id]).get(taxi_id) if is_taxi_id(taxi_id) else None
+    taxi = reads.one(taxi_by_id(taxi_id)) if is_taxi_id(taxi_id) else None
     if taxi is None or taxi.owner != viewer.owner:
         raise unknown
     found = _registered([taxi])
@@ -315,7 +317,7 @@ def list_taxis(
         and (not licence_plates or by_plate.match(licence_plate))
     ]
     shown = found[(page - 1) * per_page : page * per_page]
-    taxis = store.taxis(shown)
+    taxis = reads.one(store.taxis(shown))
     return _registered([taxis[taxi_id] for taxi_id in shown if taxi_id in taxis]), len(found)
 
 
@@ -374,26 +376,25 @@ def report_positions(
 # --- what the other domains ask ------------------------------------------------------------------
 
 
-def taxi_wanted(taxi_id: str) -> reads.Want:
-    """The read that `taxi_of` needs, to be joined with others."""
-    return store.taxi_wanted(taxi_id)
+def taxi_by_id(taxi_id: str) -> Read[Taxi | None]:
+    """The taxi of an id, if there is one."""
+    return store.taxis([taxi_id]).then(lambda found: found.get(taxi_id))
 
 
-def taxi_of(items: Collection[reads.Item]) -> Taxi | None:
-    """The taxi that was wanted, if there is one."""
-    return store.taxi_of(items)
+def description_of(taxi: Taxi) -> Read[Description | None]:
+    """The description of a taxi's vehicle, as the last write left it."""
+    key = taxi.description_id
+    return store.descriptions([key]).then(lambda found: found.get(key))
 
 
-def crew(
-    taxi: Taxi, *beside: reads.Want
-) -> tuple[Description | None, Driver | None, list[list[reads.Item]]]:
-    """A taxi's description and its driver, as the last write left them, and what else was wanted."""
-    return store.crew(taxi, *beside)
+def driver_of(taxi: Taxi) -> Read[Driver | None]:
+    """The driver of a taxi, as the last write left them."""
+    return store.drivers([taxi.driver_id]).then(lambda found: found.get(taxi.driver_id))
 
 
 def described(description_id: str) -> Description | None:
     """A description, read strongly."""
-    return store.descriptions([description_id]).get(description_id)
+    return reads.one(store.descriptions([description_id])).get(description_id)
 
 
 _details: cache.Memory[str, TaxiDetails] = cache.Memory(
@@ -403,7 +404,12 @@ _details: cache.Memory[str, TaxiDetails] = cache.Memory(
 
 def details(taxi_ids: Collection[str]) -> Mapping[str, TaxiDetails]:
     """Details of the taxis that exist, for searches, at most `details_cache_s` old."""
-    return _details.completed(taxi_ids, store.details)
+    return _details.completed(taxi_ids, lambda missing: reads.one(store.details(missing)))
+
+
+def licences(taxi_ids: Collection[str]) -> Mapping[str, Licence]:
+    """Whose those of the taxis are that there are, and of which town, at most an hour old."""
+    return availability.licences(taxi_ids)
 
 
 def every_taxi() -> Iterator[SurveyedTaxi]:

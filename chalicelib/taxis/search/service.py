@@ -16,8 +16,8 @@ from chalicelib.taxis.positions.rules import Found
 from chalicelib.taxis.registry import service as registry
 from chalicelib.taxis.registry import temporary_ids
 from chalicelib.taxis.registry.rules import TaxiDetails
+from chalicelib.taxis.search import notes
 from chalicelib.taxis.settings import settings
-from chalicelib.taxis.stats.searches import service as searches
 from chalicelib.taxis.territory import service as territory
 from chalicelib.taxis.territory.rules import Place
 from chalicelib.taxis.vocabulary import Account, Role
@@ -59,17 +59,10 @@ def search(point: LngLat, *, viewer: Account, now: datetime) -> Answer | None:
         _count("excluded")
         raise CruisingForbidden(in_url("No cruising allowed in this area"))
     circle = Circle(point, settings().radius_max_m)
-    cells = positions.wants(circle, now=now)
-    tile = territory.wants(point)
-    if tile is None:
-        items, tiles = reads.fetch(cells)[0], []
-    else:
-        items, tiles = reads.fetch(cells, tile)
-    place = territory.place(point, tiles)
+    near, place = reads.read(positions.near(circle, now=now), territory.place(point))
     if not place.towns:
         _count("no_town")
         return None
-    near = positions.near(circle, items, now=now)
     details = registry.details([taxi.taxi_id for taxi in near])
     sees_all = viewer.has(Role.MOTEUR, Role.ADMIN)
     found = tuple(
@@ -80,7 +73,7 @@ def search(point: LngLat, *, viewer: Account, now: datetime) -> Answer | None:
         and (sees_all or shown.owner == viewer.owner)
     )
     seen = tuple(taxi for taxi in found if taxi.position.distance_m <= taxi.position.reach_m)
-    searches.note(
+    notes.note(
         point,
         insee=place.towns[0],
         moteur=viewer.id,

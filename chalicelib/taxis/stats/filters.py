@@ -1,8 +1,23 @@
 """Filters of statistics by territory and account [contract: Statistics pages]: pure."""
 
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
+
 from msgspec import Struct
 
 from chalicelib.taxis.territory.rules import departement_of
+
+
+class Placed(Protocol):
+    """What is counted of a town, by its code, and an account, as an owner of records."""
+
+    @property
+    def insee(self) -> str: ...
+    @property
+    def owner(self) -> str: ...
+
+
+P = TypeVar("P", bound=Placed)
 
 
 class Filter(Struct, frozen=True):
@@ -26,9 +41,11 @@ class Filter(Struct, frozen=True):
         """Whether an account matches."""
         return self.owners is None or owner in self.owners
 
-    def takes(self, insee: str, owner: str) -> bool:
-        """Whether a town and an account match."""
-        return self.takes_town(insee) and self.takes_owner(owner)
+    def among(self, counted: Iterable[P]) -> list[P]:
+        """What is counted of the towns and accounts that are asked for."""
+        return [
+            one for one in counted if self.takes_town(one.insee) and self.takes_owner(one.owner)
+        ]
 
     @property
     def by_territory(self) -> bool:

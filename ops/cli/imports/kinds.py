@@ -17,13 +17,13 @@ from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import store as accounts_store
 from chalicelib.taxis.access.rules import implied
 from chalicelib.taxis.access.store import Record
-from chalicelib.taxis.registry import bulk, departements, rules, store
+from chalicelib.taxis.registry import departements, rules
 from chalicelib.taxis.registry import service as registry
 from chalicelib.taxis.registry.rules import Ads, TaxiParts
 from chalicelib.taxis.territory import service as territory
 from chalicelib.taxis.vocabulary import Account, Role
 from ops.cli import administration
-from ops.cli.imports import forms
+from ops.cli.imports import bulk, forms
 from ops.cli.imports.forms import Form
 
 
@@ -364,7 +364,7 @@ class Licences:
                 if read.account is not None
             ]
         )
-        described = store.descriptions(
+        described = bulk.descriptions(
             {
                 rules.description_id(read.account.owner, read.body.vehicle_id)
                 for read in reads
@@ -422,7 +422,7 @@ class Taxis:
 
     def compare(self, reads: Sequence[Read]) -> list[Found]:
         """Five units each."""
-        there = store.taxis([read.beside["id"] for read in reads])
+        there = bulk.taxis([read.beside["id"] for read in reads])
         numbers = bulk.numbers([read.body["vehicle"]["licence_plate"] for read in reads])
         owned = {
             index: (

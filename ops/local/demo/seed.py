@@ -63,7 +63,7 @@ def send_hails_to(address: str) -> None:
     administration.add(demo.OPERATOR, hook=(address, "", ""))
 
 
-def answers_hails() -> bool:
+def is_ready() -> bool:
     """Whether somebody has said where the hails of the demonstration's taxis go."""
     from chalicelib.taxis.access import service as access
     from ops.cli import administration
@@ -94,7 +94,9 @@ def seed(url: str) -> Seeded:
 
 def prepare(url: str) -> list[str]:
     """Seeds the registry at `url` and returns the lines to print. Raises CannotGoOn."""
-    return lines(seed(url))
+    shown = lines(seed(url))
+    send_hails_to("")  # where the last run's drivers listened nobody does any more
+    return shown
 
 
 def report(seeded: Seeded, *, elapsed_s: float, without: Collection[str] = ()) -> None:

@@ -1,7 +1,7 @@
-"""Checks of the registry's data: jobs, hails, documents, accounts, secret keys."""
+"""What the taxi registry knows: its jobs, hails, documents and accounts."""
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,16 @@ SWEPT_WITHIN = timedelta(minutes=3)  # of a hail's deadline, with the sweep runn
 
 # How old the last run of a job may be: two and a bit of its schedule's steps.
 MINUTES, HOURS, DAYS = timedelta(minutes=5), timedelta(hours=3), timedelta(hours=26)
+
+
+def checks(now: datetime) -> Mapping[str, Findings]:
+    """What is looked at, by name."""
+    return {
+        "jobs": jobs(now),
+        "hails": hails(now),
+        "documents": documents(),
+        "accounts": accounts(now),
+    }
 
 
 # --- what runs --------------------------------------------------------------------------------------
@@ -32,9 +42,9 @@ def jobs(now: datetime) -> Findings:
     from chalicelib.foundation.jobs import store as progress
     from chalicelib.foundation.settings import table
     from chalicelib.taxis.jobs import service
-    from ops.cli.jobs import schedules
+    from ops import apps
 
-    known = schedules()
+    known = apps.schedules(apps.first())
     statistics = clients.dynamodb().describe_table(TableName=table("statistics"))["Table"]
     runs = progress.last_runs()
     for name in sorted(service.JOBS.keys() & known.keys()):
@@ -148,24 +158,3 @@ def _sealed(records: "Iterable[Record]") -> Findings:
                 f"The keys of {len(aged)} accounts are sealed with a secret key that is not the newest.",
                 "maraude secrets reseal (docs/runbook.md, Rotate the secret keys)",
             )
-
-
-def secret(now: datetime) -> Findings:
-    """Checks the age of the secret keys."""
-    from chalicelib.foundation.aws import clients
-    from chalicelib.taxis.settings import settings
-
-    secret_id = settings().secret_id
-    if settings().secret_keys or not secret_id:
-        yield Note(
-            "The secret keys are those of MARAUDE_SECRET_KEYS, of unknown age; the functions' own are in "
-            "Secrets Manager, which MARAUDE_SECRET_ID names."
-        )
-        return
-    # The date of the value itself: the secret's own changes with a tag, too.
-    since = clients.client("secretsmanager").get_secret_value(SecretId=secret_id)["CreatedDate"]
-    if now - since > timedelta(days=settings().secret_days):
-        yield Finding(
-            f"The secret keys in {secret_id} are of {since:%Y-%m-%d}.",
-            "docs/runbook.md, Rotate the secret keys",
-        )

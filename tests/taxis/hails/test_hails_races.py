@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -30,14 +30,6 @@ TIMES = int(os.environ.get("MARAUDE_TEST_RACES", "20"))
 
 
 # --- the test ------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    from tests import services  # noqa: PLC0415  # only where there are services
-
-    with services.running(tmp_path_factory.mktemp("races")) as where:
-        yield where
 
 
 def run(endpoint: str, race: str, *, times: int, conflicts: bool) -> dict[str, int]:
@@ -65,8 +57,8 @@ def run(endpoint: str, race: str, *, times: int, conflicts: bool) -> dict[str, i
 pytestmark = pytest.mark.local_stack
 
 
-def test_of_fifty_customers_who_hail_one_taxi_at_once_one_gets_it(endpoint: str) -> None:
-    assert run(endpoint, "fifty", times=1, conflicts=False) == {"201": 1, "400 not free": 49}
+def test_of_fifty_customers_who_hail_one_taxi_at_once_one_gets_it(state_service: str) -> None:
+    assert run(state_service, "fifty", times=1, conflicts=False) == {"201": 1, "400 not free": 49}
 
 
 @pytest.mark.parametrize("conflicts", [False, True], ids=["calm", "conflicts"])
@@ -80,12 +72,12 @@ def test_of_fifty_customers_who_hail_one_taxi_at_once_one_gets_it(endpoint: str)
     ],
 )
 def test_hail_taxi_and_log_agree_whoever_comes_first(
-    endpoint: str,
+    state_service: str,
     race: str,
     ends: set[str],
     conflicts: bool,  # noqa: FBT001  # a parameter
 ) -> None:
-    outcomes = run(endpoint, race, times=TIMES, conflicts=conflicts)
+    outcomes = run(state_service, race, times=TIMES, conflicts=conflicts)
 
     assert sum(outcomes.values()) == TIMES
     assert outcomes.keys() <= ends

@@ -409,3 +409,20 @@ def test_a_session_goes_on_for_five_minutes_after_its_last_step(
     found = customer.session(now=NOON + since, good_for=timedelta(minutes=5))
 
     assert found == ("one" if goes_on else None)
+
+
+# --- what partners may still see -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("viewer", "age", "sees"),
+    [
+        (MOTEUR, 60 * DAY - timedelta(milliseconds=1), True),
+        (MOTEUR, 60 * DAY, False),
+        (ADMIN, 600 * DAY, True),
+    ],
+)
+def test_only_admins_see_a_hail_whose_time_is_over(
+    viewer: Account, age: timedelta, *, sees: bool
+) -> None:
+    assert rules.is_visible(NOON - age, viewer, now=NOON, kept=60 * DAY) is sees

@@ -104,9 +104,7 @@ def stored(
 
 def searched(point: LngLat, *, now: datetime, radius_m: float = 500) -> list[Found]:
     """A search as the API makes it."""
-    circle = Circle(point, radius_m)
-    items = reads.fetch(service.wants(circle, now=now))[0]
-    return service.near(circle, items, now=now)
+    return reads.one(service.near(Circle(point, radius_m), now=now))
 
 
 def entries() -> dict[int, list[Entry]]:

@@ -132,7 +132,7 @@ def test_a_warm_search_is_one_strong_read() -> None:
         found()
 
     assert calls == ["BatchGetItem"]
-    assert service.wants(Circle(PARIS, 500), now=NOON).consistent
+    assert service.near(Circle(PARIS, 500), now=NOON).consistent
 
 
 @pytest.mark.usefixtures("split")
@@ -908,10 +908,10 @@ def test_a_search_needs_one_call_where_a_taxi_stands_on_a_corner_of_four_cells()
     corner = geo.box(geo.ancestor(geo.finest_cell(*e7(PARIS)), 15))
     point = LngLat(corner.east, corner.north)
 
-    want = service.wants(Circle(point, 500), now=NOON)
+    near = service.near(Circle(point, 500), now=NOON)
 
-    assert len(want.keys) >= 4
-    assert len(want.keys) <= reads.KEYS_A_CALL
+    assert len(near.keys) >= 4
+    assert len(near.keys) <= reads.KEYS_A_CALL
 
 
 @pytest.mark.usefixtures("store")

@@ -65,8 +65,7 @@ def found_here() -> list[str]:
     """The taxis that a search here would find."""
     now = clock.now()
     circle = Circle(HERE, 500)
-    (cells,) = reads.fetch(positions.wants(circle, now=now))
-    return [taxi.taxi_id for taxi in positions.near(circle, cells, now=now)]
+    return [taxi.taxi_id for taxi in reads.one(positions.near(circle, now=now))]
 
 
 # --- drivers, ADS, vehicles ----------------------------------------------------------------------

@@ -17,9 +17,9 @@ from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.codec import Report
 from chalicelib.taxis.registry import availability as registry
-from chalicelib.taxis.stats.searches import codec as codec_of_searches
-from chalicelib.taxis.stats.searches import stream
-from chalicelib.taxis.stats.searches.rules import Search
+from chalicelib.taxis.search import notes
+from chalicelib.taxis.search import rules as search_rules
+from chalicelib.taxis.search.rules import Search
 from chalicelib.taxis.vocabulary import Role
 from ops.cli import administration
 from ops.cli.territory import loads
@@ -414,7 +414,7 @@ def test_a_cold_search_is_three_round_trips(
 
 def sent() -> list[Search]:
     """What is in the stream of searches, with what was still on its way there."""
-    assert stream.notes.end()
+    assert notes.notes.end()
     kinesis, name = clients.kinesis(), "maraude-test-searches"
     found = []
     for shard in kinesis.list_shards(StreamName=name)["Shards"]:
@@ -422,7 +422,7 @@ def sent() -> list[Search]:
             StreamName=name, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
         )
         for record in kinesis.get_records(ShardIterator=place["ShardIterator"])["Records"]:
-            found += codec_of_searches.unpack(record["Data"])
+            found += search_rules.unpack(record["Data"])
     return found
 
 

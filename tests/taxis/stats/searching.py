@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 from chalicelib.foundation import geo
 from chalicelib.foundation.geo import LngLat
+from chalicelib.taxis.search.rules import Search
 from chalicelib.taxis.stats.filters import Filter
 from chalicelib.taxis.stats.searches import service
-from chalicelib.taxis.stats.searches.rules import Search, SearchQuartiles
+from chalicelib.taxis.stats.searches.rules import SearchQuartiles
 from chalicelib.taxis.stats.searches.service import Counted, Report
 
 NOON = datetime(2026, 3, 12, 12, 30, tzinfo=UTC)

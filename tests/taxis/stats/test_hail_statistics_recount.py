@@ -16,7 +16,7 @@ from chalicelib.taxis.hails.rules import STEPS, Hail, Status, Transition, day_of
 from chalicelib.taxis.jobs import service as jobs
 from chalicelib.taxis.stats.filters import Filter
 from chalicelib.taxis.stats.hails import service
-from chalicelib.taxis.stats.hails.rules import HailStatistics
+from chalicelib.taxis.stats.hails.summary import HailStatistics
 from tests.taxis.hails.hail_factories import a_hail
 from tests.taxis.territory import loaded
 
@@ -224,7 +224,11 @@ def test_every_figure_is_what_a_recount_gives(store: None, tmp_path: Path) -> No
     filters = [Filter(), *(a_random_filter(draw) for _ in range(30))]
     sizes = set()
     for asked in filters:
-        taken = [hail for hail, insee in past if asked.takes(insee, str(hail.operateur_id))]
+        taken = [
+            hail
+            for hail, insee in past
+            if asked.takes_town(insee) and asked.takes_owner(str(hail.operateur_id))
+        ]
         sizes.add(len(taken))
         check(service.statistics(asked, now=NOW), taken)
         recent = [hail for hail in taken if day(hail) >= TODAY - timedelta(30)]

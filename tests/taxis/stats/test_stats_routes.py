@@ -12,6 +12,7 @@ from chalicelib.taxis.hails.rules import Status
 from chalicelib.taxis.jobs import service as jobs
 from chalicelib.taxis.stats import schemas, service
 from chalicelib.taxis.stats.filters import EVERYTHING
+from chalicelib.taxis.stats.hails import service as hails
 from chalicelib.taxis.stats.searches import service as searches
 from chalicelib.taxis.stats.searches.service import Report
 from chalicelib.taxis.vocabulary import Role
@@ -156,13 +157,13 @@ def test_hails_show_the_day_after() -> None:
     admin = an_admin()
     tomorrow = clock.now() + timedelta(days=1)  # no request can be made then
 
-    shown = schemas.hail_statistics(service.hail_statistics(EVERYTHING, now=tomorrow))
+    shown = schemas.hail_statistics(hails.statistics(EVERYTHING, now=tomorrow))
     taxis = service.taxis(EVERYTHING, now=tomorrow)
 
     assert shown["hails_received"]["today"] == shown["hails_finished"]["today"] == 1  # type: ignore[index]
     assert taxis.monthly_hails_per_taxi == 1
     assert admin.get("/stats/hails").data[0]["hails_received"] == NOTHING  # today is not over
-    [[lat, lng, weight]] = service.hail_heat(now=tomorrow)
+    [[lat, lng, weight]] = hails.heat(now=tomorrow)
     assert weight == 1
     assert abs(lat - CUSTOMER.lat) < 0.003
     assert abs(lng - CUSTOMER.lng) < 0.006
@@ -307,10 +308,10 @@ def test_the_public_page_tells_what_part_of_each_conurbation_s_licences_is_regis
     shown = service.public_figures(now=clock.now() + timedelta(days=40))
 
     assert (shown.groups, shown.apps) == (1, 1)
-    day, percents = shown.connected[-1]
+    day, percents = shown.taxis_connected[-1]
     assert percents == {"idf": 12.5, "bdx": None}
-    assert shown.connected[0][1] == {"idf": 0, "bdx": None}
-    assert shown.growth == {"idf": None, "bdx": None}
+    assert shown.taxis_connected[0][1] == {"idf": 0, "bdx": None}
+    assert shown.hails_growth == {"idf": None, "bdx": None}
     assert day == f"{clock.now() + timedelta(days=40):%Y-%m-01}"
 
 

@@ -5,12 +5,15 @@ that were noted in it, and the day those of its hours: they read no taxi. An hou
 missed run has left uncounted is made up for by the next one. All may be repeated.
 """
 
+from collections import Counter
 from datetime import datetime, timedelta
+from itertools import chain
 
-from chalicelib.foundation.geo import E7Point, from_e7
+from chalicelib.foundation.geo import E7Point, from_e7, geohash6
 from chalicelib.foundation.jobs.rules import Page
 from chalicelib.taxis.positions import service as positions
-from chalicelib.taxis.registry import availability as registry
+from chalicelib.taxis.registry import service as registry
+from chalicelib.taxis.stats import heat
 from chalicelib.taxis.stats.active import rules, store
 from chalicelib.taxis.stats.active.rules import DAY, HOUR, ActiveTaxi, Span
 from chalicelib.taxis.vocabulary import TaxiStatus
@@ -41,11 +44,12 @@ def count_minute(
     for reported, licence in known:
         found = by_hour.setdefault(rules.hour_of(min(reported.seen_at, now)), {})
         free = reported.status is TaxiStatus.FREE
-        found[reported.number] = ActiveTaxi(licence.insee, licence.owner, free)
+        found[reported.number] = ActiveTaxi(reported.number, licence.insee, licence.owner, free)
     if not dry_run:
-        store.put_minute(rules.rows(rules.united(by_hour.values()).values()), at=now)
-        points = (E7Point(reported.lng_e7, reported.lat_e7) for reported, _ in known)
-        store.put_heat(rules.heat(map(from_e7, points)), at=now)
+        taxis = rules.united(chain(*(found.values() for found in by_hour.values())))
+        store.put_minute(rules.tallies(taxis.values()), at=now)
+        points = (from_e7(E7Point(reported.lng_e7, reported.lat_e7)) for reported, _ in known)
+        store.put_heat(heat.heaviest(Counter(map(geohash6, points))), at=now)
     newcomers = 0
     for hour, found in by_hour.items():
         seen = store.seen(hour)
@@ -65,9 +69,9 @@ def count_hour(*, now: datetime, after: str | None = None, dry_run: bool = False
         return Page({"hours": 0})
     seen = store.seen(hour)
     if seen is not None and not dry_run:
-        counted = rules.rows(seen.values())
+        counted = rules.tallies(seen.values())
         store.put_counted(Span.HOUR, hour, counted)
-        store.fold(hour, counted)
+        store.add_hour(hour, counted)
         store.keep_counted_until(Span.HOUR, hour)
     return Page({"hours": int(seen is not None)}, hour.isoformat())
 
@@ -80,11 +84,11 @@ def count_day(*, now: datetime, after: str | None = None, dry_run: bool = False)
         return Page({"days": 0})
     hours = [seen for number in range(24) if (seen := store.seen(day + number * HOUR)) is not None]
     if hours and not dry_run:
-        seen_on = rules.united(hours)
-        store.put_seen_on(day, seen_on)
-        store.put_counted(Span.DAY, day, rules.rows(seen_on.values()))
-        week = rules.united(store.seen_on(day - ago * DAY) for ago in range(6, -1, -1))
-        store.put_counted(Span.WEEK, day, rules.rows(week.values()))
+        seen_on = rules.united(chain(*(seen.values() for seen in hours)))
+        store.put_seen_on(day, seen_on.values())
+        store.put_counted(Span.DAY, day, rules.tallies(seen_on.values()))
+        week = rules.united(chain(*(store.seen_on(day - ago * DAY) for ago in range(6, -1, -1))))
+        store.put_counted(Span.WEEK, day, rules.tallies(week.values()))
         store.keep_counted_until(Span.DAY, day)
     return Page({"days": int(bool(hours))}, day.isoformat())
 
