@@ -14,6 +14,7 @@ from chalicelib.taxis.contract import LeTaxi
 from chalicelib.taxis.hails import handlers
 from chalicelib.taxis.hails import routes as hails
 from chalicelib.taxis.openapi import routes as openapi
+from chalicelib.taxis.positions import routes as positions
 from chalicelib.taxis.registry import routes as registry
 from chalicelib.taxis.search import routes as search
 from chalicelib.taxis.stats import routes as stats
@@ -25,6 +26,7 @@ app.serve(
     root.routes,
     access.routes,
     registry.routes,
+    positions.routes,
     search.routes,
     hails.routes,
     areas.routes,

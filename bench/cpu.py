@@ -24,8 +24,8 @@ from chalicelib.foundation.geo import E7
 from chalicelib.foundation.settings import table
 from chalicelib.taxis.contract import parsed
 from chalicelib.taxis.positions import codec, store, window
-from chalicelib.taxis.registry import service as registry
-from chalicelib.taxis.registry.schemas import BatchSchema
+from chalicelib.taxis.positions import service as positions
+from chalicelib.taxis.positions.schemas import BatchSchema
 from ingest_lambda import handler
 
 REPEATS = 7  # the best of which counts
@@ -81,7 +81,7 @@ def run(scene: Scene) -> Cost:
         sent.clear()
         for viewer, body in bodies:
             batch: Any = schema.load(parsed(body))
-            registry.report_positions(viewer, batch, now=scene.cloud.now)
+            positions.report(viewer, batch, now=scene.cloud.now)
 
     def taken(_: str, records: list[tuple[str, bytes]]) -> int:
         sent.extend(records)

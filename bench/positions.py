@@ -18,7 +18,6 @@ from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.rules import Availability
 from chalicelib.taxis.registry import availability
-from chalicelib.taxis.registry import service as registry
 from chalicelib.taxis.settings import settings
 from chalicelib.taxis.vocabulary import TaxiStatus
 
@@ -164,7 +163,7 @@ def _report(scene: Scene, cost: Cost, layouts: Sequence[Layout]) -> None:
                 taxis.tolist(), lngs[taxis].tolist(), lats[taxis].tolist(), strict=True
             )
         ]
-        registry.report_positions(VIEWERS[operator], reported, now=now)
+        positions.report(VIEWERS[operator], reported, now=now)
         cost.posts += 1
         for layout in layouts:
             for taxi in taxis.tolist():

@@ -20,13 +20,13 @@ from chalicelib.foundation import clock, geo
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.geo import LngLat, to_e7
 from chalicelib.foundation.settings import table
+from chalicelib.taxis.fleets import store as pages
+from chalicelib.taxis.fleets.store import FleetRow
 from chalicelib.taxis.positions import codec, leaf_map, store
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.leaf_map import LeafMap
 from chalicelib.taxis.positions.regions import CENTRES
-from chalicelib.taxis.registry import fleet as pages
 from chalicelib.taxis.registry import rows
-from chalicelib.taxis.registry.rows import FleetRow
 from chalicelib.taxis.registry.rules import Driver
 from chalicelib.taxis.settings import settings
 from chalicelib.taxis.vocabulary import Account, Role

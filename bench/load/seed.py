@@ -25,9 +25,9 @@ from bench.scene import a_pointer
 from chalicelib.foundation import geo
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.settings import table
+from chalicelib.taxis.fleets import store as pages
 from chalicelib.taxis.positions import leaf_map, store
 from chalicelib.taxis.positions.leaf_map import LeafMap
-from chalicelib.taxis.registry import fleet as pages
 from chalicelib.taxis.registry import rows
 from chalicelib.taxis.registry.rules import Ads, Driver
 from chalicelib.taxis.settings import settings
@@ -97,7 +97,7 @@ def made_of(fleet: Fleet, owners: list[Account], *, now: datetime) -> Iterator[M
     for owner_id, its in by_owner.items():
         for start in range(0, len(its), pages.PAGE):
             entry = f"page#{start // pages.PAGE:06}"
-            yield rows.FleetRow(owner_id, entry, ids=set(its[start : start + pages.PAGE]))
+            yield pages.FleetRow(owner_id, entry, ids=set(its[start : start + pages.PAGE]))
 
 
 def put(batch: list[Put]) -> int:

@@ -209,7 +209,7 @@ def test_a_change_of_a_description_that_was_given_up_shows_after_the_night(tell:
         f"their next report, {after} after `retire-cells`",
         lost=after,
         named="until the night, or until `retire-cells` is run by hand, what they show is old",
-        guard="chalicelib.taxis.positions.service._outdated",
+        guard="chalicelib.taxis.positions.retention._outdated",
     )
     assert before == len(taxis[::2])
     assert after == 0

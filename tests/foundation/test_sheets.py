@@ -9,7 +9,7 @@ from chalicelib.foundation.aws import clients
 from chalicelib.foundation.retry import Retry
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import sheets
-from chalicelib.foundation.store.sheets import Series, SheetTooLarge, divided
+from chalicelib.foundation.store.sheets import Series, SheetTooLarge, divide
 from chalicelib.foundation.store.writes import Moved
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -110,7 +110,7 @@ def test_things_take_as_many_sheets_as_they_do_not_fit_into_fewer(size: int, par
     things = [chance.randbytes(50).hex() for _ in range(size)]
     lists = Series("lists", list[str])
 
-    contents = divided(things, list)
+    contents = divide(things, list)
     entries = lists.put_parts("07#", contents)
 
     assert [thing for content in contents for thing in content] == things

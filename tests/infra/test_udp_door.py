@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.foundation import sealing
 from chalicelib.foundation.settings import forget as forget_settings
-from chalicelib.taxis.registry import fleet
+from chalicelib.taxis.fleets import store as fleet
 from chalicelib.taxis.settings import settings
 from ops import apps
 from tests import factories

@@ -12,6 +12,7 @@ import pytest
 from chalicelib.foundation import clock
 from chalicelib.foundation.aws import clients
 from chalicelib.taxis.access import service as access
+from chalicelib.taxis.fleets import service as fleets
 from chalicelib.taxis.registry import service as registry
 from chalicelib.taxis.vocabulary import Account, Role, TaxiStatus
 from ops.cli import administration
@@ -165,7 +166,7 @@ def test_an_export_comes_whole_with_the_ids_and_keys_that_partners_know(folder: 
     assert (found.driver.first_name, found.driver.last_name) == ("Anne", "")
     assert (found.description.status, found.description.radius_m) == (TaxiStatus.FREE, 300)
     assert found.description.vehicle.nb_seats == 4
-    assert registry.taxi_ids_of(operator) == {"skK5ddt"}
+    assert fleets.taxi_ids_of(operator.owner) == {"skK5ddt"}
 
 
 def test_a_second_run_changes_nothing_and_says_so(

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from chalicelib.foundation import clock
-from chalicelib.taxis.positions.stream import StreamUnavailable
-from chalicelib.taxis.registry import fleet
+from chalicelib.taxis.fleets import store as fleet
+from chalicelib.taxis.positions.accept import StreamUnavailable
 from chalicelib.taxis.vocabulary import Role
 from ops.cli import administration
 from tests import factories

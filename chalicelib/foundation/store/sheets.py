@@ -157,10 +157,10 @@ class Series(Generic[T]):
             put(ConditionExpression="version = :read", ExpressionAttributeValues=read)
 
 
-def divided(things: Sequence[V], content: Callable[[Sequence[V]], T]) -> list[T]:
+def divide(things: Sequence[V], content: Callable[[Sequence[V]], T]) -> list[T]:
     """What the sheets hold that it takes for all the things, in their order; at least one."""
     whole = content(things)
     if len(things) < 2 or len(pack(whole)) <= LARGEST:
         return [whole]
     half = len(things) // 2
-    return [*divided(things[:half], content), *divided(things[half:], content)]
+    return [*divide(things[:half], content), *divide(things[half:], content)]

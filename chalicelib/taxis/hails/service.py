@@ -48,7 +48,6 @@ from chalicelib.taxis.positions.rules import LastPosition
 from chalicelib.taxis.positions.service import Sighting
 from chalicelib.taxis.registry import service as registry
 from chalicelib.taxis.registry.rules import Description, Driver, Taxi
-from chalicelib.taxis.search import service as search
 from chalicelib.taxis.settings import settings
 from chalicelib.taxis.vocabulary import (
     Account,
@@ -159,7 +158,7 @@ def _create(
     *,
     now: datetime,
 ) -> tuple[Hail, LastPosition | None]:
-    taxi_id = search.real_id(wanted.taxi_id, viewer=viewer, now=now)
+    taxi_id = registry.real_id(wanted.taxi_id, viewer=viewer, now=now)
     gone = TaxiGone(in_body("operateur", f"Unable to find taxi {wanted.taxi_id} of the operator"))
     if not is_taxi_id(taxi_id):
         raise gone

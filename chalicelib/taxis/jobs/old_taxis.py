@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from chalicelib.foundation.jobs.rules import Page
 from chalicelib.foundation.store import reads
 from chalicelib.foundation.store.writes import Moved
+from chalicelib.taxis.fleets import service as fleets
 from chalicelib.taxis.hails import lists
-from chalicelib.taxis.positions import retention as last_positions
 from chalicelib.taxis.positions import service as positions
-from chalicelib.taxis.registry import fleet, retention, store
+from chalicelib.taxis.registry import retention, store
 from chalicelib.taxis.registry.rules import Description, Taxi
 from chalicelib.taxis.settings import settings
 
@@ -28,7 +28,7 @@ def delete_old_taxis(*, now: datetime, after: str | None = None, dry_run: bool =
     limit = now - timedelta(days=settings().taxi_kept_days)
     what, _, key = (after or "taxis/").partition("/")
     if what == "positions":
-        page = last_positions.delete_unknown(
+        page = positions.delete_unknown(
             known=lambda taxi_ids: reads.one(store.taxis(taxi_ids)),
             before=limit,
             after=key,
@@ -58,7 +58,7 @@ def _candidates(
     hailed = {
         owner: lists.taxis_hailed(int(owner), before=limit + _HAILED_WITHIN) for owner in owners
     }
-    pages = {owner: fleet.pages_of(owner) for owner in owners}
+    pages = {owner: fleets.pages_of(owner) for owner in owners}
     for taxi in silent:
         description = described.get(taxi.description_id)
         if (

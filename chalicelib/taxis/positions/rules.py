@@ -67,6 +67,20 @@ class LastPosition(Struct, frozen=True):
     seen_at: datetime
 
 
+class Pointer(NamedTuple):
+    """A taxi's squares (`leaf_map`), and its last position once that is too old for a cell."""
+
+    square: int
+    since: int  # tick of the position that brought it there
+    before: int | None
+    last: Position | None
+
+    @property
+    def seen(self) -> int:
+        """Tick of the newest position that it tells of."""
+        return max(self.since, self.last[0]) if self.last else self.since
+
+
 def position(entry: Entry) -> Position:
     """The entry's position."""
     _, lat_e7, lng_e7, seen, _ = entry

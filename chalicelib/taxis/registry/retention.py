@@ -28,9 +28,10 @@ from chalicelib.foundation.jobs.rules import Page
 from chalicelib.foundation.store import reads
 from chalicelib.foundation.store.writes import Moved, connection, written
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.positions import retention as positions
+from chalicelib.taxis.fleets import service as fleets
+from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.service import Sighting
-from chalicelib.taxis.registry import fleet, rows, rules
+from chalicelib.taxis.registry import rows, rules
 from chalicelib.taxis.registry.rows import AdsRow, DescriptionRow, DriverRow, TaxiRow
 from chalicelib.taxis.registry.rules import Description, Taxi
 from chalicelib.taxis.settings import settings
@@ -75,7 +76,7 @@ def delete_taxi(
     def write() -> None:
         with TransactWrite(connection=connection()) as transaction:
             transaction.delete(TaxiRow(taxi.taxi_id), condition=TaxiRow.ads_id == taxi.ads_id)
-            fleet.leave(transaction, taxi, page=page)
+            fleets.leave(transaction, taxi, page=page)
             transaction.update(
                 DescriptionRow(taxi.description_id),
                 actions=[

@@ -1,10 +1,9 @@
-"""Routes of drivers, ADS, vehicles, taxis and positions [contract: Registration] [contract: Positions of a batch]."""
+"""Routes of drivers, ADS, vehicles and taxis [contract: Registration]."""
 
 from chalicelib.foundation.http import json_schema
-from chalicelib.foundation.http.messages import HTML, Reply
+from chalicelib.foundation.http.messages import Reply
 from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.envelope import PAGE_SIZE, Request, meta, reply
-from chalicelib.taxis.positions.stream import StreamUnavailable
 from chalicelib.taxis.registry import departements, schemas, service
 from chalicelib.taxis.vocabulary import Role
 
@@ -129,16 +128,3 @@ def put_taxi(request: Request, taxi_id: str) -> Reply:
 def put_taxi_all(request: Request) -> Reply:
     """`all` is a taxi's id to this verb [contract: Changing a taxi], and no taxi has it."""
     return put_taxi(request, "all")
-
-
-@routes.post(
-    "/geotaxi",
-    roles=REGISTRARS,
-    body=schemas.BatchSchema(),
-    answers={200: json_schema.Sent(None, HTML)},
-    refuses=(service.TaxisUnknown, StreamUnavailable),
-)
-def post_positions(request: Request) -> Reply:
-    """Reports positions of taxis, all of them or none."""
-    service.report_positions(request.viewer, request.one(), now=request.now)
-    return Reply(200, "", {"Content-Type": HTML})

@@ -150,19 +150,6 @@ class TaxiRow(Model):
     cpam_conventionne = BooleanAttribute(null=True)
 
 
-class FleetRow(Model):
-    """An item of an operator's fleet: a unique key, a line of the list, or a page of ids (`fleet.py`)."""
-
-    class Meta(Place):
-        table_name = table("fleets")
-
-    owner = UnicodeAttribute(hash_key=True)
-    entry = UnicodeAttribute(range_key=True)
-    taxi_id = UnicodeAttribute(null=True)
-    licence_plate = UnicodeAttribute(null=True)
-    ids = UnicodeSetAttribute(null=True)
-
-
 def _shared(kind: type[Struct], row: Model) -> dict[str, Any]:
     """The attributes of a row that a kind of thing has under the same names."""
     names = row.get_attributes()

@@ -1,6 +1,7 @@
 """Registration and look-up of drivers, ADS, vehicles and taxis, and changes of availability."""
 
 import logging
+import os
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
@@ -8,28 +9,26 @@ from typing import Any
 
 from msgspec import Struct
 
-from chalicelib.foundation import cache
+from chalicelib.foundation import cache, sealing
 from chalicelib.foundation.errors import (
     Fault,
-    Malformed,
     Unavailable,
     Unknown,
     in_body,
     in_request,
     in_url,
 )
-from chalicelib.foundation.observe import logs, metrics
+from chalicelib.foundation.observe import logs
 from chalicelib.foundation.store import reads
 from chalicelib.foundation.store.reads import Read
 from chalicelib.foundation.store.writes import TRIES, Moved, pause
 from chalicelib.foundation.values import replace
+from chalicelib.taxis.fleets import service as fleets
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.rules import Availability, CellContended, LastPosition
 from chalicelib.taxis.positions.service import Sighting
-from chalicelib.taxis.positions.stream import StreamUnavailable
-from chalicelib.taxis.registry import availability, departements, fleet, rules, store
+from chalicelib.taxis.registry import availability, departements, rules, store, temporary_ids
 from chalicelib.taxis.registry.departements import Departement
-from chalicelib.taxis.registry.fleet import Fleet
 from chalicelib.taxis.registry.rules import (
     Ads,
     AvailabilityAsked,
@@ -65,10 +64,6 @@ class PartsUnknown(Unknown):
 
 class TaxiUnknown(Unknown):
     """There is no such taxi, or another account added it."""
-
-
-class TaxisUnknown(Malformed):
-    """Positions of taxis that this account has not added."""
 
 
 class Busy(Unavailable):
@@ -162,14 +157,14 @@ def _new_taxi_id() -> str:
 
 def _add(taxi: Taxi, description: Description) -> None:
     """Stores a new taxi, once its id is on a page of the fleet. Raises Moved."""
-    page = fleet.admit(taxi.owner, taxi.taxi_id)
+    page = fleets.admit(taxi.owner, taxi.taxi_id)
     try:
         store.add_taxi(taxi, description)
     except Moved:
         # By a chance in a million million the id is a taxi already, and this fleet's own.
         there = reads.one(taxi_by_id(taxi.taxi_id))
         if there is None or there.owner != taxi.owner:
-            fleet.withdraw(taxi.owner, taxi.taxi_id, page=page)
+            fleets.withdraw(taxi.owner, taxi.taxi_id, page=page)
         raise
 
 
@@ -312,65 +307,13 @@ def list_taxis(
     by_id, by_plate = rules.pattern(ids), rules.pattern(licence_plates)
     found = [
         taxi_id
-        for taxi_id, licence_plate in fleet.newest(viewer.owner, limit=LISTED)
+        for taxi_id, licence_plate in fleets.newest(viewer.owner, limit=LISTED)
         if (not ids or by_id.match(taxi_id))
         and (not licence_plates or by_plate.match(licence_plate))
     ]
     shown = found[(page - 1) * per_page : page * per_page]
     taxis = reads.one(store.taxis(shown))
     return _registered([taxis[taxi_id] for taxi_id in shown if taxi_id in taxis]), len(found)
-
-
-_fleets: cache.Memory[str, Fleet] = cache.Memory(
-    lambda: 1024, lambda: float(settings().fleet_cache_s)
-)
-
-
-def taxi_ids_of(viewer: Account, *, expecting: Collection[str] = ()) -> frozenset[str]:
-    """The ids of the account's taxis, at most `fleet_cache_s` old.
-
-    Where one that is expected is not among them, what was added since is read too: a taxi of a moment
-    ago is known, whatever is cached.
-    """
-    known = _fleets.get(viewer.owner)
-    if known is None:
-        known = fleet.load(viewer.owner)
-        _fleets.put(viewer.owner, known)
-    if not known.ids.issuperset(expecting):
-        grown = fleet.grown(viewer.owner, known)
-        if grown != known:
-            known = grown
-            _fleets.put(viewer.owner, known)
-    return known.ids
-
-
-def report_positions(
-    viewer: Account, reported: Sequence[tuple[str, int, int]], *, now: datetime
-) -> None:
-    """Reports positions (taxi id, lng_e7, lat_e7), all or none.
-
-    Raises TaxisUnknown, and StreamUnavailable: these positions are counted as dropped, for it is the
-    operator who may send them again.
-    """
-    if not reported:
-        return
-    taxi_ids = [taxi_id for taxi_id, _, _ in reported]
-    known = taxi_ids_of(viewer, expecting=taxi_ids)
-    if not known.issuperset(taxi_ids):
-        metrics.emit({}, counts={"positions_rejected": len(reported)})
-        raise TaxisUnknown(
-            *(
-                in_body(f"positions.{place}.taxi_id", "Identifiant de taxi inconnu")
-                for place, taxi_id in enumerate(taxi_ids)
-                if taxi_id not in known
-            )
-        )
-    try:
-        positions.accept(reported, now=now)
-    except StreamUnavailable:
-        metrics.emit({}, counts={"positions_dropped": len(reported)})
-        raise
-    metrics.emit({}, counts={"positions_accepted": len(reported)})
 
 
 # --- what the other domains ask ------------------------------------------------------------------
@@ -395,6 +338,36 @@ def driver_of(taxi: Taxi) -> Read[Driver | None]:
 def described(description_id: str) -> Description | None:
     """A description, read strongly."""
     return reads.one(store.descriptions([description_id])).get(description_id)
+
+
+def temporary_ids_of(taxi_ids: Sequence[str], *, viewer: Account, now: datetime) -> list[str]:
+    """A new temporary id for each taxi, in the same order, for this account only."""
+    key = sealing.derived_keys("temporary taxi ids")[0]
+    issued_s = int(now.timestamp())
+    size = temporary_ids.NONCE_BYTES
+    nonces = os.urandom(size * len(taxi_ids))
+    return [
+        temporary_ids.issue(
+            taxi_id,
+            key=key,
+            account_id=viewer.id,
+            issued_s=issued_s,
+            nonce=nonces[size * place : size * (place + 1)],
+        )
+        for place, taxi_id in enumerate(taxi_ids)
+    ]
+
+
+def real_id(taxi_id: str, *, viewer: Account, now: datetime) -> str:
+    """The taxi behind an id that was shown to this account; any other id stands for itself."""
+    resolved = temporary_ids.resolve(
+        taxi_id,
+        keys=sealing.derived_keys("temporary taxi ids"),
+        account_id=viewer.id,
+        now_s=int(now.timestamp()),
+        good_for_s=settings().temporary_id_s,
+    )
+    return resolved or taxi_id
 
 
 _details: cache.Memory[str, TaxiDetails] = cache.Memory(

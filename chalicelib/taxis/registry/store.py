@@ -50,13 +50,13 @@ from chalicelib.foundation.store import documents, reads
 from chalicelib.foundation.store.reads import Item, Read
 from chalicelib.foundation.store.writes import Moved, connection, setting, written
 from chalicelib.foundation.values import milliseconds, replace
-from chalicelib.taxis.registry import fleet, rows, rules
+from chalicelib.taxis.fleets import service as fleets
+from chalicelib.taxis.registry import rows, rules
 from chalicelib.taxis.registry.availability import licence
 from chalicelib.taxis.registry.rows import (
     AdsRow,
     DescriptionRow,
     DriverRow,
-    FleetRow,
     TaxiRow,
     VehicleRow,
 )
@@ -280,7 +280,7 @@ def made_already(
     """The owner's description of a vehicle, and the taxi that it makes with an ADS and a driver."""
     description_id = rules.description_id(owner, vehicle_id)
     described, taxi_id = reads.read(
-        descriptions([description_id]), fleet.taxi_of(owner, vehicle_id, ads_id, driver_id)
+        descriptions([description_id]), fleets.taxi_of(owner, vehicle_id, ads_id, driver_id)
     )
     return described.get(description_id), taxi_id
 
@@ -307,8 +307,7 @@ def add_taxi(taxi: Taxi, description: Description) -> None:
             transaction.save(
                 rows.taxi_row(taxi, description), condition=TaxiRow.taxi_id.does_not_exist()
             )
-            transaction.save(fleet.key_row(taxi), condition=FleetRow.entry.does_not_exist())
-            transaction.save(fleet.list_row(taxi, description.vehicle.licence_plate))
+            fleets.enter(transaction, taxi, description.vehicle.licence_plate)
             transaction.update(
                 DescriptionRow(taxi.description_id),
                 actions=[DescriptionRow.taxis.add({taxi.taxi_id})],
@@ -408,7 +407,6 @@ def move_ads(owner: str, ads: Ads, insee: str, taxis: Sequence[Taxi]) -> None:
                     actions=setting(TaxiRow, {"ads_id": new_id, "insee": insee}),
                     condition=TaxiRow.ads_id == old_id,
                 )
-                transaction.delete(fleet.key_row(taxi))
-                transaction.save(fleet.key_row(moved))
+                fleets.change_key(transaction, taxi, moved)
 
     written(write)

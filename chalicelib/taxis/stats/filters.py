@@ -9,7 +9,7 @@ from chalicelib.taxis.territory.rules import departement_of
 
 
 class Placed(Protocol):
-    """What is counted of a town, by its code, and an account, as an owner of records."""
+    """What belongs to a town, by its code, and an account, as an owner of records."""
 
     @property
     def insee(self) -> str: ...
@@ -41,10 +41,10 @@ class Filter(Struct, frozen=True):
         """Whether an account matches."""
         return self.owners is None or owner in self.owners
 
-    def among(self, counted: Iterable[P]) -> list[P]:
-        """What is counted of the towns and accounts that are asked for."""
+    def among(self, records: Iterable[P]) -> list[P]:
+        """The records of the towns and accounts that are asked for."""
         return [
-            one for one in counted if self.takes_town(one.insee) and self.takes_owner(one.owner)
+            one for one in records if self.takes_town(one.insee) and self.takes_owner(one.owner)
         ]
 
     @property

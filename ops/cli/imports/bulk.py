@@ -21,8 +21,10 @@ from typing import Any
 
 from chalicelib.foundation.store import reads
 from chalicelib.foundation.store.reads import Item, Read
-from chalicelib.taxis.registry import fleet, store
-from chalicelib.taxis.registry.rows import DescriptionRow, FleetRow, VehicleRow
+from chalicelib.taxis.fleets import store as fleet
+from chalicelib.taxis.fleets.store import FleetRow
+from chalicelib.taxis.registry import store
+from chalicelib.taxis.registry.rows import DescriptionRow, VehicleRow
 from chalicelib.taxis.registry.rules import Ads, Description, Driver, Taxi
 
 _A_SCAN = 5000  # items

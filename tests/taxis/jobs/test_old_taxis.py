@@ -11,13 +11,14 @@ from chalicelib.foundation.aws import clients
 from chalicelib.foundation.errors import Unknown
 from chalicelib.foundation.jobs.rules import Page
 from chalicelib.foundation.settings import BadSetting, read
+from chalicelib.taxis.fleets import store as fleet
 from chalicelib.taxis.hails import service as hails
 from chalicelib.taxis.hails.rules import HailWanted
 from chalicelib.taxis.jobs import old_taxis
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.codec import Report
-from chalicelib.taxis.registry import availability, fleet, service
+from chalicelib.taxis.registry import availability, service
 from chalicelib.taxis.registry.rows import TaxiRow
 from chalicelib.taxis.registry.rules import TaxiParts
 from chalicelib.taxis.settings import Settings

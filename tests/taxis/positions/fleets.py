@@ -10,7 +10,7 @@ from typing import Any
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.geo import E7, Circle, LngLat
 from chalicelib.foundation.store import reads
-from chalicelib.taxis.positions import codec, rules, service, store
+from chalicelib.taxis.positions import codec, pointers, rules, service, store
 from chalicelib.taxis.positions.codec import Entry, Report
 from chalicelib.taxis.positions.rules import Availability, Found, Position
 from chalicelib.taxis.vocabulary import TaxiStatus
@@ -120,7 +120,7 @@ def entries() -> dict[int, list[Entry]]:
 def newest_known(taxi: int) -> Position | None:
     """The newest position of a taxi anywhere in the store."""
     known = [rules.position(entry) for entry in entries().get(taxi, [])]
-    pointer = store.read_pointers([taxi]).get(taxi)
+    pointer = pointers.read([taxi]).get(taxi)
     if pointer is not None and pointer.last is not None:
         known.append(pointer.last)
     return max(known, default=None)

@@ -9,12 +9,14 @@ from chalicelib.foundation.aws import clients
 from chalicelib.foundation.geo import Circle, LngLat
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import reads
+from chalicelib.taxis.fleets import store as fleet
+from chalicelib.taxis.fleets.store import FleetRow
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions import service as positions
+from chalicelib.taxis.positions.availability import CONTENDED
 from chalicelib.taxis.positions.codec import Report
-from chalicelib.taxis.positions.store import TRIES
-from chalicelib.taxis.registry import availability, fleet
-from chalicelib.taxis.registry.rows import DescriptionRow, FleetRow
+from chalicelib.taxis.registry import availability
+from chalicelib.taxis.registry.rows import DescriptionRow
 from chalicelib.taxis.vocabulary import Role
 from ops.cli import administration
 from tests import factories
@@ -513,7 +515,7 @@ def test_a_change_that_busy_cells_cannot_take_yet_is_answered_and_logged(
     monkeypatch.setattr("time.sleep", lambda _: None)
     seen_here(taxi_id)
 
-    with refusing(plain(), "PutItem", "ConditionalCheckFailedException", times=TRIES):
+    with refusing(plain(), "PutItem", "ConditionalCheckFailedException", times=CONTENDED.tries):
         changed = at_work(operator.put(f"/taxis/{taxi_id}", {"status": "free"}))
 
     assert changed["status"] == "free"

@@ -13,14 +13,15 @@ from pynamodb.exceptions import TransactWriteError, UpdateError
 
 from chalicelib.foundation.store import reads, writes
 from chalicelib.foundation.values import replace
+from chalicelib.taxis.fleets import store as fleet
+from chalicelib.taxis.fleets.store import FleetRow
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions.rules import Availability
-from chalicelib.taxis.registry import availability, fleet, rules, service, store
+from chalicelib.taxis.registry import availability, rules, service, store
 from chalicelib.taxis.registry.rows import (
     AdsRow,
     DescriptionRow,
     DriverRow,
-    FleetRow,
     TaxiRow,
     VehicleRow,
 )

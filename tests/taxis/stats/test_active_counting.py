@@ -46,7 +46,7 @@ def a_road(*numbers: int) -> Road:
 def an_hour(began: datetime, *numbers: int, insee: str = PARIS, free: bool = True) -> None:
     """An hour in which these taxis were seen."""
     taxis = [ActiveTaxi(number, insee, "1", free) for number in numbers]
-    store.add_seen(taxis, hour=began, at=began + MINUTE)
+    store.add_to_hour_fleet(taxis, hour=began, at=began + MINUTE)
 
 
 def tally(active: int, free: int, *, insee: str = PARIS) -> list[Tally]:
@@ -73,7 +73,7 @@ def test_a_minute_notes_the_newcomers_of_its_hour() -> None:
     third = run("count-active", now=NOON + 91 * SECOND)
 
     assert [first["newcomers"], second["newcomers"], third["newcomers"]] == [1, 2, 0]
-    assert store.seen(NOON) == {
+    assert store.hour_fleet(NOON) == {
         number: ActiveTaxi(number, PARIS, "1", free=True) for number in (1, 2)
     }
     assert len(list(store.SEEN.of("2026-03-02T12").all())) == 2
@@ -88,7 +88,7 @@ def test_a_minute_that_is_counted_again_with_less_loses_nothing() -> None:
     again = run("count-active", now=NOON + 75 * SECOND)
 
     assert again == {"active": 1, "newcomers": 0}
-    assert set(store.seen(NOON) or {}) == {1, 2}
+    assert set(store.hour_fleet(NOON) or {}) == {1, 2}
 
 
 def test_taxis_count_for_the_hour_in_which_they_were_seen() -> None:
@@ -99,8 +99,8 @@ def test_taxis_count_for_the_hour_in_which_they_were_seen() -> None:
 
     run("count-active", now=NOON + 10 * SECOND)
 
-    assert set(store.seen(NOON - HOUR) or {}) == {1}
-    assert set(store.seen(NOON) or {}) == {2}
+    assert set(store.hour_fleet(NOON - HOUR) or {}) == {1}
+    assert set(store.hour_fleet(NOON) or {}) == {2}
 
 
 def test_an_hour_in_which_nobody_counted_is_not_begun_by_the_minute_after() -> None:
@@ -109,7 +109,7 @@ def test_an_hour_in_which_nobody_counted_is_not_begun_by_the_minute_after() -> N
 
     run("count-active", now=NOON + 10 * SECOND)
 
-    assert store.seen(NOON - HOUR) is None
+    assert store.hour_fleet(NOON - HOUR) is None
     assert store.minute() == Minute(NOON + 10 * SECOND, Table(tally(1, 1)))
 
 
@@ -117,8 +117,8 @@ def test_a_minute_without_a_taxi_says_that_somebody_looked() -> None:
     done = run("count-active", now=NOON)
 
     assert done == {"active": 0, "newcomers": 0}
-    assert store.seen(NOON) == {}
-    assert store.seen(NOON - HOUR) is None
+    assert store.hour_fleet(NOON) == {}
+    assert store.hour_fleet(NOON - HOUR) is None
     assert store.minute() == Minute(NOON, Table())
 
 
@@ -152,7 +152,7 @@ def test_an_hour_counts_its_distinct_taxis() -> None:
 
     assert run("count-active-hour", now=NOON + HOUR + 5 * MINUTE) == {"hours": 1}
 
-    assert store.counted(Span.HOUR, NOON) == tally(3, 2)
+    assert store.tallies(Span.HOUR, NOON) == tally(3, 2)
     assert service.connected_per_hour(EVERYTHING) == {12: 3.0}
 
 
@@ -160,7 +160,7 @@ def test_an_hour_that_is_not_over_is_not_counted() -> None:
     an_hour(NOON, 1)
 
     assert run("count-active-hour", now=NOON + HOUR + MINUTE) == {"hours": 0}
-    assert store.counted(Span.HOUR, NOON) is None
+    assert store.tallies(Span.HOUR, NOON) is None
 
 
 def test_an_hour_is_counted_once_however_often_the_job_runs() -> None:
@@ -176,7 +176,7 @@ def test_an_hour_is_counted_once_however_often_the_job_runs() -> None:
 def test_an_hour_that_was_broken_off_before_it_was_remembered_is_folded_once() -> None:
     an_hour(NOON, 1, 2)
     run("count-active-hour", now=NOON + HOUR + 5 * MINUTE)
-    store.COUNTED.remove("hour")
+    store.PROGRESS.remove("hour")
 
     assert run("count-active-hour", now=NOON + HOUR + 6 * MINUTE) == {"hours": 1}
 
@@ -189,19 +189,19 @@ def test_hours_of_two_days_that_were_missed_are_made_up_for() -> None:
 
     assert run("count-active-hour", now=NOON + 5 * MINUTE) == {"hours": 3}
 
-    assert store.counted(Span.HOUR, NOON - 50 * HOUR) is None
-    assert store.counted(Span.HOUR, NOON - 30 * HOUR) == tally(3, 3)
+    assert store.tallies(Span.HOUR, NOON - 50 * HOUR) is None
+    assert store.tallies(Span.HOUR, NOON - 30 * HOUR) == tally(3, 3)
     assert service.connected_per_hour(EVERYTHING) == {12: 2.0, 6: 3.0, 11: 1.0}
 
 
 def test_hours_from_before_these_two_days_are_left_alone_after_a_long_break() -> None:
-    store.keep_counted_until(Span.HOUR, NOON - 30 * DAY)
+    store.put_progress(Span.HOUR, NOON - 30 * DAY)
     an_hour(NOON - 49 * HOUR, 1)
     an_hour(NOON - 48 * HOUR, 2)
 
     assert run("count-active-hour", now=NOON + 5 * MINUTE) == {"hours": 1}
 
-    assert store.counted(Span.HOUR, NOON - 49 * HOUR) is None
+    assert store.tallies(Span.HOUR, NOON - 49 * HOUR) is None
 
 
 def test_an_hour_without_such_a_taxi_counts_as_none() -> None:
@@ -238,9 +238,9 @@ def test_a_day_counts_the_distinct_taxis_of_its_hours() -> None:
 
     assert run("count-active-day", now=MONDAY + DAY + 20 * MINUTE) == {"days": 2}
 
-    assert store.counted(Span.DAY, MONDAY) == tally(2, 1)
-    assert store.counted(Span.DAY, MONDAY - DAY) == tally(1, 1)
-    assert store.counted(Span.DAY, MONDAY + DAY) is None
+    assert store.tallies(Span.DAY, MONDAY) == tally(2, 1)
+    assert store.tallies(Span.DAY, MONDAY - DAY) == tally(1, 1)
+    assert store.tallies(Span.DAY, MONDAY + DAY) is None
 
 
 def test_a_taxi_whose_licence_moved_counts_once_a_day() -> None:
@@ -249,7 +249,7 @@ def test_a_taxi_whose_licence_moved_counts_once_a_day() -> None:
 
     run("count-active-day", now=MONDAY + DAY + 20 * MINUTE)
 
-    assert store.counted(Span.DAY, MONDAY) == tally(1, 1, insee=LYON)
+    assert store.tallies(Span.DAY, MONDAY) == tally(1, 1, insee=LYON)
 
 
 def test_a_week_counts_the_distinct_taxis_of_seven_days() -> None:
@@ -257,7 +257,7 @@ def test_a_week_counts_the_distinct_taxis_of_seven_days() -> None:
         an_hour(MONDAY + number * DAY, number, 100)
         run("count-active-day", now=MONDAY + (number + 1) * DAY + 20 * MINUTE)
 
-    weeks = [store.counted(Span.WEEK, MONDAY + number * DAY) for number in range(9)]
+    weeks = [store.tallies(Span.WEEK, MONDAY + number * DAY) for number in range(9)]
 
     assert [week and week[0].active for week in weeks] == [2, 3, 4, 5, 6, 7, 8, 8, 8]
 
@@ -268,8 +268,8 @@ def test_days_that_were_missed_are_made_up_for() -> None:
 
     assert run("count-active-day", now=MONDAY + 2 * DAY + 20 * MINUTE) == {"days": 2}
 
-    assert store.counted(Span.DAY, MONDAY) == tally(1, 1)
-    assert store.counted(Span.WEEK, MONDAY + DAY) == tally(2, 2)
+    assert store.tallies(Span.DAY, MONDAY) == tally(1, 1)
+    assert store.tallies(Span.WEEK, MONDAY + DAY) == tally(2, 2)
     before = everything_stored()
     assert run("count-active-day", now=MONDAY + 2 * DAY + 21 * MINUTE) == {"days": 0}
     assert everything_stored() == before
@@ -292,8 +292,8 @@ def test_the_clock_has_minutes_hours_and_days_counted() -> None:
         app.handler_map[name](event, None)
 
     assert service.active_now().within(EVERYTHING) == 1
-    assert store.counted(Span.HOUR, hour - HOUR) == tally(1, 1)
-    assert store.counted(Span.DAY, day) == tally(1, 1)
+    assert store.tallies(Span.HOUR, hour - HOUR) == tally(1, 1)
+    assert store.tallies(Span.DAY, day) == tally(1, 1)
 
 
 # --- against a recount ----------------------------------------------------------------------------
@@ -361,10 +361,10 @@ def test_what_is_counted_is_what_a_recount_finds(seed: int) -> None:
         for began in (midnight - 2 * HOUR, midnight - HOUR, midnight)
     }
     for began, sightings in hours.items():
-        assert store.counted(Span.HOUR, began) == recount(sightings, licences)
+        assert store.tallies(Span.HOUR, began) == recount(sightings, licences)
     for day in (MONDAY, midnight):
         sightings = [one for one in log if day <= one.seen_at < day + DAY]
-        assert store.counted(Span.DAY, day) == recount(sightings, licences)
+        assert store.tallies(Span.DAY, day) == recount(sightings, licences)
     for _ in range(20):
         filters = some_filter(rng, towns, owners)
         assert service.connected_per_hour(filters) == {

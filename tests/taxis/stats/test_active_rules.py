@@ -91,14 +91,14 @@ def test_who_was_not_seen_or_not_seen_free_is_a_newcomer() -> None:
 def test_who_was_free_once_was_free() -> None:
     first, second = sightings(_1=True, _2=False), sightings(_1=False, _3=False)
 
-    assert rules.united([*first.values(), *second.values()]) == sightings(
+    assert rules.unite([*first.values(), *second.values()]) == sightings(
         _1=True, _2=False, _3=False
     )
-    assert rules.united([*second.values(), *first.values()])[1].free
+    assert rules.unite([*second.values(), *first.values()])[1].free
 
 
 def test_a_taxi_whose_licence_moved_counts_once_for_its_last_town() -> None:
-    seen = rules.united([a_taxi("59001", "1", free=True), a_taxi("59002", "1", free=False)])
+    seen = rules.unite([a_taxi("59001", "1", free=True), a_taxi("59002", "1", free=False)])
 
     assert rules.tallies(seen.values()) == [Tally("59002", "1", 1, 1)]
 

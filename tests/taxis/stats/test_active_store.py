@@ -49,19 +49,19 @@ def test_the_latest_minute_comes_back_as_it_was_put() -> None:
 
 @pytest.mark.parametrize("span", Span)
 def test_what_was_counted_comes_back_by_span_and_time(span: Span) -> None:
-    store.put_counted(span, NOON, TALLIES)
+    store.put_tallies(span, NOON, TALLIES)
 
-    assert store.counted(span, NOON) == TALLIES
-    assert store.counted(span, NOON + timedelta(days=1)) is None
+    assert store.tallies(span, NOON) == TALLIES
+    assert store.tallies(span, NOON + timedelta(days=1)) is None
 
 
 def test_who_was_seen_comes_back_from_as_many_sheets_as_it_takes() -> None:
     fleet = a_fleet(100_000)
 
-    store.add_seen(fleet.values(), hour=NOON, at=NOON)
-    store.put_seen_on(NOON, fleet.values())
+    store.add_to_hour_fleet(fleet.values(), hour=NOON, at=NOON)
+    store.put_day_fleet(NOON, fleet.values())
 
-    assert store.seen(NOON) == {taxi.number: taxi for taxi in store.seen_on(NOON)} == fleet
+    assert store.hour_fleet(NOON) == {taxi.number: taxi for taxi in store.day_fleet(NOON)} == fleet
     assert len(list(store.SEEN.of("2026-03-02T12").all())) == 2
     assert len(list(store.SEEN_ON_DAY.of("2026-03-02").all())) == 2
 
@@ -69,16 +69,16 @@ def test_who_was_seen_comes_back_from_as_many_sheets_as_it_takes() -> None:
 def test_sheets_of_who_was_seen_are_only_ever_added() -> None:
     first, second = a_fleet(3), a_fleet(4)
 
-    store.add_seen(first.values(), hour=NOON, at=NOON)
-    store.add_seen(second.values(), hour=NOON, at=NOON)
-    store.add_seen([], hour=NOON, at=NOON)
+    store.add_to_hour_fleet(first.values(), hour=NOON, at=NOON)
+    store.add_to_hour_fleet(second.values(), hour=NOON, at=NOON)
+    store.add_to_hour_fleet([], hour=NOON, at=NOON)
 
-    assert store.seen(NOON) == first | second
+    assert store.hour_fleet(NOON) == first | second
 
 
 def test_who_was_seen_is_forgotten_once_the_weeks_are_counted() -> None:
-    store.add_seen(a_fleet(1).values(), hour=NOON, at=NOON)
-    store.put_seen_on(NOON, a_fleet(1).values())
+    store.add_to_hour_fleet(a_fleet(1).values(), hour=NOON, at=NOON)
+    store.put_day_fleet(NOON, a_fleet(1).values())
 
     found = clients.dynamodb().scan(TableName=table("statistics"))["Items"]
     kept = {item["series"]["S"]: int(item["ttl"]["N"]) for item in found}
@@ -102,7 +102,7 @@ def test_an_hour_of_the_day_is_summed_in_ten_parts() -> None:
 
 
 def test_how_far_the_counts_are_is_remembered() -> None:
-    store.keep_counted_until(Span.HOUR, NOON)
+    store.put_progress(Span.HOUR, NOON)
 
-    assert store.counted_until(Span.HOUR) == NOON
-    assert store.counted_until(Span.DAY) is None
+    assert store.progress(Span.HOUR) == NOON
+    assert store.progress(Span.DAY) is None

@@ -51,7 +51,7 @@ def test_a_value_that_was_counted_no_times_changes_no_percentile() -> None:
 
 
 def test_a_search_is_counted_by_town_with_its_hour_by_account_and_by_cell() -> None:
-    counts = rules.counted(
+    counts = rules.count_searches(
         [
             a_search(found=2, seen=1, nearest_m=120),
             a_search(found=2, seen=0, nearest_m=80),
@@ -81,14 +81,16 @@ def test_a_search_is_counted_by_town_with_its_hour_by_account_and_by_cell() -> N
 def test_counts_may_be_added_in_any_division_and_order(piles: list[int], seed: int) -> None:
     searches = some_searches(len(piles), seed=seed)
     divided = [
-        rules.counted(search for search, own in zip(searches, piles, strict=True) if own == pile)
+        rules.count_searches(
+            search for search, own in zip(searches, piles, strict=True) if own == pile
+        )
         for pile in range(4)
     ]
     random.Random(seed).shuffle(divided)
 
     total = rules.counts_of(row for counts in divided for row in rules.rows(counts))
 
-    assert total == rules.counted(searches)
+    assert total == rules.count_searches(searches)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +126,7 @@ def test_no_report_of_a_day_can_be_counted_once_it_is_complete() -> None:
 def test_quartiles_are_those_of_the_searches() -> None:
     searches = some_searches(500)
 
-    found = rules.quartiles(rules.rows(rules.counted(searches)))
+    found = rules.quartiles(rules.rows(rules.count_searches(searches)))
 
     assert found == by_hand(searches, EVERYTHING)
     assert rules.quartiles([]) == SearchQuartiles()

@@ -100,7 +100,7 @@ class ActiveCounts(Struct, frozen=True, dict=True):
 # --- who has been seen --------------------------------------------------------------------------
 
 
-def united(taxis: Iterable[ActiveTaxi]) -> dict[int, ActiveTaxi]:
+def unite(taxis: Iterable[ActiveTaxi]) -> dict[int, ActiveTaxi]:
     """Each taxi once, of sightings that are given oldest first.
 
     A taxi that was free in one of them was free, and counts for the town and operator that it had
@@ -168,13 +168,13 @@ class HourOfDay(Struct, frozen=True):
 
 
 def with_hour(
-    before: HourOfDay | None, hour: datetime, counted: Iterable[Tally]
+    before: HourOfDay | None, hour: datetime, tallies: Iterable[Tally]
 ) -> HourOfDay | None:
     """The sums with one more hour; None where that hour is not newer than the last one."""
     if before is not None and hour <= before.last:
         return None
     sums = Counter({(one.insee, one.owner): one.active for one in (before.sums if before else ())})
-    for tally in counted:
+    for tally in tallies:
         sums[tally.insee, tally.owner] += tally.active
     return HourOfDay(
         hour,

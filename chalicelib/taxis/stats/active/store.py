@@ -18,10 +18,10 @@
 |                          |                     |            |                 | filter each 10 min    |
 
 The costs are those of 60,000 taxis in an hour, of 45,000 pairs of town and operator, made up at
-random (2 bytes a row, 8 bytes a taxi of a set). A minute writes 153 units; the newcomers of an hour
-are 800 KB, 811 units in some 62 sheets; an hour's count writes 190 units and a day's 680. A sheet of
-tallies ends at some 190,000 pairs, and an hour of the day, whose sums are divided into ten parts, at ten
-times that: beyond it the job fails with SheetTooLarge.
+random, when a tally took 2 bytes and a taxi of a set 10; now it takes 7. A minute wrote 153 units; the
+newcomers of an hour were 811 units in some 62 sheets; an hour's count wrote 190 units and a day's 680.
+A sheet of tallies ends at some 190,000 pairs, and an hour of the day, whose sums are divided into ten
+parts, at ten times that: beyond it the job fails with SheetTooLarge.
 """
 
 import secrets
@@ -31,7 +31,7 @@ from functools import partial
 from itertools import chain
 
 from chalicelib.foundation.packing import Table
-from chalicelib.foundation.store.sheets import Series, divided
+from chalicelib.foundation.store.sheets import Series, divide
 from chalicelib.taxis.stats.active import rules
 from chalicelib.taxis.stats.active.rules import (
     ActiveTaxi,
@@ -56,7 +56,7 @@ _HEAT = Series("active", HeatMap)
 SEEN = Series("seen", Table[ActiveTaxi])
 SEEN_ON_DAY = Series("seen-day", Table[ActiveTaxi])
 _TALLIES = Series("active", Table[Tally])
-COUNTED = Series("counted", datetime)
+PROGRESS = Series("counted", datetime)
 _HOURS_OF_DAY = Series("hours-of-day", HourOfDay)
 
 
@@ -86,7 +86,7 @@ def heat() -> HeatMap | None:
 # --- who has been seen --------------------------------------------------------------------------
 
 
-def add_seen(taxis: Iterable[ActiveTaxi], *, hour: datetime, at: datetime) -> None:
+def add_to_hour_fleet(taxis: Iterable[ActiveTaxi], *, hour: datetime, at: datetime) -> None:
     """Adds taxis to those seen in an hour; none of them says that somebody has looked.
 
     Sheets are only ever added, each with a name of its own, so that two runs at once, or a minute
@@ -97,18 +97,18 @@ def add_seen(taxis: Iterable[ActiveTaxi], *, hour: datetime, at: datetime) -> No
     )
 
 
-def seen(hour: datetime) -> Fleet | None:
+def hour_fleet(hour: datetime) -> Fleet | None:
     """The taxis that have been seen in an hour so far; None where nobody has looked."""
     sheets = [*SEEN.of(_name(Span.HOUR, hour)).all(consistent=True)]
-    return rules.united(chain(*(taxis for _, taxis in sheets))) if sheets else None
+    return rules.unite(chain(*(taxis for _, taxis in sheets))) if sheets else None
 
 
-def put_seen_on(day: datetime, taxis: Iterable[ActiveTaxi]) -> None:
+def put_day_fleet(day: datetime, taxis: Iterable[ActiveTaxi]) -> None:
     """Stores the taxis that have been seen on a day."""
     SEEN_ON_DAY.of(_name(Span.DAY, day)).put_parts("", _divided(taxis), until=day + DAYS_KEPT)
 
 
-def seen_on(day: datetime) -> Iterator[ActiveTaxi]:
+def day_fleet(day: datetime) -> Iterator[ActiveTaxi]:
     """The taxis that have been seen on a day; none where it was not counted."""
     for _, taxis in SEEN_ON_DAY.of(_name(Span.DAY, day)).all():
         yield from taxis
@@ -117,30 +117,30 @@ def seen_on(day: datetime) -> Iterator[ActiveTaxi]:
 def _divided(taxis: Iterable[ActiveTaxi]) -> list[Table[ActiveTaxi]]:
     # In an order in which they compress well.
     ordered = sorted(taxis, key=lambda taxi: (taxi.insee, taxi.owner, taxi.free, taxi.number))
-    return divided(ordered, Table)
+    return divide(ordered, Table)
 
 
 # --- what was counted ---------------------------------------------------------------------------
 
 
-def put_counted(span: Span, began: datetime, tallies: Iterable[Tally]) -> None:
+def put_tallies(span: Span, began: datetime, tallies: Iterable[Tally]) -> None:
     """Stores the tallies of an hour, a day, or a week by its last day; for good."""
     _TALLIES.of(span).put(_name(span, began), Table(tallies))
 
 
-def counted(span: Span, began: datetime) -> Sequence[Tally] | None:
+def tallies(span: Span, began: datetime) -> Sequence[Tally] | None:
     """The tallies of an hour, a day, or a week by its last day; None where it was not counted."""
     return _TALLIES.of(span).get(_name(span, began))
 
 
-def counted_until(span: Span) -> datetime | None:
+def progress(span: Span) -> datetime | None:
     """The last hour or day that was counted."""
-    return COUNTED.get(span, consistent=True)
+    return PROGRESS.get(span, consistent=True)
 
 
-def keep_counted_until(span: Span, last: datetime) -> None:
+def put_progress(span: Span, last: datetime) -> None:
     """Remembers the last hour or day that was counted."""
-    COUNTED.put(span, last)
+    PROGRESS.put(span, last)
 
 
 def _name(span: Span, began: datetime) -> str:
@@ -154,7 +154,7 @@ def add_hour(hour: datetime, tallies: Sequence[Tally]) -> None:
     """Adds an hour to the sums of its hour of the day; to add it again changes nothing."""
     for part in PARTS:
         some = [tally for tally in tallies if tally.insee.startswith(part)]
-        _HOURS_OF_DAY.change(f"{hour:%H}#{part}", partial(rules.with_hour, hour=hour, counted=some))
+        _HOURS_OF_DAY.change(f"{hour:%H}#{part}", partial(rules.with_hour, hour=hour, tallies=some))
 
 
 def hours_of_day() -> Iterator[tuple[int, HourOfDay]]:

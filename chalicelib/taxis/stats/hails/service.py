@@ -49,11 +49,11 @@ def count_days(*, now: datetime, after: str | None = None, dry_run: bool = False
     if not waiting:
         return Page()
     day, *later = waiting
-    counted = rules.count(hails.past_hails(day), _town_of)
-    if counted is not None and not dry_run:
-        store.put_day(date.fromisoformat(day), counted, heat_days=settings().hail_kept_days)
+    count = rules.count(hails.past_hails(day), _town_of)
+    if count is not None and not dry_run:
+        store.put_day(date.fromisoformat(day), count, heat_days=settings().hail_kept_days)
         hails.enter_in_statistics(day)
-    done = {"left": 1} if counted is None else {"days": 1, "hails": counted.hail_count}
+    done = {"left": 1} if count is None else {"days": 1, "hails": count.hail_count}
     return Page(done, day if later else None)
 
 
@@ -61,7 +61,7 @@ def _town_of(point: LngLat) -> str:
     return next(iter(territory.place_of(point).towns), "")
 
 
-# --- telling -------------------------------------------------------------------------------------
+# --- reading -------------------------------------------------------------------------------------
 
 
 def statistics(filters: Filter, *, now: datetime) -> HailStatistics:

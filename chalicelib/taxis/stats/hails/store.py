@@ -18,7 +18,7 @@ from sys import intern
 from typing import TypeVar
 
 from chalicelib.foundation.packing import Table
-from chalicelib.foundation.store.sheets import Series, divided
+from chalicelib.foundation.store.sheets import Series, divide
 from chalicelib.taxis.stats.hails.rules import DayCount, Sums
 from chalicelib.taxis.stats.heat import Cell
 
@@ -34,8 +34,8 @@ def put_day(day: date, count: DayCount, *, heat_days: int) -> None:
     """Stores a day's count in place of an earlier one; its heat for so many days."""
     cells = [Cell(*cell) for cell in sorted(count.heat.items())]
     until = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(heat_days + 2)
-    _put(SUMS, day, divided(sorted(count.sums.items()), Sums.of))
-    _put(HEAT, day, divided(cells, Table), until=until)
+    _put(SUMS, day, divide(sorted(count.sums.items()), Sums.of))
+    _put(HEAT, day, divide(cells, Table), until=until)
 
 
 def _put(

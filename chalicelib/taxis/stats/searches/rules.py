@@ -66,7 +66,7 @@ def counts_of(rows: Iterable[Count]) -> Counts:
     return counts
 
 
-def counted(searches: Iterable[Search]) -> Counts:
+def count_searches(searches: Iterable[Search]) -> Counts:
     """The counts of some searches."""
     counts = Counts()
     for search in searches:

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import chain
 
@@ -43,8 +43,8 @@ class Report(Struct, frozen=True):
     searches: Sequence[Search]
 
 
-class Counted(Struct, frozen=True):
-    """Counts of a batch: `known` were counted before, `lost` belong into sheets that are full."""
+class BatchCount(Struct, frozen=True):
+    """Searches of a batch: new ones, those `known` from before, those `lost` to sheets that are full."""
 
     searches: int
     known: int
@@ -52,7 +52,7 @@ class Counted(Struct, frozen=True):
     sheets: int
 
 
-def count(shard: str, reports: Iterable[Report]) -> Counted:
+def count(shard: str, reports: Iterable[Report]) -> BatchCount:
     """Counts the reports of a shard of the stream, in their order, each of them once.
 
     A strong reading and a write for each day and departement that they touch. A batch that was
@@ -75,7 +75,7 @@ def count(shard: str, reports: Iterable[Report]) -> Counted:
         else:
             new += fresh
             known += len(searches) - fresh
-    return Counted(new, known, lost, len(by_place))
+    return BatchCount(new, known, lost, len(by_place))
 
 
 def fold(*, now: datetime, after: str | None, dry_run: bool) -> Page:
@@ -153,10 +153,9 @@ def _in_towns(filters: Filter, *, now: datetime) -> Iterator[Count]:
         totals = store.town_totals(begins=departement or "")
         begins = departement and f"{departement}#"
         for count in _all(totals, through, begins=begins or "", now=now):
+            town = count.place
             # A number that is none, as 97, is the beginning of others.
-            if departement in (None, departement_of(count.place)) and filters.takes_town(
-                count.place
-            ):
+            if departement in (None, departement_of(town)) and filters.takes_town(town):
                 yield count
 
 
@@ -169,20 +168,23 @@ def _departements(filters: Filter) -> Collection[str | None]:
 
 
 def _all(totals: Totals, through: int, *, begins: str = "", now: datetime) -> Iterator[Count]:
-    """What is in the totals, which were read after `through`, and what is in none of them yet."""
-    for total in totals.values():
+    """What is in the totals, which are read after `through`, and what is in none of them yet."""
+    in_totals: dict[str, int] = {}
+    for entry, total in totals:
+        in_totals[entry] = total.through
         yield from total.counts
-    yield from _unfolded(through, totals, begins=begins, now=now)
+    yield from _unfolded(through, in_totals, begins=begins, now=now)
 
 
-def _unfolded(through: int, totals: Totals, *, begins: str = "", now: datetime) -> Iterator[Count]:
+def _unfolded(
+    through: int, in_totals: Mapping[str, int], *, begins: str = "", now: datetime
+) -> Iterator[Count]:
     """The counts of the parts that were not folded when `through` was read, less those in the totals."""
     day = store.day_of(through + 1)
     while day <= now.date():
         for part, counts in store.parts(day, begins=begins):
             for count in counts:
-                total = totals.get(store.together(count.place))
-                if part > max(through, total.through if total else 0):
+                if part > max(through, in_totals.get(store.together(count.place), 0)):
                     yield count
         day += timedelta(days=1)
 

@@ -4,10 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from chalicelib.taxis.fleets import store as fleet
+from chalicelib.taxis.fleets.store import Fleet, FleetRow
 from chalicelib.taxis.positions import codec
-from chalicelib.taxis.registry import fleet
-from chalicelib.taxis.registry.fleet import Fleet
-from chalicelib.taxis.registry.rows import FleetRow
 from chalicelib.taxis.registry.rules import Taxi
 from tests.taxis.registry.races import client_of, just_before
 

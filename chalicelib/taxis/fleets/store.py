@@ -1,4 +1,4 @@
-"""Fleets in DynamoDB: unique keys, list and pages of ids of an operator's taxis.
+"""Fleets in DynamoDB: items of one table under the account that owns the taxis.
 
 | question                       | entry                   | order         | cost               | asked by      |
 | ------------------------------ | ----------------------- | ------------- | ------------------ | ------------- |
@@ -21,19 +21,53 @@ taxi harms nobody, a taxi without its id could not be positioned.
 
 import hashlib
 from collections.abc import Iterator
+from datetime import datetime
 from functools import partial
+from typing import Protocol
 
 from msgspec import Struct
+from pynamodb.attributes import UnicodeAttribute, UnicodeSetAttribute
 from pynamodb.expressions.condition import size
+from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
+from chalicelib.foundation.settings import table
+from chalicelib.foundation.store.models import Place
 from chalicelib.foundation.store.reads import Read
 from chalicelib.foundation.store.writes import Moved, written
 from chalicelib.foundation.values import milliseconds
-from chalicelib.taxis.registry.rows import FleetRow
-from chalicelib.taxis.registry.rules import Taxi
 
 PAGE = 256
+
+
+class FleetRow(Model):
+    """What belongs to an operator: a unique key, a line of its list, or a page of ids."""
+
+    class Meta(Place):
+        table_name = table("fleets")
+
+    owner = UnicodeAttribute(hash_key=True)
+    entry = UnicodeAttribute(range_key=True)
+    taxi_id = UnicodeAttribute(null=True)
+    licence_plate = UnicodeAttribute(null=True)
+    ids = UnicodeSetAttribute(null=True)
+
+
+class Member(Protocol):
+    """A taxi, as far as its fleet knows it."""
+
+    @property
+    def taxi_id(self) -> str: ...
+    @property
+    def owner(self) -> str: ...
+    @property
+    def vehicle_id(self) -> int: ...
+    @property
+    def ads_id(self) -> str: ...
+    @property
+    def driver_id(self) -> str: ...
+    @property
+    def added_at(self) -> datetime: ...
 
 
 class Fleet(Struct, frozen=True):
@@ -59,13 +93,13 @@ def taxi_of(owner: str, vehicle_id: int, ads_id: str, driver_id: str) -> Read[st
     )
 
 
-def key_row(taxi: Taxi) -> FleetRow:
+def key_row(taxi: Member) -> FleetRow:
     """The item that only one taxi of a vehicle, ADS and driver can have."""
     entry = key(taxi.vehicle_id, taxi.ads_id, taxi.driver_id)
     return FleetRow(taxi.owner, entry, taxi_id=taxi.taxi_id)
 
 
-def list_row(taxi: Taxi, licence_plate: str) -> FleetRow:
+def list_row(taxi: Member, licence_plate: str) -> FleetRow:
     """The item of a taxi in its owner's list."""
     entry = f"list#{milliseconds(taxi.added_at):015}#{taxi.taxi_id}"
     return FleetRow(taxi.owner, entry, taxi_id=taxi.taxi_id, licence_plate=licence_plate)
@@ -143,7 +177,19 @@ def pages_of(owner: str) -> dict[str, int]:
     }
 
 
-def leave(transaction: TransactWrite, taxi: Taxi, *, page: int | None) -> None:
+def enter(transaction: TransactWrite, taxi: Member, licence_plate: str) -> None:
+    """Adds a new taxi's line and key to a transaction, on condition that no taxi has the key."""
+    transaction.save(key_row(taxi), condition=FleetRow.entry.does_not_exist())
+    transaction.save(list_row(taxi, licence_plate))
+
+
+def change_key(transaction: TransactWrite, before: Member, after: Member) -> None:
+    """Adds to a transaction that a taxi is made of other parts."""
+    transaction.delete(key_row(before))
+    transaction.save(key_row(after))
+
+
+def leave(transaction: TransactWrite, taxi: Member, *, page: int | None) -> None:
     """Adds the deletion of a taxi's key, its line and its id on a page to a transaction."""
     transaction.delete(key_row(taxi))
     transaction.delete(list_row(taxi, ""))
