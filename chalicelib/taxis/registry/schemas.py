@@ -1,4 +1,4 @@
-"""Request and response schemas of drivers, ADS, vehicles, taxis and positions [contract: Registration]."""
+"""Request and response schemas of drivers, ADS, vehicles and taxis [contract: Registration]."""
 
 from collections.abc import Mapping
 from typing import Any
