@@ -42,6 +42,6 @@ def run() -> Cost:
         scene = Scene()
         with meter.counting() as bill:
             answer = scene.post()
-            hail = hails.show(answer.data[0]["id"]).hail
+            hail = hails.history(answer.data[0]["id"]).hail
             scene.drive(hail, *WAYS[Status.FINISHED])
         return Cost(bill.write_units, bill.read_units)

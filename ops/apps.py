@@ -33,7 +33,7 @@ class AppUnknown(CannotGoOn):
 class Home(Struct, frozen=True, eq=False, forbid_unknown_fields=True):
     """`infra/NAME/app.yaml`: what is a service's own for `ops`; every field may be left out.
 
-    `prefix` begins the names of all that the service has on AWS. `data` is its folder in the data folder
+    `prefix` begins the names of all that the service has on AWS, `namespace` is of its metrics. `data` is its folder in the data folder
     of the local system, `port` that of its API there. `commands` are those of `maraude` that it has beside
     every service's own, by name: modules with `add_parser`. `doctor` is a module with `checks(now)`,
     `rehearsal` one with `TO_COME` and `use(deployment, sections)`. `demo` and `udp` are packages of processes beside the API.
@@ -41,6 +41,7 @@ class Home(Struct, frozen=True, eq=False, forbid_unknown_fields=True):
 
     title: str = ""
     prefix: str = ""
+    namespace: str = ""
     data: str = ""
     port: int = 0
     commands: Mapping[str, str] = {}
@@ -63,6 +64,11 @@ class App(Struct, frozen=True):
     def prefix(self) -> str:
         """What the names of its tables, queues and functions begin with, for CloudFormation's `Sub`."""
         return self.home.prefix or f"maraude-${{Stage}}-{self.name}"
+
+    @property
+    def namespace(self) -> str:
+        """CloudWatch's namespace of its metrics."""
+        return self.home.namespace or f"Maraude/{self.name}"
 
     def named(self, name: str, stage: str) -> str:
         """The full name of what is its own in a stage; without a name, that of its stack."""

@@ -13,7 +13,6 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from chalicelib.foundation.observe.metrics import NAMESPACE
 from ops.apps import App
 from ops.errors import CannotGoOn
 from ops.names import in_words
@@ -93,7 +92,7 @@ def _alarm(app: App, key: str, row: Row) -> dict[str, Any]:
         "Properties": {
             "AlarmName": {"Fn::Sub": f"{app.prefix}-{row.name or in_words(key)}"},
             "AlarmDescription": f"{row.why} Runbook: docs/runbook.md#{row.runbook}",
-            **_watched(row),
+            **_watched(app, row),
             "ComparisonOperator": "LessThanThreshold"
             if row.at_least is None
             else "GreaterThanOrEqualToThreshold",
@@ -107,16 +106,18 @@ def _alarm(app: App, key: str, row: Row) -> dict[str, Any]:
     }
 
 
-def _watched(row: Row) -> dict[str, Any]:
+def _watched(app: App, row: Row) -> dict[str, Any]:
     """The properties of what an alarm watches: one metric, several added up, or a query of one by groups."""
     if row.by:
         query = (
-            f'SELECT {row.statistic.upper()}({row.metric}) FROM SCHEMA("{NAMESPACE}", {row.by}, stage) '  # noqa: S608  # CloudWatch's, of our own rows
+            f'SELECT {row.statistic.upper()}({row.metric}) FROM SCHEMA("{app.namespace}", {row.by}, stage) '  # noqa: S608  # CloudWatch's, of our own rows
             f"WHERE stage = '${{Stage}}' GROUP BY {row.by} ORDER BY {row.statistic.upper()}() DESC"
         )
         one = {"Id": "failures", "Period": row.period_s, "ReturnData": True}
         return {"Metrics": [{**one, "Expression": {"Fn::Sub": query}}]}
-    metrics = [_metric(name, of, row) for of in _each(row.of) or [""] for name in _each(row.metric)]
+    metrics = [
+        _metric(app, name, of, row) for of in _each(row.of) or [""] for name in _each(row.metric)
+    ]
     if len(metrics) > 1:
         stat = {"Stat": row.statistic, "Period": row.period_s}
         parts = [
@@ -131,16 +132,16 @@ def _watched(row: Row) -> dict[str, Any]:
     return {**metric, **unit, statistic: row.statistic, "Period": row.period_s}
 
 
-def _metric(name: str, of: str, row: Row) -> dict[str, Any]:
+def _metric(app: App, name: str, of: str, row: Row) -> dict[str, Any]:
     namespace, metric = _split(name)
-    if namespace == NAMESPACE:
+    if not namespace:
         about: dict[str, Any] = {"stage": {"Ref": "Stage"}, **row.dimensions}
     else:
         attribute = _ATTRIBUTES.get(namespace, "")
         value = {"Fn::GetAtt": [of, attribute[1:]]} if attribute else {"Ref": of}
         about = {_AWS[namespace]: value}
     dimensions = [{"Name": name, "Value": value} for name, value in about.items()]
-    return {"Namespace": namespace, "MetricName": metric, "Dimensions": dimensions}
+    return {"Namespace": namespace or app.namespace, "MetricName": metric, "Dimensions": dimensions}
 
 
 def dashboard(app: App) -> Resources:
@@ -148,7 +149,7 @@ def dashboard(app: App) -> Resources:
     widgets = _read(app.templates / "dashboard.yaml", list[Widget])
     if not widgets:
         return {}
-    body = {"widgets": [_widget(place, widget) for place, widget in enumerate(widgets)]}
+    body = {"widgets": [_widget(app, place, widget) for place, widget in enumerate(widgets)]}
     properties = {
         "DashboardName": {"Fn::Sub": app.prefix},
         "DashboardBody": {"Fn::Sub": json.dumps(body)},
@@ -156,7 +157,7 @@ def dashboard(app: App) -> Resources:
     return {"Dashboard": {"Type": "AWS::CloudWatch::Dashboard", "Properties": properties}}
 
 
-def _widget(place: int, widget: Widget) -> dict[str, Any]:
+def _widget(app: App, place: int, widget: Widget) -> dict[str, Any]:
     return {
         "type": "metric",
         "x": _WIDTH * (place % _COLUMNS),
@@ -168,7 +169,7 @@ def _widget(place: int, widget: Widget) -> dict[str, Any]:
             "region": "${AWS::Region}",
             "view": "timeSeries",
             "period": widget.period,
-            "metrics": [curve for plot in widget.plots for curve in _curves(plot)],
+            "metrics": [curve for plot in widget.plots for curve in _curves(app, plot)],
         },
     }
 
@@ -176,7 +177,7 @@ def _widget(place: int, widget: Widget) -> dict[str, Any]:
 _OF_A_CURVE = ("stat", "id", "visible", "yAxis", "label")
 
 
-def _curves(plot: Mapping[str, Any]) -> Iterator[list[Any]]:
+def _curves(app: App, plot: Mapping[str, Any]) -> Iterator[list[Any]]:
     if "expression" in plot:
         yield [plot]
         return
@@ -184,17 +185,22 @@ def _curves(plot: Mapping[str, Any]) -> Iterator[list[Any]]:
         one = dict(zip(plot, values, strict=True))
         drawn = {key: one.pop(key) for key in _OF_A_CURVE if key in one}
         namespace, metric = _split(one.pop("metric"))
-        if namespace == NAMESPACE:
+        if not namespace:
             about = {"stage": "${Stage}", **one}
         else:
             about = {_AWS[namespace]: f"${{{one['of']}{_ATTRIBUTES.get(namespace, '')}}}"}
-        yield [namespace, metric, *(part for pair in about.items() for part in pair), drawn]
+        yield [
+            namespace or app.namespace,
+            metric,
+            *(part for pair in about.items() for part in pair),
+            drawn,
+        ]
 
 
 def _split(metric: str) -> tuple[str, str]:
-    """Namespace and name."""
+    """AWS's namespace, which the service's own metrics do not say, and the name."""
     namespace, _, name = metric.rpartition(" ")
-    return namespace or NAMESPACE, name
+    return namespace, name
 
 
 def _each(value: Any) -> Sequence[Any]:  # noqa: ANN401  # YAML's, one or a list of them

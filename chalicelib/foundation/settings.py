@@ -28,6 +28,7 @@ class Settings(Struct, frozen=True):
     stage: str = "dev"
     region: str = "eu-west-3"
     endpoint: str = ""  # of AWS-compatible services; empty for AWS itself
+    namespace: str = "Maraude"  # of its metrics; packaging gives each service its own
     secret_keys: str = ""  # Fernet keys, newest first, separated by commas
     secret_id: str = ""  # or the Secrets Manager secret that holds them
     secret_days: int = 365  # after which the doctor says that the secret keys are old

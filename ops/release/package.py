@@ -215,6 +215,14 @@ def _name_schedules(app: App, resources: dict[str, Any]) -> None:
                 event["Properties"]["Name"] = {"Fn::Sub": rule}
 
 
+def _name_metrics(app: App, resources: dict[str, Any]) -> None:
+    """Tells each function the namespace of its service's metrics, which its alarms read."""
+    for resource in resources.values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            environment = resource["Properties"].setdefault("Environment", {})
+            environment.setdefault("Variables", {})["MARAUDE_NAMESPACE"] = app.namespace
+
+
 def finished(app: App, made: str, stage: str) -> str:
     """Chalice's template, with a role for each function and a name for each schedule, for its stage only.
 
@@ -224,6 +232,7 @@ def finished(app: App, made: str, stage: str) -> str:
     _leave_out_rest_api(found)
     permissions.give_roles(app, found["Resources"])
     _name_schedules(app, found["Resources"])
+    _name_metrics(app, found["Resources"])
     # The functions' environment names the stage: under another name there would be no tables.
     found["Parameters"]["Stage"] = {"Type": "String", "Default": stage, "AllowedValues": [stage]}
     return yaml.dump(found, Dumper=_Whole, allow_unicode=True)

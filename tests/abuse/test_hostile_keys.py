@@ -14,7 +14,7 @@ from chalicelib.foundation import cache, clock
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.geo import E7
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.hails import service as hails
+from chalicelib.taxis.hails import change, dispatch, expiry
 from chalicelib.taxis.hails.rules import Status
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions import service as positions
@@ -81,13 +81,15 @@ def test_a_hail_that_nobody_confirms_holds_its_taxi_for_a_hundred_seconds_at_mos
     assert sum(steps_s) == HELD_S
     hail = scene.hail()
     after = (steps_s[0] - 1) * SECOND
-    hails.delivered(hail.hail_id, taxi_phone_number=PHONE, now=scene.now + after)
+    dispatch.confirm(hail.hail_id, taxi_phone_number=PHONE, now=scene.now + after)
     for wait_s, status in zip(steps_s[1:3], ACCEPTANCE, strict=True):
         after += (wait_s - 1) * SECOND
-        hails.change(scene.operateur, scene.read(hail), {"status": status}, now=scene.now + after)
+        change.change_hail(
+            scene.operateur, scene.read(hail), {"status": status}, now=scene.now + after
+        )
     assert scene.taxi_status() == "answering"
 
-    hails.expire(hail.hail_id, now=scene.now + HELD_S * SECOND, way="sweep")
+    expiry.expire(hail.hail_id, now=scene.now + HELD_S * SECOND, way="sweep")
 
     assert scene.taxi_status() == "free"
     assert scene.read(hail).status == "timeout_customer"

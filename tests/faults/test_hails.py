@@ -128,7 +128,7 @@ def test_a_queue_that_brings_everything_twice_changes_nothing_twice(
         seen=f"{brought} messages of {HAILS} hails: operators were called {calls} times, {ended} "
         f"hails ended once and freed their taxi, {changed} changed after that",
         lost=HAILS - ended + changed,
-        guard="chalicelib.taxis.hails.service.dispatch: only what is `received` is sent",
+        guard="chalicelib.taxis.hails.dispatch.prepare: only what is `received` is sent",
     )
     assert calls == HAILS
     assert (ended, changed) == (HAILS, 0)
@@ -152,7 +152,7 @@ def test_a_queue_that_is_late_ends_hails_for_it_and_calls_nobody(
         seen=f"{brought} messages of {HAILS} hails, more than 1 s late: operators were called "
         f"{operator.connections} times, {ended} hails failed for it and freed their taxi",
         lost=HAILS - ended,
-        guard="chalicelib.taxis.hails.service.dispatch: `dispatch_within_s`",
+        guard="chalicelib.taxis.hails.dispatch.prepare: `dispatch_within_s`",
     )
     assert operator.connections == 0
     assert ended == HAILS
@@ -176,7 +176,7 @@ def test_a_queue_that_brings_nothing_leaves_no_hail_and_no_taxi_stuck(
         seen=f"{len(sent)} messages never came: of {HAILS} hails {read} were ended by who read "
         f"them, {ended - read} by the sweep, all with their taxi free",
         lost=HAILS - ended,
-        guard="chalicelib.taxis.hails.service.sweep",
+        guard="chalicelib.taxis.hails.expiry.sweep",
     )
     assert (read, ended) == (HAILS // 2, HAILS)
 

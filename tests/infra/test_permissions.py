@@ -148,7 +148,7 @@ def heard_queues(witness: Witness, folder: Path) -> None:
             hail = fleet.hail(taxi_id=fleet.taxi())
             feed(witness, "call_operators", hail_id=hail.hail_id)
     for _ in range(settings().hook_calls_at_once):
-        assert concurrency.take(fleet.operateur.id, now=clock.now())
+        assert concurrency.acquire(fleet.operateur.id, now=clock.now())
     feed(witness, "call_operators", hail_id=fleet.hail(taxi_id=fleet.taxi()).hail_id)
     past = -timedelta(minutes=2)
     for due in (clock.now() + timedelta(minutes=1), clock.now() + past):

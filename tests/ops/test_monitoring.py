@@ -41,8 +41,8 @@ def test_an_alarm_its_topic_and_the_dashboard_bear_the_names_of_their_service() 
     assert found["AlarmsTopic"]["Properties"]["TopicName"] == {
         "Fn::Sub": "maraude-${Stage}-toy-alarms"
     }
-    assert found["KnocksDeadAlarm"]["Properties"]["AlarmName"] == {
-        "Fn::Sub": "maraude-${Stage}-toy-knocks-dead"
+    assert found["ApiFailsAlarm"]["Properties"]["AlarmName"] == {
+        "Fn::Sub": "maraude-${Stage}-toy-api-fails"
     }
     assert found["Dashboard"]["Properties"]["DashboardName"] == {"Fn::Sub": "maraude-${Stage}-toy"}
 
@@ -96,7 +96,7 @@ def test_a_plot_has_a_curve_for_each_combination_the_last_key_changing_first(
     tmp_path: Path,
 ) -> None:
     assert curves(tmp_path, "{metric: ms, route: [a, b], stat: [p50, p99]}") == [
-        ["Maraude", "ms", "stage", "${Stage}", "route", route, {"stat": stat}]
+        ["Maraude/toy", "ms", "stage", "${Stage}", "route", route, {"stat": stat}]
         for route in "ab"
         for stat in ("p50", "p99")
     ]

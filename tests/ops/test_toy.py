@@ -19,6 +19,7 @@ from ops.release import package, permissions
 from ops.release.deployment import TICK
 from ops.release.rehearsal import rehearse
 from tests.conftest import package_of
+from tests.infra.templates import of_kind, packaged
 from tests.infra.witness import Witness
 from tests.ops import zips
 from tests.toy.rehearsal import knock
@@ -56,6 +57,17 @@ def test_its_zip_holds_the_foundation_its_own_files_and_its_requirements_only(ma
     assert "chalicelib/foundation/settings.py" in zips.names(made)
     assert zips.strangers(TOY, made) == set()
     assert zips.distributions(made) == zips.required(TOY)
+
+
+def test_its_functions_and_its_alarms_say_the_same_of_its_metrics(made: Path) -> None:
+    functions = [
+        one["Properties"]["Environment"]["Variables"]
+        for _, one in of_kind(packaged(made), "AWS::Serverless::Function")
+    ]
+
+    assert {one["MARAUDE_NAMESPACE"] for one in functions} == {"Maraude/toy"}
+    [alarm] = of_kind(packaged(made), "AWS::CloudWatch::Alarm")
+    assert alarm[1]["Properties"]["Namespace"] == "Maraude/toy"
 
 
 def test_its_application_answers_from_the_zip_alone(made: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""SQS messages of hails: dispatches to operators and deadlines (`handlers.py` handles them).
+"""SQS messages about hails, for the handlers (`handlers.py`): what is to be done, and when.
 
 `hail-dispatch` holds the hails to send to their operators, `hail-deadlines` those to look at when
 their time is up. A message may be lost, late or repeated: it only says where to look. A queue that

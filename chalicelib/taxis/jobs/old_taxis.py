@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from chalicelib.foundation.jobs.rules import Page
-from chalicelib.foundation.store import reads
 from chalicelib.foundation.store.writes import Moved
 from chalicelib.taxis.fleets import service as fleets
-from chalicelib.taxis.hails import lists
+from chalicelib.taxis.hails import service as hails
 from chalicelib.taxis.positions import service as positions
-from chalicelib.taxis.registry import retention, store
+from chalicelib.taxis.registry import retention
+from chalicelib.taxis.registry import service as registry
 from chalicelib.taxis.registry.rules import Description, Taxi
 from chalicelib.taxis.settings import settings
 
@@ -29,7 +29,7 @@ def delete_old_taxis(*, now: datetime, after: str | None = None, dry_run: bool =
     what, _, key = (after or "taxis/").partition("/")
     if what == "positions":
         page = positions.delete_unknown(
-            known=lambda taxi_ids: reads.one(store.taxis(taxi_ids)),
+            known=registry.taxis,
             before=limit,
             after=key,
             dry_run=dry_run,
@@ -53,10 +53,10 @@ def _candidates(
     """
     seen = positions.sight([taxi.taxi_id for taxi in old], now=now)
     silent = [taxi for taxi in old if _is_silent(seen, taxi, limit)]
-    described = reads.one(store.descriptions({taxi.description_id for taxi in silent}))
+    described = dict(registry.descriptions({taxi.description_id for taxi in silent}))
     owners = {taxi.owner for taxi in silent}
     hailed = {
-        owner: lists.taxis_hailed(int(owner), before=limit + _HAILED_WITHIN) for owner in owners
+        owner: hails.taxis_hailed(int(owner), before=limit + _HAILED_WITHIN) for owner in owners
     }
     pages = {owner: fleets.pages_of(owner) for owner in owners}
     for taxi in silent:

@@ -7,29 +7,26 @@ from functools import partial
 from chalicelib.foundation.jobs import service as runs
 from chalicelib.foundation.jobs.rules import Job
 from chalicelib.foundation.jobs.service import Outcome
-from chalicelib.taxis.hails import retention
+from chalicelib.taxis.hails import service as hails
 from chalicelib.taxis.jobs import old_taxis
 from chalicelib.taxis.positions import service as positions
-from chalicelib.taxis.registry import availability
-from chalicelib.taxis.registry import retention as retention_
-from chalicelib.taxis.stats.active import counting
+from chalicelib.taxis.registry import retention
+from chalicelib.taxis.registry import service as registry
+from chalicelib.taxis.stats.active import service as active
 from chalicelib.taxis.stats.fleets import service as fleets
 from chalicelib.taxis.stats.hails import service as hail_statistics
 from chalicelib.taxis.stats.searches import service as searches
 
 JOBS: Mapping[str, Job] = {
-    "blur-hails": retention.blur,
+    **hails.JOBS,
+    **active.JOBS,
     "blur-positions": positions.blur,
-    "delete-old-hails": retention.delete_old,
     "count-fleets": fleets.count_fleets,
     "count-hails": hail_statistics.count_days,
-    "count-active": counting.count_minute,
-    "count-active-hour": counting.count_hour,
-    "count-active-day": counting.count_day,
     "fold-searches": searches.fold,
     "delete-old-taxis": old_taxis.delete_old_taxis,
-    "delete-orphans": retention_.delete_orphans,
-    "retire-cells": partial(positions.retire_cells, availability_of=availability.availability_of),
+    "delete-orphans": retention.delete_orphans,
+    "retire-cells": partial(positions.retire_cells, availability_of=registry.availability_of),
 }
 
 

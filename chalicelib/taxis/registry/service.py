@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from msgspec import Struct
+from pynamodb.transactions import TransactWrite
 
 from chalicelib.foundation import cache, sealing
 from chalicelib.foundation.errors import (
@@ -335,6 +336,14 @@ def driver_of(taxi: Taxi) -> Read[Driver | None]:
     return store.drivers([taxi.driver_id]).then(lambda found: found.get(taxi.driver_id))
 
 
+def add_hail_step(transaction: TransactWrite, before: Description, after: Description) -> None:
+    """Adds the taxi's part of a hail's step to the transaction that writes the hail.
+
+    The condition is that status, time of change and open hail are as they were read.
+    """
+    store.hail_step(transaction, before, after)
+
+
 def described(description_id: str) -> Description | None:
     """A description, read strongly."""
     return reads.one(store.descriptions([description_id])).get(description_id)
@@ -383,6 +392,21 @@ def details(taxi_ids: Collection[str]) -> Mapping[str, TaxiDetails]:
 def licences(taxi_ids: Collection[str]) -> Mapping[str, Licence]:
     """Whose those of the taxis are that there are, and of which town, at most an hour old."""
     return availability.licences(taxi_ids)
+
+
+def availability_of(taxi_ids: Collection[str]) -> Mapping[str, Availability]:
+    """Status and radius of the taxis that exist, read strongly."""
+    return availability.availability_of(taxi_ids)
+
+
+def taxis(taxi_ids: Collection[str]) -> Mapping[str, Taxi]:
+    """Those of the taxis that there are, by id."""
+    return reads.one(store.taxis(taxi_ids))
+
+
+def descriptions(description_ids: Collection[str]) -> Mapping[str, Description]:
+    """Those of the descriptions that there are, by their keys."""
+    return reads.one(store.descriptions(description_ids))
 
 
 def every_taxi() -> Iterator[SurveyedTaxi]:

@@ -60,9 +60,9 @@ def jobs(now: datetime) -> Findings:
 
 def hails(now: datetime) -> Findings:
     """Checks for hails whose deadline passed some minutes ago."""
-    from chalicelib.taxis.hails import lists
+    from chalicelib.taxis.hails import service
 
-    overdue = list(lists.late(now - SWEPT_WITHIN))
+    overdue = service.overdue(before=now - SWEPT_WITHIN)
     if overdue:
         yield Finding(
             f"{len(overdue)} hails should have ended, {overdue[0]} among them.",

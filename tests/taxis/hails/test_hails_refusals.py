@@ -35,7 +35,7 @@ def scene(staged: tuple[Scene, Hail]) -> Iterator[Scene]:
     """The scene; afterwards its hails and its taxi are what they were."""
     scene, hail = staged
     yield scene
-    assert service.show(hail.hail_id).hail == hail
+    assert service.history(hail.hail_id).hail == hail
     assert scene.taxi_status() == "free"
 
 

@@ -24,7 +24,7 @@ from cryptography.x509.oid import NameOID
 
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.hails import webhook
-from chalicelib.taxis.hails.service import Dispatch
+from chalicelib.taxis.hails.dispatch import Dispatch
 from chalicelib.taxis.hails.webhook import Limits, Outcome
 from tests.taxis.hails import servers
 

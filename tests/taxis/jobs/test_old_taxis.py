@@ -12,8 +12,8 @@ from chalicelib.foundation.errors import Unknown
 from chalicelib.foundation.jobs.rules import Page
 from chalicelib.foundation.settings import BadSetting, read
 from chalicelib.taxis.fleets import store as fleet
-from chalicelib.taxis.hails import service as hails
-from chalicelib.taxis.hails.rules import HailWanted
+from chalicelib.taxis.hails import create
+from chalicelib.taxis.hails.rules import HailRequest
 from chalicelib.taxis.jobs import old_taxis
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions import service as positions
@@ -197,7 +197,7 @@ def test_a_hail_that_comes_just_too_late_finds_no_taxi(scene: Fleet) -> None:
         just_before(transactions(), "TransactWriteItems", deleted),
         pytest.raises(Unknown),
     ):
-        hails.create(scene.moteur, HailWanted(**a_wish(taxi_id)), now=scene.now)
+        create.create_hail(scene.moteur, HailRequest(**a_wish(taxi_id)), now=scene.now)
 
     assert taxi_id not in scene.taxi_ids()
     assert items("hails") == []

@@ -12,6 +12,7 @@ import pytest
 from chalicelib.foundation import cache
 from chalicelib.foundation.geo import LngLat, distance_m, geohash6, geohash_centre
 from chalicelib.taxis.hails import lists, rows
+from chalicelib.taxis.hails.lines import line_of
 from chalicelib.taxis.hails.rules import STEPS, Hail, Status, Transition, day_of
 from chalicelib.taxis.jobs import service as jobs
 from chalicelib.taxis.stats.filters import Filter
@@ -83,7 +84,7 @@ def some_hails(draw: random.Random) -> list[Counted]:
 def stored(hail: Hail) -> None:
     lists.know(day_of(hail.created_at))
     rows.hail_row(hail).save()
-    rows.line_row(lists.owners(hail)[2], rows.line_of(hail)).save()
+    rows.line_row(lists.owners(hail)[2], line_of(hail)).save()
 
 
 # --- the recount ---------------------------------------------------------------------------------

@@ -12,7 +12,9 @@ from chalicelib.foundation.aws import clients
 from chalicelib.foundation.geo import LngLat, geohash6, geohash_centre
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import sheets
-from chalicelib.taxis.hails import lists, past, retention, rows
+from chalicelib.taxis.hails import lists, retention, rows
+from chalicelib.taxis.hails import service as hails
+from chalicelib.taxis.hails.lines import line_of
 from chalicelib.taxis.hails.rules import Hail, Status, day_of
 from chalicelib.taxis.jobs import service as jobs
 from chalicelib.taxis.stats import heat
@@ -35,7 +37,7 @@ def stored(hail: Hail) -> Hail:
     lists.know(day_of(hail.created_at))
     rows.hail_row(hail).save()
     for owner in lists.owners(hail):
-        rows.line_row(owner, rows.line_of(hail)).save()
+        rows.line_row(owner, line_of(hail)).save()
     return hail
 
 
@@ -92,12 +94,12 @@ def test_a_day_with_a_hail_that_is_not_over_waits_and_the_others_do_not() -> Non
 
     assert count() == {"left": 1, "days": 1, "hails": 1}
     assert received() == 1
-    assert past.counted_until(now=NIGHT) == "2026-03-16"
+    assert hails.first_uncounted_day(now=NIGHT) == "2026-03-16"
 
     ended(hail.hail_id, hail.created_at, S.FAILURE)
     assert count() == {"days": 1, "hails": 2}
     assert received() == 3
-    assert past.counted_until(now=NIGHT) == "2026-03-18"
+    assert hails.first_uncounted_day(now=NIGHT) == "2026-03-18"
 
 
 def test_a_count_that_broke_off_before_its_end_counts_nothing_twice() -> None:

@@ -1,13 +1,21 @@
 """Statistics of taxis on the road, for the pages of territory and statistics. `counting` counts them."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from chalicelib.foundation import cache, clock
+from chalicelib.foundation.jobs.rules import Job
 from chalicelib.taxis.stats import heat
-from chalicelib.taxis.stats.active import store
+from chalicelib.taxis.stats.active import counting, store
 from chalicelib.taxis.stats.active.rules import ActiveCounts
 from chalicelib.taxis.stats.filters import Filter
 from chalicelib.taxis.stats.heat import Points
+
+JOBS: Mapping[str, Job] = {
+    "count-active": counting.count_minute,
+    "count-active-hour": counting.count_hour,
+    "count-active-day": counting.count_day,
+}
 
 READABLE = timedelta(seconds=120)  # counters that the job failed to renew for so long count 0
 
