@@ -1,4 +1,4 @@
-"""The points in time that statistics are measured at (stats-and-ops 6): pure."""
+"""Milestones of the statistics, and months before a moment: pure (stats-and-ops 6)."""
 
 import calendar
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""Which part of the country, and whose taxis, a statistic is asked for (letaxi-api 19): pure."""
+"""Filters of the statistics by town, departement and account: pure (letaxi-api 19)."""
 
 from collections.abc import Iterable
 from typing import Protocol, TypeVar

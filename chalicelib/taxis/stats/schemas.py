@@ -1,4 +1,4 @@
-"""What is asked of the statistics, and how those of hails are shown (letaxi-api 19)."""
+"""Query filters of the statistics, and the answer of `GET /stats/hails` (letaxi-api 19)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the statistics' pages show, put together from what each subject has counted.
+"""The pages of the statistics, put together from the counts of each subject.
 
 No request walks over taxis, hails or searches: it reads sheets that jobs wrote, and at most a list
 of accounts. What is shown is as old as its schedule (`jobs/service.py`).

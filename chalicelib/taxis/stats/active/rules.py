@@ -1,4 +1,4 @@
-"""What is counted of the taxis that report, each minute, hour, day and week: pure (stats-and-ops 3)."""
+"""Tallies of the taxis that report, each minute, hour, day and week: pure (stats-and-ops 3)."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

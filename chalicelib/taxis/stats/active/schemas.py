@@ -1,4 +1,4 @@
-"""What is asked about an area, and what is shown of it: its name and the taxis on the road (letaxi-api 18)."""
+"""Query and answers of `GET /zupc` and `/zupc/live`: areas with their taxis (letaxi-api 18)."""
 
 from collections.abc import Collection, Mapping
 

@@ -1,4 +1,4 @@
-"""What a survey counts of the registered taxis, and what is answered from it: pure (stats-and-ops 6)."""
+"""A survey of the registered taxis by town and owner, and figures from it: pure (stats-and-ops 6)."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence

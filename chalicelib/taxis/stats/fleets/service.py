@@ -1,4 +1,4 @@
-"""The survey of all registered taxis: taken each hour by a job, read by the statistics."""
+"""Survey of all registered taxis: taken each hour by a job, read by the statistics."""
 
 from datetime import datetime
 

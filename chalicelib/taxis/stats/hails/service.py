@@ -1,4 +1,4 @@
-"""Hails counted by night once their day is over, and the statistics of them.
+"""Nightly count of the hails of days that are over, and the statistics of hails.
 
 The reference keeps a row a hail for ever; here only sums are kept, which tell of nobody.
 """

@@ -1,4 +1,4 @@
-"""What is counted of searches, and what is read out of the counts: pure (stats-and-ops 4.1, 6).
+"""Counts of searches, their addition, and quartiles of them: pure (stats-and-ops 4.1, 6).
 
 Counts only grow by addition, so that they may be added in any order and any division: by shard, by
 departement, by day.

@@ -1,4 +1,4 @@
-"""What is kept of searches, in sheets (`foundation/store/sheets.py` says what a sheet costs).
+"""Sheets of searches: days as they come, and totals (`foundation/store/sheets.py` has their cost).
 
 | question                 | series              | entry                | asked by              |
 | ------------------------ | ------------------- | -------------------- | --------------------- |
