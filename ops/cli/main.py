@@ -51,7 +51,7 @@ def _service(arguments: Sequence[str]) -> tuple[App, Sequence[str]]:
 
 
 def _of_aws() -> tuple[type[Exception], ...]:
-    """What a call of AWS raises; loaded only when something was raised."""
+    """The exceptions of AWS calls; loaded only when something was raised."""
     from botocore.exceptions import BotoCoreError, ClientError
     from pynamodb.exceptions import PynamoDBException
 

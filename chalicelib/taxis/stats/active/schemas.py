@@ -1,4 +1,4 @@
-"""Query and answers of `GET /zupc` and `/zupc/live`: areas with their taxis (letaxi-api 18)."""
+"""Query and answers of `GET /zupc` and `/zupc/live`: areas with their taxis [contract: Territory pages]."""
 
 from collections.abc import Collection, Mapping
 

@@ -1,4 +1,4 @@
-"""Sheets of searches: days as they come, and totals (`foundation/store/sheets.py` has their cost).
+"""Sheets of searches (`foundation/store/sheets.py` says what a sheet costs).
 
 | question                 | series              | entry                | asked by              |
 | ------------------------ | ------------------- | -------------------- | --------------------- |
