@@ -1,4 +1,4 @@
-"""`GET /taxis`: the free taxis near a customer."""
+"""Route of the search for free taxis, `GET /taxis`."""
 
 from chalicelib.foundation.geo import LngLat
 from chalicelib.foundation.http import json_schema
