@@ -60,16 +60,15 @@ def retire_cells(
     emptied = kept = 0
     last, cells = next(store.every_cell(after))
     for name, cell in cells.items():
-        old = len(cell.entries.older(oldest))
-        kept += old
-        if dry_run:
-            emptied += old == len(cell.entries)
-            continue
         rewrite = cell.rewritten(oldest=oldest)
+        kept += len(rewrite.retired)
+        if dry_run:
+            emptied += not rewrite.packed
+            continue
         pointers.keep([rewrite], now=now)
         if not rewrite.packed:
             emptied += store.delete_cell(name, cell.version)
-        elif old:
+        elif rewrite.retired:
             store.rewrite({name: rewrite}, now=now)
     outdated = _outdated(cells.values(), availability_of, oldest=oldest)
     if not dry_run:
