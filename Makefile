@@ -25,11 +25,11 @@ test check: $(STAMP)
 	@$(BIN)/python -m pytest -q -m local_stack
 
 package: $(STAMP)
-	@$(BIN)/python -m ops.package --stage "$(STAGE)"
+	@$(BIN)/python -m ops.release.package --stage "$(STAGE)"
 
 # The package, deployed to a cloud on this machine by the runbook, used and taken down: some minutes (docs/deploy.md).
 rehearse: $(STAMP)
-	@$(BIN)/python -m ops.rehearsal --stage "$(STAGE)"
+	@$(BIN)/python -m ops.release.rehearsal --stage "$(STAGE)"
 
 # What positions, searches and requests cost (docs/performance.md): six to nine minutes on two cores.
 bench: $(STAMP)
@@ -67,7 +67,7 @@ bench-requests: $(STAMP)
 
 # Licences, the template, secrets, dependencies (docs/audit.md): five minutes the first time.
 audit: $(STAMP)
-	@$(BIN)/python -m ops.audit
+	@$(BIN)/python -m ops.release.audit
 
 format: $(STAMP)
 	@$(BIN)/ruff format -q .

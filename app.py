@@ -3,18 +3,20 @@
 from chalice import Cron, Rate
 from chalice.app import SQSEvent
 
-from chalicelib import clock, edge, root
-from chalicelib.access import routes as access
-from chalicelib.activity import routes as activity
-from chalicelib.hails import handlers
-from chalicelib.hails import routes as hails
-from chalicelib.openapi import routes as openapi
-from chalicelib.registry import routes as registry
-from chalicelib.search import routes as search
-from chalicelib.settings import table
-from chalicelib.stats import routes as stats
-from chalicelib.territory import routes as territory
-from chalicelib.web import Registry
+from chalicelib.foundation import clock
+from chalicelib.foundation.observe import guard
+from chalicelib.foundation.settings import table
+from chalicelib.taxis import root
+from chalicelib.taxis.access import routes as access
+from chalicelib.taxis.activity import routes as activity
+from chalicelib.taxis.hails import handlers
+from chalicelib.taxis.hails import routes as hails
+from chalicelib.taxis.openapi import routes as openapi
+from chalicelib.taxis.registry import routes as registry
+from chalicelib.taxis.search import routes as search
+from chalicelib.taxis.stats import routes as stats
+from chalicelib.taxis.territory import routes as territory
+from chalicelib.taxis.web import Registry
 
 app = Registry("maraude")
 app.serve(
@@ -30,11 +32,11 @@ app.serve(
 )
 
 for kind in ("scheduled", "sqs"):
-    app.register_middleware(edge.guard, kind)
+    app.register_middleware(guard.guard, kind)
 
 
 def _run(job: str) -> None:
-    from chalicelib.jobs import service as jobs  # noqa: PLC0415  # the API, which starts cold, has none
+    from chalicelib.taxis.jobs import service as jobs  # noqa: PLC0415  # the API, which starts cold, has none
 
     jobs.run(job, now=clock.now())
 

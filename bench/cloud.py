@@ -12,10 +12,12 @@ from typing import Any
 
 from bench import units
 from bench.units import Meter
-from chalicelib import aws, cache, config
-from chalicelib.dynamo import Item
-from chalicelib.settings import settings, table
-from tests.positions.small_dynamodb import SmallDynamoDB
+from chalicelib.foundation import cache
+from chalicelib.foundation.aws import clients
+from chalicelib.foundation.settings import settings, table
+from chalicelib.foundation.store import documents
+from chalicelib.foundation.store.reads import Item
+from tests.taxis.positions.small_dynamodb import SmallDynamoDB
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -78,12 +80,12 @@ class Cloud:
         self.dynamodb = DeskDynamoDB()
         self.records: list[tuple[str, bytes]] = []  # of positions: partition key and data
         self.meter = Meter(self.held, units.schema(settings().stage))
-        for cached in (aws.session, aws.dynamodb, aws.kinesis):
+        for cached in (clients.session, clients.dynamodb, clients.kinesis):
             cached.cache_clear()
-        config.forget()
+        documents.forget()
         cache.forget_all()
         cache.now_s = self._seconds
-        events = aws.session().get_component("event_emitter")
+        events = clients.session().get_component("event_emitter")
         self.meter.attach(events)
         events.register_last("before-call.dynamodb", self._dynamodb)
         events.register_last("before-call.kinesis", self._kinesis)

@@ -18,13 +18,14 @@ import botocore.session
 
 from bench.cloud import Cloud, Http
 from bench.scene import VIEWERS, Scene
-from chalicelib import aws, geo, kinesis
-from chalicelib.geo import E7
-from chalicelib.positions import codec, store, window
-from chalicelib.registry import service as registry
-from chalicelib.registry.schemas import BatchSchema
-from chalicelib.settings import table
-from chalicelib.web import parsed
+from chalicelib.foundation import geo
+from chalicelib.foundation.aws import clients, kinesis
+from chalicelib.foundation.geo import E7
+from chalicelib.foundation.settings import table
+from chalicelib.taxis.positions import codec, store, window
+from chalicelib.taxis.registry import service as registry
+from chalicelib.taxis.registry.schemas import BatchSchema
+from chalicelib.taxis.web import parsed
 from ingest_lambda import handler
 
 REPEATS = 7  # the best of which counts
@@ -104,7 +105,7 @@ def run(scene: Scene) -> Cost:
         bare.calls = 0
         handler._store_positions(records, [], scene.cloud.now)  # noqa: SLF001  # all but its log
 
-    with patch.object(aws, "dynamodb", lambda: bare):
+    with patch.object(clients, "dynamodb", lambda: bare):
         ingest_s = _best(ingest)
         ingest_opcodes = _opcodes(ingest)
 

@@ -12,9 +12,9 @@ from math import cos, radians
 import numpy as np
 from numpy.typing import NDArray
 
-from chalicelib.geo import E7, METRES_A_DEGREE, LngLat, to_e7
-from chalicelib.positions import codec, regions
-from chalicelib.positions.regions import CENTRES
+from chalicelib.foundation.geo import E7, METRES_A_DEGREE, LngLat, to_e7
+from chalicelib.taxis.positions import codec, regions
+from chalicelib.taxis.positions.regions import CENTRES
 
 Numbers = NDArray[np.float64]
 Whole = NDArray[np.int64]

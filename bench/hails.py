@@ -9,10 +9,11 @@ from moto import mock_aws
 
 from bench import units
 from bench.units import Meter
-from chalicelib import aws, config
-from chalicelib.hails import service as hails
-from chalicelib.hails.rules import Status
-from chalicelib.settings import settings
+from chalicelib.foundation.aws import clients
+from chalicelib.foundation.settings import settings
+from chalicelib.foundation.store import documents
+from chalicelib.taxis.hails import service as hails
+from chalicelib.taxis.hails.rules import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +29,16 @@ def run() -> Cost:
     os.environ["MARAUDE_SECRET_KEYS"] = "YmVuY2gtYmVuY2gtYmVuY2gtYmVuY2gtYmVuY2gtYmU="  # noqa: S105  # seals nothing that lasts
     with mock_aws():
         from ops.local.provision import provision  # noqa: PLC0415  # the keys come first
-        from tests.hails.hail_factories import WAYS, Scene  # noqa: PLC0415
+        from tests.taxis.hails.hail_factories import WAYS, Scene  # noqa: PLC0415
 
         provision(settings().stage, endpoint=None, region=settings().region)
-        config.forget()
+        documents.forget()
         past: Any = boto3.client("dynamodb", region_name=settings().region)
         meter = Meter(
             lambda table, key: past.get_item(TableName=table, Key=key).get("Item"),
             units.schema(settings().stage),
         )
-        meter.attach(aws.session().get_component("event_emitter"))
+        meter.attach(clients.session().get_component("event_emitter"))
         scene = Scene()
         with meter.counting() as bill:
             answer = scene.post()

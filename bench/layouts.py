@@ -15,10 +15,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bench.units import item_bytes, read_units, write_units
-from chalicelib import geo
-from chalicelib.cell_tree import ROOT_LEVEL
-from chalicelib.geo import Circle
-from chalicelib.positions import codec
+from chalicelib.foundation import geo
+from chalicelib.foundation.cell_tree import ROOT_LEVEL
+from chalicelib.foundation.geo import Circle
+from chalicelib.taxis.positions import codec
 
 _GEOHASH_6 = 15  # its level
 _COVER = 8  # S2RegionCoverer's usual number of cells

@@ -13,13 +13,13 @@ import numpy as np
 from bench import fleets
 from bench.scene import VIEWERS, Scene
 from bench.units import Bill
-from chalicelib.positions import codec
-from chalicelib.positions import service as positions
-from chalicelib.positions.rules import Availability
-from chalicelib.registry import availability
-from chalicelib.registry import service as registry
-from chalicelib.registry.rules import TaxiStatus
-from chalicelib.settings import settings, table
+from chalicelib.foundation.settings import settings, table
+from chalicelib.taxis.positions import codec
+from chalicelib.taxis.positions import service as positions
+from chalicelib.taxis.positions.rules import Availability
+from chalicelib.taxis.registry import availability
+from chalicelib.taxis.registry import service as registry
+from chalicelib.taxis.registry.rules import TaxiStatus
 
 SHARDS = 4  # that an on-demand stream begins with, and keeps up to 4 MB/s
 WARM_S = 20  # not counted

@@ -16,20 +16,21 @@ from pynamodb.models import Model
 
 from bench import fleets, taxis
 from bench.scene import a_pointer
-from chalicelib import aws, clock, geo
-from chalicelib.access import service as access
-from chalicelib.access.rules import Account, Role
-from chalicelib.geo import LngLat, to_e7
-from chalicelib.positions import codec, leaf_map, store
-from chalicelib.positions import service as positions
-from chalicelib.positions.leaf_map import LeafMap
-from chalicelib.positions.regions import CENTRES
-from chalicelib.registry import fleet as pages
-from chalicelib.registry import rows
-from chalicelib.registry.rows import FleetRow
-from chalicelib.registry.rules import Driver
-from chalicelib.settings import settings, table
-from ops.demo import seed
+from chalicelib.foundation import clock, geo
+from chalicelib.foundation.aws import clients
+from chalicelib.foundation.geo import LngLat, to_e7
+from chalicelib.foundation.settings import settings, table
+from chalicelib.taxis.access import service as access
+from chalicelib.taxis.access.rules import Account, Role
+from chalicelib.taxis.positions import codec, leaf_map, store
+from chalicelib.taxis.positions import service as positions
+from chalicelib.taxis.positions.leaf_map import LeafMap
+from chalicelib.taxis.positions.regions import CENTRES
+from chalicelib.taxis.registry import fleet as pages
+from chalicelib.taxis.registry import rows
+from chalicelib.taxis.registry.rows import FleetRow
+from chalicelib.taxis.registry.rules import Driver
+from ops.local.demo import seed
 
 OPERATORS = 10
 _PARIS, _BORDEAUX = CENTRES["paris"], CENTRES["bordeaux"]
@@ -151,7 +152,7 @@ def _put(name: str, items: Iterable[Any]) -> None:
 
     def write(batch: Sequence[Any]) -> None:
         requests: list[Any] = [{"PutRequest": {"Item": item}} for item in batch]
-        answer = aws.dynamodb().batch_write_item(RequestItems={name: requests})
+        answer = clients.dynamodb().batch_write_item(RequestItems={name: requests})
         assert not answer.get("UnprocessedItems"), "the local DynamoDB never throttles"
 
     rest = iter(items)

@@ -8,16 +8,16 @@ import numpy as np
 from bench import fleets, taxis
 from bench.cloud import Cloud, Drawn
 from bench.fleets import SHIFT_S, Fleet
-from chalicelib import geo
-from chalicelib.access.rules import Account, Role
-from chalicelib.positions import codec, leaf_map, store
-from chalicelib.positions.codec import Entry
-from chalicelib.positions.leaf_map import LeafMap
-from chalicelib.positions.window import Cell
-from chalicelib.registry import fleet as pages
-from chalicelib.registry import rows
-from chalicelib.registry.rules import Description, Taxi, TaxiStatus
-from chalicelib.settings import settings, table
+from chalicelib.foundation import geo
+from chalicelib.foundation.settings import settings, table
+from chalicelib.taxis.access.rules import Account, Role
+from chalicelib.taxis.positions import codec, leaf_map, store
+from chalicelib.taxis.positions.codec import Entry
+from chalicelib.taxis.positions.leaf_map import LeafMap
+from chalicelib.taxis.positions.window import Cell
+from chalicelib.taxis.registry import fleet as pages
+from chalicelib.taxis.registry import rows
+from chalicelib.taxis.registry.rules import Description, Taxi, TaxiStatus
 
 VIEWERS = [
     Account(operator + 1, f"operator-{operator}@example.org", frozenset({Role.OPERATEUR}))

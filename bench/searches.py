@@ -12,17 +12,18 @@ import numpy as np
 from bench import fleets
 from bench.fleets import PARIS
 from bench.scene import Scene
-from chalicelib import cache, config, dynamo
-from chalicelib.access.rules import Account, Role
-from chalicelib.geo import E7, METRES_A_DEGREE, Circle, E7Point, LngLat, to_e7
-from chalicelib.positions import codec
-from chalicelib.positions import service as positions
-from chalicelib.search import service as search
-from chalicelib.settings import settings
-from chalicelib.territory import store as territory
-from chalicelib.territory.borders import Outline, Path, Shape
-from chalicelib.territory.store import Edition
-from ops.territory.tiles import Map
+from chalicelib.foundation import cache
+from chalicelib.foundation.geo import E7, METRES_A_DEGREE, Circle, E7Point, LngLat, to_e7
+from chalicelib.foundation.settings import settings
+from chalicelib.foundation.store import documents, reads
+from chalicelib.taxis.access.rules import Account, Role
+from chalicelib.taxis.positions import codec
+from chalicelib.taxis.positions import service as positions
+from chalicelib.taxis.search import service as search
+from chalicelib.taxis.territory import store as territory
+from chalicelib.taxis.territory.borders import Outline, Path, Shape
+from chalicelib.taxis.territory.store import Edition
+from ops.cli.territory.tiles import Map
 
 _CENTRE_M = 3000.0  # dense: so far from Notre-Dame, at most
 _NEARBY_M = 300.0  # national: customers are where taxis are, give or take
@@ -119,7 +120,7 @@ def _corner(x: int, y: int) -> E7Point:
 
 
 def _forget_all() -> None:
-    config.forget()
+    documents.forget()
     cache.forget_all()
 
 
@@ -163,7 +164,7 @@ def _run(
 def _recalled(scene: Scene, circle: Circle, moment_s: float) -> tuple[set[str], set[str]]:
     """The free taxis that a search shows so many seconds from now, and those that are there then."""
     fleet, now = scene.fleet, scene.cloud.now + timedelta(seconds=moment_s)
-    (items,) = dynamo.fetch(positions.wants(circle, now=now))
+    (items,) = reads.fetch(positions.wants(circle, now=now))
     found = {taxi.taxi_id for taxi in positions.near(circle, items, now=now)}
     lng, lat = fleet.after(moment_s)
     north = (lat - circle.centre.lat) * METRES_A_DEGREE
@@ -185,7 +186,7 @@ def _time(scene: Scene, points: list[LngLat], cost: Cost) -> None:
     read = []
     for point in points:
         circle = Circle(point, settings().radius_max_m)
-        read.append((circle, dynamo.fetch(positions.wants(circle, now=now))[0]))
+        read.append((circle, reads.fetch(positions.wants(circle, now=now))[0]))
     entries = [
         [
             {"lat": lat / E7, "lng": lng / E7, "seen": seen, "head": head}

@@ -4,10 +4,10 @@ from datetime import datetime
 
 from msgspec.structs import asdict
 
-from chalicelib.access.rules import Account
-from chalicelib.registry import rules
-from chalicelib.registry.rows import DescriptionRow
-from chalicelib.registry.rules import Description, Taxi, TaxiStatus, Vehicle
+from chalicelib.taxis.access.rules import Account
+from chalicelib.taxis.registry import rules
+from chalicelib.taxis.registry.rows import DescriptionRow
+from chalicelib.taxis.registry.rules import Description, Taxi, TaxiStatus, Vehicle
 
 DEPARTEMENT, INSEE = "75", "75056"
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from chalicelib.dynamo import Item
+from chalicelib.foundation.store.reads import Item
 from ops.local.provision import resources
 
 READ_STEP, WRITE_STEP = 4096, 1024  # bytes of a unit [units]

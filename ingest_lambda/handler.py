@@ -13,15 +13,16 @@ from datetime import datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import clock, logs, metrics, tracing
-from chalicelib.dynamo import StoreBusy
-from chalicelib.edge import guarded
-from chalicelib.positions import codec
-from chalicelib.positions import service as positions
-from chalicelib.positions.codec import Unreadable
-from chalicelib.positions.rules import Availability, CellContended
-from chalicelib.registry import availability as registry
-from chalicelib.settings import table
+from chalicelib.foundation import clock
+from chalicelib.foundation.observe import logs, metrics, tracing
+from chalicelib.foundation.observe.guard import guarded
+from chalicelib.foundation.settings import table
+from chalicelib.foundation.store.reads import StoreBusy
+from chalicelib.taxis.positions import codec
+from chalicelib.taxis.positions import service as positions
+from chalicelib.taxis.positions.codec import Unreadable
+from chalicelib.taxis.positions.rules import Availability, CellContended
+from chalicelib.taxis.registry import availability as registry
 from ingest_lambda.records import Answer, Event, put_aside, sequence_number
 
 _OUR_TROUBLE = (BotoCoreError, ClientError, StoreBusy, CellContended)

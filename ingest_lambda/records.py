@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from chalicelib import aws
-from chalicelib.settings import table
+from chalicelib.foundation.aws import clients
+from chalicelib.foundation.settings import table
 
 Event = Mapping[str, Any]
 Answer = dict[str, list[dict[str, str]]]
@@ -39,7 +39,7 @@ def put_aside(record: Event, reason: str, *, queue: str) -> None:
             {"event": "unreadable", "sequence_number": sequence_number(record), "reason": reason}
         )
     )
-    aws.sqs().send_message(
+    clients.sqs().send_message(
         QueueUrl=_url(queue),
         MessageBody=json.dumps(
             {
@@ -56,4 +56,4 @@ def put_aside(record: Event, reason: str, *, queue: str) -> None:
 
 @cache
 def _url(queue: str) -> str:
-    return aws.sqs().get_queue_url(QueueName=table(queue))["QueueUrl"]
+    return clients.sqs().get_queue_url(QueueName=table(queue))["QueueUrl"]

@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from botocore.exceptions import BotoCoreError, ClientError
 from msgspec.structs import asdict
 
-from chalicelib import logs, metrics
-from chalicelib.edge import guarded
-from chalicelib.registry.writes import Moved
-from chalicelib.stats.searches import codec
-from chalicelib.stats.searches import service as searches
-from chalicelib.stats.searches.codec import Unreadable
-from chalicelib.stats.searches.service import Report
+from chalicelib.foundation.observe import logs, metrics
+from chalicelib.foundation.observe.guard import guarded
+from chalicelib.foundation.store.writes import Moved
+from chalicelib.taxis.stats.searches import codec
+from chalicelib.taxis.stats.searches import service as searches
+from chalicelib.taxis.stats.searches.codec import Unreadable
+from chalicelib.taxis.stats.searches.service import Report
 from ingest_lambda.records import Answer, Event, put_aside, sequence_number, shard_of
 
 _OUR_TROUBLE = (BotoCoreError, ClientError, Moved)

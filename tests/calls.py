@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlencode
 
 from chalice.local import LambdaContext, LambdaEventConverter, RouteMatcher
 
-from chalicelib.web import EVERY_PATH, Registry
+from chalicelib.taxis.web import EVERY_PATH, Registry
 from tests.documented import Documented
 
 

@@ -23,10 +23,11 @@ os.environ.pop("AWS_PROFILE", None)
 
 from moto import mock_aws  # it must see the environment above
 
-from chalicelib import cache, config
-from chalicelib.stats.searches import stream
-from ops import package as packaging
+from chalicelib.foundation import cache
+from chalicelib.foundation.store import documents
+from chalicelib.taxis.stats.searches import stream
 from ops.local.provision import provision
+from ops.release import package as packaging
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -35,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def empty_registry() -> Iterator[None]:
     """Empty tables, stream and queues, in this process (moto), and no cache of an earlier test."""
     with mock_aws():
-        config.forget()
+        documents.forget()
         cache.forget_all()
         provision("test", endpoint=None, region="eu-west-3")
         yield

@@ -8,9 +8,9 @@ from urllib.parse import unquote
 
 import jsonschema_rs
 
-from chalicelib.openapi.document import document
-from chalicelib.shapes import ERRORS
-from chalicelib.web import JSON, Registry, Route
+from chalicelib.foundation.http.json_schema import ERRORS
+from chalicelib.taxis.openapi.document import document
+from chalicelib.taxis.web import JSON, Registry, Route
 
 # What the registry answers before it knows a route: the body gate, unknown paths and verbs.
 _BEFORE_ROUTING = {400, 404, 405, 413}

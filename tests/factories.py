@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib import config
-from chalicelib.access import service as access
-from chalicelib.access.rules import Account, Role
-from chalicelib.territory import store as territory
-from chalicelib.territory.rules import Town
+from chalicelib.foundation.store import documents
+from chalicelib.taxis.access import service as access
+from chalicelib.taxis.access.rules import Account, Role
+from chalicelib.taxis.territory import store as territory
+from chalicelib.taxis.territory.rules import Town
 from tests.calls import Caller
 
 PARIS, CHARENTON, BORDEAUX = "75056", "94018", "33063"
@@ -33,7 +33,7 @@ def known_towns(towns: Mapping[str, str] = TOWNS) -> None:
             prefixes=territory.prefixes(known),
         )
     )
-    config.forget()
+    documents.forget()
 
 
 def a_driver(**changes: Any) -> dict[str, Any]:

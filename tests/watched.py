@@ -20,25 +20,28 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from app import app
-from chalicelib import aws, clock, config, web
-from chalicelib import cache as caches
-from chalicelib.access import service as access
-from chalicelib.access import throttle as throttles
-from chalicelib.access.rules import Role
-from chalicelib.geo import LngLat, to_e7
-from chalicelib.hails import handlers
-from chalicelib.hails.rules import Status
-from chalicelib.jobs import service as jobs
-from chalicelib.positions import codec
-from chalicelib.settings import settings
-from chalicelib.stats.searches import codec as codec_of_searches
-from chalicelib.stats.searches import stream
+from chalicelib.foundation import cache as caches
+from chalicelib.foundation import clock
+from chalicelib.foundation.aws import clients
+from chalicelib.foundation.geo import LngLat, to_e7
+from chalicelib.foundation.rate_limit import store as throttles
+from chalicelib.foundation.settings import settings
+from chalicelib.foundation.store import documents
+from chalicelib.taxis import web
+from chalicelib.taxis.access import service as access
+from chalicelib.taxis.access.rules import Role
+from chalicelib.taxis.hails import handlers
+from chalicelib.taxis.hails.rules import Status
+from chalicelib.taxis.jobs import service as jobs
+from chalicelib.taxis.positions import codec
+from chalicelib.taxis.stats.searches import codec as codec_of_searches
+from chalicelib.taxis.stats.searches import stream
 from ingest_lambda import handler, records, searches
+from ops.cli.territory import loads
 from ops.local.provision import provision
-from ops.territory import loads
 from tests.calls import Caller
-from tests.hails import servers
-from tests.hails.hail_factories import TAXI, Scene, a_wish
+from tests.taxis.hails import servers
+from tests.taxis.hails.hail_factories import TAXI, Scene, a_wish
 
 PHONE = "0799887766"
 TAXI_PHONE = "0611223344"
@@ -91,7 +94,7 @@ def day() -> Day:
         mock.patch("time.sleep"),
         _listening() as (printed, logged),
     ):
-        config.forget()
+        documents.forget()
         caches.forget_all()
         settings.cache_clear()
         records._url.cache_clear()
@@ -101,7 +104,7 @@ def day() -> Day:
         finally:
             stream.notes.forget()
             settings.cache_clear()
-            config.forget()
+            documents.forget()
             caches.forget_all()
             records._url.cache_clear()
         return Day(printed.getvalue(), logged.getvalue(), secrets)
@@ -184,7 +187,7 @@ def _report(scene: Scene) -> None:
     assert scene.as_operateur.post("/geotaxi", positions(scene.taxi_id)).status == 200
     assert scene.as_operateur.post("/geotaxi", positions("aaaaaaa")).status == 400
     refusing = {"Records": [{"ErrorCode": "ProvisionedThroughputExceededException"}]}
-    with mock.patch.object(aws.kinesis(), "put_records", return_value=refusing):
+    with mock.patch.object(clients.kinesis(), "put_records", return_value=refusing):
         assert scene.as_operateur.post("/geotaxi", positions(scene.taxi_id)).status == 503
 
 
@@ -220,11 +223,11 @@ def _hail(scene: Scene) -> None:
     assert _feed("call_operators", f'{{"phone": "{PHONE}"') == ["m0"]
     assert _feed("apply_deadlines", json.dumps({"hail_id": "x", "status": CUSTOMER_ID})) == ["m0"]
     gone = ClientError({"Error": {"Code": "Gone", "Message": PHONE}}, "SendMessage")
-    with mock.patch.object(aws.sqs(), "send_message", side_effect=gone):
+    with mock.patch.object(clients.sqs(), "send_message", side_effect=gone):
         assert scene.as_moteur.post("/hails", _wish(scene)).status == 201
     scene.free()
     scene.hail(after=-LATE)
-    aws.dynamodb().delete_table(TableName="maraude-test-hails")
+    clients.dynamodb().delete_table(TableName="maraude-test-hails")
     handlers.sweep()
     provision("test", endpoint=None, region="eu-west-3")
 
@@ -268,8 +271,8 @@ def _ingest(scene: Scene) -> None:
     assert handler.handle({"Records": [change]}, None) == {"batchItemFailures": []}
     whole = [_record(5, codec_of_searches.pack([])), _record(6, PHONE.encode())]
     assert searches.handle({"Records": whole}, None) == {"batchItemFailures": []}
-    aws.dynamodb().delete_table(TableName="maraude-test-last-positions")
-    aws.dynamodb().delete_table(TableName="maraude-test-cells")
+    clients.dynamodb().delete_table(TableName="maraude-test-last-positions")
+    clients.dynamodb().delete_table(TableName="maraude-test-cells")
     assert handler.handle({"Records": window}, None) != {"batchItemFailures": []}
     provision("test", endpoint=None, region="eu-west-3")
 
@@ -312,5 +315,5 @@ def _fail(key: str) -> None:
     assert statuses == [200] * 49 + [429]
     caches.forget_all()
 
-    with mock.patch.object(aws.dynamodb(), "batch_get_item", busy):
+    with mock.patch.object(clients.dynamodb(), "batch_get_item", busy):
         assert caller.get("/taxis", lon=2.35, lat=48.86).status == 500

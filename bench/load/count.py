@@ -8,11 +8,11 @@ import json
 import sys
 from collections.abc import Sequence
 
-from chalicelib import dynamo
-from chalicelib.hails.rules import Status
-from chalicelib.positions import codec, rules, store
-from chalicelib.positions.rules import Position
-from chalicelib.settings import table
+from chalicelib.foundation.settings import table
+from chalicelib.foundation.store import reads
+from chalicelib.taxis.hails.rules import Status
+from chalicelib.taxis.positions import codec, rules, store
+from chalicelib.taxis.positions.rules import Position
 
 A_PAGE = 1000
 
@@ -40,7 +40,7 @@ def hails() -> dict[str, int]:
     found: dict[str, int] = {}
     after: str | None = None
     while True:
-        items, after = dynamo.scanned(table("hails"), "hail_id", after, size=A_PAGE)
+        items, after = reads.scanned(table("hails"), "hail_id", after, size=A_PAGE)
         for item in items:
             status = item["status"]["S"]
             found[status] = found.get(status, 0) + 1
@@ -53,7 +53,7 @@ def held() -> int:
     count = 0
     after: str | None = None
     while True:
-        items, after = dynamo.scanned(table("descriptions"), "description_id", after, size=A_PAGE)
+        items, after = reads.scanned(table("descriptions"), "description_id", after, size=A_PAGE)
         count += sum("S" in item.get("open_hail", {}) for item in items)
         if after is None:
             return count

@@ -16,8 +16,8 @@ import urllib3
 
 from bench.load import fleet as fleets
 from bench.load.fleet import SEARCH_APP
-from ops.client import ApiRefused, Client
-from ops.demo.hook import OVER, Drivers, Pace, Temper
+from ops.local.client import ApiRefused, Client
+from ops.local.demo.hook import OVER, Drivers, Pace, Temper
 
 CENTRE = (2.3522, 48.8566)
 SPREAD = 0.02  # degrees: the middle of Paris

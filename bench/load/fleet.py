@@ -6,7 +6,7 @@ import numpy as np
 
 from bench import fleets
 from bench.fleets import Fleet, Whole
-from chalicelib.positions import codec
+from chalicelib.taxis.positions import codec
 
 OPERATORS = fleets.OPERATORS
 POST = fleets.POST

@@ -22,17 +22,18 @@ from bench.fleets import Fleet
 from bench.load import fleet as fleets
 from bench.load.fleet import Places
 from bench.scene import a_pointer
-from chalicelib import aws, geo
-from chalicelib.access import service as access
-from chalicelib.access.rules import Account, Role
-from chalicelib.positions import leaf_map, store
-from chalicelib.positions.leaf_map import LeafMap
-from chalicelib.registry import fleet as pages
-from chalicelib.registry import rows
-from chalicelib.registry.rules import Ads, Driver
-from chalicelib.settings import settings, table
+from chalicelib.foundation import geo
+from chalicelib.foundation.aws import clients
+from chalicelib.foundation.settings import settings, table
+from chalicelib.taxis.access import service as access
+from chalicelib.taxis.access.rules import Account, Role
+from chalicelib.taxis.positions import leaf_map, store
+from chalicelib.taxis.positions.leaf_map import LeafMap
+from chalicelib.taxis.registry import fleet as pages
+from chalicelib.taxis.registry import rows
+from chalicelib.taxis.registry.rules import Ads, Driver
+from ops.cli.territory import loads
 from ops.local.provision import provision
-from ops.territory import loads
 
 ROOT = Path(__file__).resolve().parents[2]
 TOWNS = ROOT / "ops" / "demo" / "towns.geojson"
@@ -103,7 +104,7 @@ def put(batch: list[Put]) -> int:
     asked: dict[str, list[Any]] = {}
     for name, item in batch:
         asked.setdefault(name, []).append({"PutRequest": {"Item": item}})
-    answer = aws.dynamodb().batch_write_item(RequestItems=asked)
+    answer = clients.dynamodb().batch_write_item(RequestItems=asked)
     if answer.get("UnprocessedItems"):
         raise Refused(f"{len(batch)} items were not all written")
     return len(batch)

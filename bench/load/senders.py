@@ -20,7 +20,7 @@ import numpy as np
 from bench.fleets import Fleet
 from bench.load import fleet as fleets
 from bench.load.fleet import MARKS, Places
-from chalicelib.geo import E7
+from chalicelib.foundation.geo import E7
 
 CONNECTIONS = 8
 TIMEOUT_S = 30.0

@@ -86,7 +86,7 @@ def running(place: Place, *, window_s: float) -> Iterator[System]:
     """The system on a folder, without the demonstration and the UDP door. Raises Failed."""
     words = ["up", "--no-demo", "--port=0", "--udp-port=0", f"--ingest-window={window_s:g}"]
     popen = subprocess.Popen(  # noqa: S603  # our own words
-        [sys.executable, "-m", "ops.cli", *words, f"--data={place.root}"],
+        [sys.executable, "-m", "ops.cli.main", *words, f"--data={place.root}"],
         env=environment({}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -4,7 +4,7 @@ import argparse
 import socket
 import threading
 
-from chalicelib.settings import settings
+from chalicelib.foundation.settings import settings
 from ops.local import gateway
 from ops.local.process import told_to_stop
 

@@ -63,7 +63,7 @@ class Clients:
             retries={"mode": "standard", "max_attempts": 2},
             max_pool_connections=32,
             parameter_validation=False,
-            user_agent="maraude-local",  # as chalicelib/aws.py
+            user_agent="maraude-local",  # as chalicelib/foundation/aws/clients.py
         )
         session = boto3.Session(region_name=REGION)
         return cls(

@@ -20,13 +20,13 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ops.demo import seed
 from ops.errors import CannotGoOn
 from ops.local import gateway, provision
+from ops.local.demo import seed
 from ops.local.place import FOREIGN, REGION, STAGE, Place, Run
 from ops.local.process import Process
 from ops.local.state import StateService
-from ops.udp import listener as udp
+from udp_gateway import listener as udp
 
 ANSWER_S = 45.0  # for the API to answer its first request
 STOP_S = {"api": 12.0, "udp": 30.0, "worker": 45.0, "demo": 5.0}
@@ -191,7 +191,7 @@ class Stack:
         if datagrams is not None:
             fd = datagrams.fileno()
             door = Process(
-                "ops.udp_gateway", ["--fd", str(fd)], logs / "udp.log", environment, keeps=[fd]
+                "udp_gateway.gateway", ["--fd", str(fd)], logs / "udp.log", environment, keeps=[fd]
             )
             self._kept["udp"] = _Kept(door)
         for kept in self._kept.values():
@@ -210,7 +210,9 @@ class Stack:
         lines = seed.prepare(self.url)
         seed.send_hails_to("")  # where the last run's drivers listened nobody does any more
         self._interruptible = False
-        demo = Process("ops.demo", ["--url", self.url], self.place.logs / "demo.log", environment)
+        demo = Process(
+            "ops.local.demo", ["--url", self.url], self.place.logs / "demo.log", environment
+        )
         self._kept["demo"] = _Kept(demo)
         self._kept["demo"].start()
         deadline_s = time.monotonic() + ANSWER_S

@@ -13,7 +13,7 @@ from dataclasses import replace
 from chalice import Chalice
 from chalice.app import ScheduledEventConfig, SQSEventConfig
 
-from chalicelib.settings import settings
+from chalicelib.foundation.settings import settings
 from ops.errors import CannotGoOn
 from ops.local.delivery import Handler
 from ops.local.mapping import EventSourceMapping, sources

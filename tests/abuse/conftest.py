@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from tests.access.conftest import aws_calls
+from tests.taxis.access.conftest import aws_calls
 
 __all__ = ["aws_calls"]
 

@@ -7,15 +7,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from chalicelib import geo
-from chalicelib.dynamo import Item
-from chalicelib.geo import Circle, LngLat
-from chalicelib.positions import codec, rules, store
-from chalicelib.registry.rules import TaxiStatus
-from chalicelib.stats.searches import codec as searches
-from chalicelib.tracing import TRACE_BYTES
-from ops.udp import datagram
-from tests.stats.searching import a_search
+from chalicelib.foundation import geo
+from chalicelib.foundation.geo import Circle, LngLat
+from chalicelib.foundation.observe.tracing import TRACE_BYTES
+from chalicelib.foundation.store.reads import Item
+from chalicelib.taxis.positions import codec, rules, store
+from chalicelib.taxis.registry.rules import TaxiStatus
+from chalicelib.taxis.stats.searches import codec as searches
+from tests.taxis.stats.searching import a_search
+from udp_gateway import datagram
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 PARIS = Circle(LngLat(2.35, 48.86), 500)

@@ -8,7 +8,7 @@ import atheris
 from tests.abuse.fuzz import KEPT, LONGEST, TOO_SLOW_S
 
 # Only what is loaded here is watched, and finds its way to atheris; all of Python would take a minute.
-with atheris.instrument_imports(include=["chalicelib", "ops.udp", "tests.abuse.decoders"]):
+with atheris.instrument_imports(include=["chalicelib", "udp_gateway", "tests.abuse.decoders"]):
     from tests.abuse.decoders import DECODERS
 
 

@@ -10,20 +10,21 @@ from typing import Any
 import pytest
 
 from app import app
-from chalicelib import aws, cache, clock
-from chalicelib.access import service as access
-from chalicelib.access.rules import Role
-from chalicelib.geo import E7
-from chalicelib.hails import service as hails
-from chalicelib.hails.rules import Status
-from chalicelib.positions import codec
-from chalicelib.positions import service as positions
-from chalicelib.registry import rules as registry
-from chalicelib.settings import settings
+from chalicelib.foundation import cache, clock
+from chalicelib.foundation.aws import clients
+from chalicelib.foundation.geo import E7
+from chalicelib.foundation.settings import settings
+from chalicelib.taxis.access import service as access
+from chalicelib.taxis.access.rules import Role
+from chalicelib.taxis.hails import service as hails
+from chalicelib.taxis.hails.rules import Status
+from chalicelib.taxis.positions import codec
+from chalicelib.taxis.positions import service as positions
+from chalicelib.taxis.registry import rules as registry
 from tests import factories
 from tests.calls import Caller
 from tests.emitted import lines_of
-from tests.hails.hail_factories import NOON, PHONE, Scene, a_wish
+from tests.taxis.hails.hail_factories import NOON, PHONE, Scene, a_wish
 
 SECOND = timedelta(seconds=1)
 # How long a taxi is held by a hail that its customer never confirms, if each step takes its whole time.
@@ -102,7 +103,7 @@ def records(scene: Scene) -> Iterator[list[int]]:  # noqa: ARG001  # the client 
     def count(params: dict[str, Any], **_: object) -> None:
         sizes.extend(len(record["Data"]) for record in params["Records"])
 
-    events = aws.kinesis().meta.events
+    events = clients.kinesis().meta.events
     events.register("provide-client-params.kinesis.PutRecords", count)
     yield sizes
     events.unregister("provide-client-params.kinesis.PutRecords", count)
@@ -180,7 +181,7 @@ def test_a_page_that_is_far_away_reads_no_more_than_the_first(scene: Scene, page
 def asked(caller: Caller, path: str, page: str) -> list[str]:
     """The calls of AWS that a page of a list takes."""
     made: list[str] = []
-    events = aws.dynamodb().meta.events
+    events = clients.dynamodb().meta.events
 
     def count(model: Any, **_: object) -> None:
         made.append(model.name)

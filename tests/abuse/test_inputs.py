@@ -13,14 +13,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from app import app
-from chalicelib import aws
-from chalicelib.access import service as access
-from chalicelib.access.rules import Role
+from chalicelib.foundation.aws import clients
+from chalicelib.taxis.access import service as access
+from chalicelib.taxis.access.rules import Role
 from tests import factories
 from tests.abuse.inputs import A_BATCH, OPERATIONS, Input, batches
 from tests.calls import Caller
 from tests.conftest import empty_registry
-from tests.hails.hail_factories import Scene
+from tests.taxis.hails.hail_factories import Scene
 
 INPUTS = int(os.environ.get("MARAUDE_ABUSE_INPUTS", "2500"))
 SEED = int(os.environ.get("MARAUDE_ABUSE_SEED", "5"))
@@ -129,7 +129,7 @@ def _strict(params: Any, **_: object) -> None:
 def world() -> Iterator[World]:
     """One registry for all inputs, so that what one of them leaves behind meets the next."""
     with empty_registry():
-        events = aws.dynamodb().meta.events
+        events = clients.dynamodb().meta.events
         events.register("provide-client-params.dynamodb", _strict)
         yield World()
         events.unregister("provide-client-params.dynamodb", _strict)

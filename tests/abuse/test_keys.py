@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib import clock
-from chalicelib.access import service, users
-from chalicelib.errors import Unidentified
+from chalicelib.foundation import clock
+from chalicelib.foundation.errors import Unidentified
+from chalicelib.taxis.access import service, users
 from tests import factories
 
 pytestmark = pytest.mark.usefixtures("store")

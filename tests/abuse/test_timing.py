@@ -21,13 +21,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from chalicelib import aws
-from chalicelib.access import service
-from chalicelib.errors import Unidentified
-from ops.udp import datagram
+from chalicelib.foundation.aws import clients
+from chalicelib.foundation.errors import Unidentified
+from chalicelib.taxis.access import service
 from tests import factories
 from tests.abuse.decoders import DECODERS
 from tests.conftest import empty_registry
+from udp_gateway import datagram
 
 LIMIT = 5.0  # of |z|; of two that are alike, one pair in two millions is so far apart
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -116,7 +116,7 @@ def api_key_check() -> Iterator[tuple[Check, str]]:
     """The registry's check of `X-Api-Key`; DynamoDB, which knows none of the keys, answers at once."""
     with empty_registry():
         _, right = factories.an_account("operator")
-        aws.dynamodb().meta.events.register("before-call.dynamodb.BatchGetItem", _nothing)
+        clients.dynamodb().meta.events.register("before-call.dynamodb.BatchGetItem", _nothing)
 
         def check(key: str) -> None:
             with suppress(Unidentified):

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.hails import webhook
-from chalicelib.structs import replace
-from tests.hails import servers
-from tests.hails.test_webhook import HAIL, NOW, QUICK, send
+from chalicelib.foundation.values import replace
+from chalicelib.taxis.hails import webhook
+from tests.taxis.hails import servers
+from tests.taxis.hails.test_webhook import HAIL, NOW, QUICK, send
 
 METADATA = "http://169.254.169.254/latest/meta-data/"
 

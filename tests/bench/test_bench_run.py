@@ -15,7 +15,7 @@ from bench import positions, searches
 from bench.layouts import GeoLibrary, OnePerTaxi
 from bench.positions import Scenario
 from bench.scene import a_pointer
-from chalicelib.positions import codec, store
+from chalicelib.taxis.positions import codec, store
 
 one, library = OnePerTaxi(), GeoLibrary()
 cost, scene = positions.run(Scenario("A", 600, 5, 10), one, library)

@@ -5,7 +5,7 @@ import pytest
 
 from bench import fleets
 from bench.fleets import POST
-from chalicelib.positions import codec
+from chalicelib.taxis.positions import codec
 
 
 def test_a_seed_makes_the_same_fleet_each_time() -> None:

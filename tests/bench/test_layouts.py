@@ -6,8 +6,8 @@ import pytest
 
 from bench.fleets import PARIS, apart
 from bench.layouts import GeoLibrary, OnePerTaxi
-from chalicelib import geo
-from chalicelib.geo import Circle, LngLat, to_e7
+from chalicelib.foundation import geo
+from chalicelib.foundation.geo import Circle, LngLat, to_e7
 
 HERE = to_e7(PARIS)
 NEXT_DOOR = to_e7(apart(PARIS, 5, 5))

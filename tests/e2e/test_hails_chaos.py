@@ -27,19 +27,18 @@ import boto3
 import pytest
 import urllib3
 
-from chalicelib.hails import rules
-from chalicelib.hails.rules import Party, Status
-from ops import fleet
-from ops.client import Client
-from ops.fleet import Car
-from ops.local import place
-from tests.hails import servers
+from chalicelib.taxis.hails import rules
+from chalicelib.taxis.hails.rules import Party, Status
+from ops.local import fleet, place
+from ops.local.client import Client
+from ops.local.fleet import Car
+from tests.taxis.hails import servers
 
 HAILS = int(os.environ.get("MARAUDE_CHAOS_HAILS", "100"))
 SEED = os.environ.get("MARAUDE_CHAOS_SEED", "1")
 CUSTOMERS = 16 if HAILS <= 200 else 32  # at once
 TAXIS = max(20, HAILS // 8)
-TOWNS = Path(__file__).resolve().parents[2] / "ops" / "demo" / "towns.geojson"
+TOWNS = Path(__file__).resolve().parents[2] / "ops" / "local" / "demo" / "towns.geojson"
 HERE = (2.3522, 48.8566)
 PHONE = "0612345678"
 
@@ -59,9 +58,9 @@ SHORT = {
 SET_UP = """
 import json, sys
 from pathlib import Path
-from chalicelib.access import service
-from chalicelib.access.rules import Role
-from ops.territory import loads
+from chalicelib.taxis.access import service
+from chalicelib.taxis.access.rules import Role
+from ops.cli.territory import loads
 
 wanted = json.load(sys.stdin)
 loads.load_towns(Path(wanted["towns"]), quiet=True)

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from ops.demo import fleet as demo
+from ops.local.demo import fleet as demo
 
 MARAUDE = str(Path(sys.executable).with_name("maraude"))
 READY_WITHIN_S = 60

@@ -22,10 +22,11 @@ from pathlib import Path
 import pytest
 import shapely
 
-from ops import fleet, replay
-from ops.client import Client
-from ops.replay import Drive
-from ops.trips import LonLat, Trip
+from ops.cli import replay
+from ops.cli.replay import Drive
+from ops.local import fleet
+from ops.local.client import Client
+from ops.local.trips import LonLat, Trip
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("MARAUDE_SHARED_DATA", ROOT.parent / "shared" / "data"))

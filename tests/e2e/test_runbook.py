@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.followed import AWS_ONLY, Shell, page, steps
+from ops.release.followed import AWS_ONLY, Shell, page, steps
 from tests.e2e.test_newcomer import System
 
 pytestmark = pytest.mark.local_stack

@@ -13,16 +13,16 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from chalicelib.access.rules import Account
-from chalicelib.hails import rules, service
-from chalicelib.hails.rules import Hail, HailWanted, Status
-from chalicelib.registry import writes
-from chalicelib.registry.rules import TaxiStatus
-from chalicelib.settings import settings
+from chalicelib.foundation.settings import settings
+from chalicelib.foundation.store import writes
+from chalicelib.taxis.access.rules import Account
+from chalicelib.taxis.hails import rules, service
+from chalicelib.taxis.hails.rules import Hail, HailWanted, Status
+from chalicelib.taxis.registry.rules import TaxiStatus
 from ops.local.provision import provision
 from tests.faults import injected
-from tests.hails.hail_factories import PHONE, Scene, a_wish
-from tests.hails.test_hails_races import at_once
+from tests.taxis.hails.hail_factories import PHONE, Scene, a_wish
+from tests.taxis.hails.test_hails_races import at_once
 
 CUSTOMERS = 4  # of each taxi, at once
 

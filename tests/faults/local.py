@@ -16,9 +16,9 @@ import urllib3
 
 from bench.load import fleet as fleets
 from bench.load.fleet import Places
-from chalicelib.geo import E7
-from chalicelib.positions import codec
-from chalicelib.positions.entries import Entries
+from chalicelib.foundation.geo import E7
+from chalicelib.taxis.positions import codec
+from chalicelib.taxis.positions.entries import Entries
 from ops.local.place import Place
 from ops.local.process import ROOT, environment
 from ops.local.runner import Clients
@@ -32,7 +32,7 @@ Where = tuple[int, int]  # lng_e7, lat_e7
 def maraude(folder: Path, *words: str) -> str:
     """What a command on the folder's system prints."""
     ran = subprocess.run(
-        [sys.executable, "-m", "ops.cli", *words, "--data", str(folder)],
+        [sys.executable, "-m", "ops.cli.main", *words, "--data", str(folder)],
         cwd=ROOT,
         env=environment({}),
         stdout=subprocess.PIPE,
@@ -46,7 +46,7 @@ def up(folder: Path, *options: str) -> "subprocess.Popen[str]":
     """A `maraude up` on the folder that is ready, without the demonstration."""
     started = subprocess.Popen(
         [
-            *(sys.executable, "-m", "ops.cli", "up", "--no-demo", "--port=0"),
+            *(sys.executable, "-m", "ops.cli.main", "up", "--no-demo", "--port=0"),
             *(options or ["--udp-port=0"]),
             f"--data={folder}",
         ],

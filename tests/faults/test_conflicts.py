@@ -48,7 +48,7 @@ def test_of_cancelled_transactions_no_hail_is_double_and_no_step_is_lost(
         f"once, {found['declined']} customers declined meanwhile; {found['sound']} hails and "
         "taxis agree",
         lost=lost,
-        guard="chalicelib.hails.service.TRIES: deciding anew on what is there",
+        guard="chalicelib.taxis.hails.service.TRIES: deciding anew on what is there",
     )
     assert found["conflicts"] > TAXIS
     assert found["created"] == found["alone"] == TAXIS

@@ -7,16 +7,17 @@ from contextlib import contextmanager
 
 import pytest
 
-from chalicelib import aws, clock
-from chalicelib.access import service as access
-from chalicelib.hails import handlers
-from chalicelib.hails.rules import Hail, Status
-from chalicelib.settings import settings
+from chalicelib.foundation import clock
+from chalicelib.foundation.aws import clients
+from chalicelib.foundation.settings import settings
+from chalicelib.taxis.access import service as access
+from chalicelib.taxis.hails import handlers
+from chalicelib.taxis.hails.rules import Hail, Status
 from tests.faults import injected
 from tests.faults.conftest import TIMES, Tell
-from tests.hails import servers
-from tests.hails.hail_factories import Scene
-from tests.hails.queues import feed
+from tests.taxis.hails import servers
+from tests.taxis.hails.hail_factories import Scene
+from tests.taxis.hails.queues import feed
 
 HAILS = 4 * TIMES
 
@@ -96,7 +97,7 @@ def test_a_queue_that_brings_everything_twice_changes_nothing_twice(
 ) -> None:
     patient(**SHORT | {"MARAUDE_DISPATCH_WITHIN_S": "60", "MARAUDE_WAIT_RECEIVED_S": "60"})
     with (
-        injected.queues(aws.sqs()) as sent,
+        injected.queues(clients.sqs()) as sent,
         served(scene, servers.answers(servers.http())) as operator,
     ):
         hails = Hails(scene, HAILS)
@@ -116,7 +117,7 @@ def test_a_queue_that_brings_everything_twice_changes_nothing_twice(
         seen=f"{brought} messages of {HAILS} hails: operators were called {calls} times, {ended} "
         f"hails ended once and freed their taxi, {changed} changed after that",
         lost=HAILS - ended + changed,
-        guard="chalicelib.hails.service.dispatch: only what is `received` is sent",
+        guard="chalicelib.taxis.hails.service.dispatch: only what is `received` is sent",
     )
     assert calls == HAILS
     assert (ended, changed) == (HAILS, 0)
@@ -127,7 +128,7 @@ def test_a_queue_that_is_late_ends_hails_for_it_and_calls_nobody(
 ) -> None:
     patient(**SHORT | {"MARAUDE_WAIT_RECEIVED_S": "60"})
     with (
-        injected.queues(aws.sqs()) as sent,
+        injected.queues(clients.sqs()) as sent,
         served(scene, servers.answers(servers.http())) as operator,
     ):
         hails = Hails(scene, HAILS)
@@ -140,7 +141,7 @@ def test_a_queue_that_is_late_ends_hails_for_it_and_calls_nobody(
         seen=f"{brought} messages of {HAILS} hails, more than 1 s late: operators were called "
         f"{operator.connections} times, {ended} hails failed for it and freed their taxi",
         lost=HAILS - ended,
-        guard="chalicelib.hails.service.dispatch: `dispatch_within_s`",
+        guard="chalicelib.taxis.hails.service.dispatch: `dispatch_within_s`",
     )
     assert operator.connections == 0
     assert ended == HAILS
@@ -150,7 +151,7 @@ def test_a_queue_that_brings_nothing_leaves_no_hail_and_no_taxi_stuck(
     scene: Scene, patient: SetUp, tell: Tell
 ) -> None:
     patient(**SHORT)
-    with injected.queues(aws.sqs()) as sent:
+    with injected.queues(clients.sqs()) as sent:
         hails = Hails(scene, HAILS)
         time.sleep(1.1)
         for hail in hails.made[: HAILS // 2]:
@@ -164,7 +165,7 @@ def test_a_queue_that_brings_nothing_leaves_no_hail_and_no_taxi_stuck(
         seen=f"{len(sent)} messages never came: of {HAILS} hails {read} were ended by who read "
         f"them, {ended - read} by the sweep, all with their taxi free",
         lost=HAILS - ended,
-        guard="chalicelib.hails.service.sweep",
+        guard="chalicelib.taxis.hails.service.sweep",
     )
     assert (read, ended) == (HAILS // 2, HAILS)
 
@@ -183,11 +184,11 @@ LIES: Mapping[str, bytes] = {
 @pytest.mark.parametrize(
     ("kind", "script", "guard"),
     [
-        ("hang", servers.hangs, "chalicelib.hails.webhook.Deadline"),
+        ("hang", servers.hangs, "chalicelib.taxis.hails.webhook.Deadline"),
         (
             "drip",
             servers.drips(servers.http(), pause_s=0.05),
-            "chalicelib.hails.webhook._Reader: one limit for the whole answer",
+            "chalicelib.taxis.hails.webhook._Reader: one limit for the whole answer",
         ),
     ],
     ids=["hang", "drip"],
@@ -202,7 +203,7 @@ def test_operators_that_are_slow_cost_their_limit_and_their_hails_fail(
 ) -> None:
     patient(**SHORT | {"MARAUDE_DISPATCH_WITHIN_S": "60", "MARAUDE_WAIT_RECEIVED_S": "60"})
     took_s = []
-    with injected.queues(aws.sqs()) as sent, served(scene, script):
+    with injected.queues(clients.sqs()) as sent, served(scene, script):
         hails = Hails(scene, 2 * TIMES)
         for message in [one for one in sent if one[0] == "hail-dispatch"]:
             began_s = time.monotonic()
@@ -226,7 +227,7 @@ def test_operators_that_lie_have_hails_that_fail(scene: Scene, patient: SetUp, t
     lies = list(LIES.values()) * TIMES
     random.Random(1).shuffle(lies)
     scripts = [*map(servers.answers, lies), servers.resets]
-    with injected.queues(aws.sqs()) as sent, servers.serving(*scripts) as operator:
+    with injected.queues(clients.sqs()) as sent, servers.serving(*scripts) as operator:
         access.add(scene.operateur.email, hook=(operator.url, "", ""))
         hails = Hails(scene, len(scripts))
         bring([one for one in sent if one[0] == "hail-dispatch"])
@@ -237,7 +238,7 @@ def test_operators_that_lie_have_hails_that_fail(scene: Scene, patient: SetUp, t
         seen=f"{len(scripts)} answers of {len(LIES) + 1} kinds ({', '.join(LIES)}, a reset): "
         f"{ended} hails failed for it and freed their taxi",
         lost=len(scripts) - ended,
-        guard="chalicelib.hails.webhook.judge",
+        guard="chalicelib.taxis.hails.webhook.judge",
     )
     assert operator.connections >= len(scripts)
     assert ended == len(scripts)

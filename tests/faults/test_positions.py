@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import aws
-from chalicelib.dynamo import StoreBusy
-from chalicelib.geo import LngLat
-from chalicelib.positions import codec, rules, service, store
-from chalicelib.positions.codec import Report
-from chalicelib.positions.rules import CellContended, Position
-from chalicelib.positions.stream import StreamUnavailable
+from chalicelib.foundation.aws import clients
+from chalicelib.foundation.geo import LngLat
+from chalicelib.foundation.store.reads import StoreBusy
+from chalicelib.taxis.positions import codec, rules, service, store
+from chalicelib.taxis.positions.codec import Report
+from chalicelib.taxis.positions.rules import CellContended, Position
+from chalicelib.taxis.positions.stream import StreamUnavailable
 from tests.faults import injected
 from tests.faults.conftest import TIMES, Tell
 from tests.faults.injected import Fault
-from tests.positions import fleets
-from tests.positions.fleets import PARIS, Crash, Registry, at, e7, taxi_id
+from tests.taxis.positions import fleets
+from tests.taxis.positions.fleets import PARIS, Crash, Registry, at, e7, taxi_id
 
 LYON = LngLat(4.8357, 45.764)  # in another cell
 
@@ -124,7 +124,7 @@ def _stored(window: list[Report]) -> None:
 
 
 def _faults(kind: str, fault: Fault) -> AbstractContextManager[None]:
-    client = aws.dynamodb()
+    client = clients.dynamodb()
     match kind:
         case "throttles":
             return injected.throttled(fault, client)
@@ -138,12 +138,15 @@ def _faults(kind: str, fault: Fault) -> AbstractContextManager[None]:
 @pytest.mark.parametrize(
     ("kind", "guard"),
     [
-        ("throttles", "chalicelib.positions.store._happened: only a lost race is no error"),
-        ("leaves items unprocessed", "chalicelib.dynamo.fetch: asking for what is left"),
-        ("times out", "chalicelib.positions.store.at_once: raising what a thread raised"),
+        ("throttles", "chalicelib.taxis.positions.store._happened: only a lost race is no error"),
+        (
+            "leaves items unprocessed",
+            "chalicelib.foundation.store.reads.fetch: asking for what is left",
+        ),
+        ("times out", "chalicelib.taxis.positions.store.at_once: raising what a thread raised"),
         (
             "writes and its answer is lost",
-            "chalicelib.positions.service.store_window: trying again",
+            "chalicelib.taxis.positions.service.store_window: trying again",
         ),
     ],
     ids=["throttles", "leaves items", "times out", "answer lost"],
@@ -191,7 +194,7 @@ def test_ingest_that_dies_after_each_of_its_writes_in_turn_loses_nothing(tell: T
         "ingest dies after each of its writes in turn",
         seen=f"{deaths} deaths, after which {gone} taxis were nowhere; {seen}",
         lost=lost + gone,
-        guard="chalicelib.positions.service._store_round: who takes a taxi in is written first",
+        guard="chalicelib.taxis.positions.service._store_round: who takes a taxi in is written first",
     )
     assert deaths > 5
     assert (lost, gone) == (0, 0)
@@ -220,7 +223,7 @@ def test_two_ingest_functions_on_one_cell_lose_nothing(tell: Tell) -> None:
         "two ingest functions on one cell",
         seen=f"{met} meetings; {seen}",
         lost=lost,
-        guard="chalicelib.positions.store.write_cell: the condition on `version`",
+        guard="chalicelib.taxis.positions.store.write_cell: the condition on `version`",
     )
     assert met > 5
     assert lost == 0
@@ -246,7 +249,7 @@ def test_a_clock_that_steps_back_two_seconds_supersedes_for_two_seconds_and_lose
         seen=f"{len(places)} positions, {behind} superseded by those from before the step",
         lost=0 if found == [taxi_id(1)] and shown == (places[-1].lng, places[-1].lat) else 1,
         named="until the clock is where it was, at most 2 s of reports do not show",
-        guard="chalicelib.positions.entries.Entries.follow: newest wins",
+        guard="chalicelib.taxis.positions.entries.Entries.follow: newest wins",
     )
     assert behind == 2
     assert shown == (places[-1].lng, places[-1].lat)
@@ -275,7 +278,7 @@ def _kinesis(fault: Fault) -> Iterator[list[bytes]]:
         failed = sum("ErrorCode" in one for one in results)
         return Http(), {"FailedRecordCount": failed, "Records": results}
 
-    events = aws.kinesis().meta.events
+    events = clients.kinesis().meta.events
     events.register("before-call.kinesis.PutRecords", answer)
     try:
         yield taken
@@ -312,7 +315,7 @@ def test_a_stream_that_refuses_records_has_every_position_that_was_accepted(tell
         "Kinesis refuses 40 % of the records of its batches",
         seen=f"{fault.happened} records refused; of 40 POSTs {refused} answered 503 as a whole",
         lost=lost,
-        guard="chalicelib.kinesis.put: `ErrorCode` of each record",
+        guard="chalicelib.foundation.aws.kinesis.put: `ErrorCode` of each record",
     )
     assert fault.happened > 10
     assert lost == 0

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from bench.load.system import filled
-from chalicelib.geo import E7
+from chalicelib.foundation.geo import E7
 from ops.local.place import Place
 from tests.faults import local
 from tests.faults.conftest import TIMES, Tell

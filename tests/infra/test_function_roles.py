@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from ops import permissions
+from ops.cli.jobs import schedules
 from ops.errors import CannotGoOn
-from ops.jobs import schedules
+from ops.release import permissions
 from tests.infra.templates import Template, of_kind, translated
 
 # IAM knows these for everything only: they tell names of streams, and send traces.

@@ -11,32 +11,33 @@ import boto3
 import pytest
 
 from app import app
-from chalicelib import aws, clock, vault
-from chalicelib.access import service as access
-from chalicelib.access.pace import Limit
-from chalicelib.access.rules import Role
-from chalicelib.geo import LngLat, to_e7
-from chalicelib.hails import lanes
-from chalicelib.hails.rules import Status
-from chalicelib.jobs import service as jobs
-from chalicelib.jobs import store as places
-from chalicelib.jobs.store import Progress
-from chalicelib.positions import codec
-from chalicelib.registry import store as registry_store
-from chalicelib.registry.rules import TaxiStatus, milliseconds
-from chalicelib.settings import settings
-from chalicelib.stats.searches import codec as searches_codec
+from chalicelib.foundation import clock, sealing
+from chalicelib.foundation.aws import clients
+from chalicelib.foundation.geo import LngLat, to_e7
+from chalicelib.foundation.rate_limit.rules import Limit
+from chalicelib.foundation.settings import settings
+from chalicelib.taxis.access import service as access
+from chalicelib.taxis.access.rules import Role
+from chalicelib.taxis.hails import concurrency
+from chalicelib.taxis.hails.rules import Status
+from chalicelib.taxis.jobs import service as jobs
+from chalicelib.taxis.jobs import store as places
+from chalicelib.taxis.jobs.store import Progress
+from chalicelib.taxis.positions import codec
+from chalicelib.taxis.registry import store as registry_store
+from chalicelib.taxis.registry.rules import TaxiStatus, milliseconds
+from chalicelib.taxis.stats.searches import codec as searches_codec
 from ingest_lambda import handler, searches
-from ops import permissions
+from ops.release import permissions
 from tests import factories
 from tests.calls import Answer, Caller
-from tests.hails import servers
-from tests.hails.hail_factories import TAXI
 from tests.infra.witness import Witness
-from tests.jobs.job_scene import DAY, Fleet, items
-from tests.openapi import story
-from tests.stats.searching import some_searches
-from tests.territory import loaded
+from tests.taxis.hails import servers
+from tests.taxis.hails.hail_factories import TAXI
+from tests.taxis.jobs.job_scene import DAY, Fleet, items
+from tests.taxis.openapi import story
+from tests.taxis.stats.searching import some_searches
+from tests.taxis.territory import loaded
 
 SECRET = "maraude-test-keys"
 TICK = {
@@ -59,7 +60,7 @@ def witness(
     settings.cache_clear()
     yield Witness(monkeypatch)
     monkeypatch.undo()
-    for known in (settings, vault._keys, vault._fernet):
+    for known in (settings, sealing._keys, sealing._fernet):
         known.cache_clear()
 
 
@@ -140,7 +141,7 @@ def heard_queues(witness: Witness, folder: Path) -> None:
             hail = fleet.hail(taxi_id=fleet.taxi())
             feed(witness, "call_operators", hail_id=hail.hail_id)
     for _ in range(settings().hook_calls_at_once):
-        assert lanes.take(fleet.operateur.id, now=clock.now())
+        assert concurrency.take(fleet.operateur.id, now=clock.now())
     feed(witness, "call_operators", hail_id=fleet.hail(taxi_id=fleet.taxi()).hail_id)
     past = -timedelta(minutes=2)
     for due in (clock.now() + timedelta(minutes=1), clock.now() + past):
@@ -159,7 +160,7 @@ def heard_jobs(witness: Witness, folder: Path) -> None:
     fleet.registered("9")  # never seen
     for _ in ("silent", "with no taxi to it"):
         gone = fleet.taxi()
-    aws.dynamodb().delete_item(TableName="maraude-test-taxis", Key={"taxi_id": {"S": gone}})
+    clients.dynamodb().delete_item(TableName="maraude-test-taxis", Key={"taxi_id": {"S": gone}})
     searches.handle({"Records": [a_record(searches_codec.pack(some_searches(3)))]}, None)
     for name, days, resumed in (
         ("count-active", 0, None),
@@ -209,7 +210,7 @@ def unused_parts(fleet: Fleet) -> None:
         ("descriptions", "description_id"),
     ):
         for item in items(table)[::2]:
-            aws.dynamodb().update_item(
+            clients.dynamodb().update_item(
                 TableName=f"maraude-test-{table}",
                 Key={key: item[key]},
                 UpdateExpression="REMOVE added_at",

@@ -7,7 +7,7 @@ import pytest
 from cfnlint.api import ManualArgs, lint
 from samtranslator.model.exceptions import InvalidDocumentException
 
-from chalicelib.settings import Settings
+from chalicelib.foundation.settings import Settings
 from tests.infra.templates import Template, packaged, translated
 
 REGIONS = [Settings().region]

@@ -6,9 +6,9 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib import vault
-from chalicelib.registry import fleet
-from chalicelib.settings import settings
+from chalicelib.foundation import sealing
+from chalicelib.foundation.settings import settings
+from chalicelib.taxis.registry import fleet
 from tests import factories
 from tests.infra.templates import Template, translated
 from tests.infra.witness import Witness
@@ -82,7 +82,7 @@ def test_a_door_may_make_the_calls_that_it_makes_and_no_others(
     with witness.process("UdpDoor"):
         asyncio.run(main())
     monkeypatch.undo()
-    for known in (settings, vault._keys, vault._fernet):
+    for known in (settings, sealing._keys, sealing._fernet):
         known.cache_clear()
 
     [policy] = parts(template)["UdpDoorRole"]["Properties"]["Policies"]

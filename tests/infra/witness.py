@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 
-from chalicelib import cache, config, vault
-from chalicelib.hails import queue
-from chalicelib.stats.searches import stream
+from chalicelib.foundation import cache, sealing
+from chalicelib.foundation.store import documents
+from chalicelib.taxis.hails import queue
+from chalicelib.taxis.stats.searches import stream
 from ingest_lambda import records
 from ops.local.provision import resources
 
@@ -82,9 +83,9 @@ class Witness:
     @contextmanager
     def process(self, function: str) -> Iterator[None]:
         """What is called within is called by this function, in a process that knows nothing yet."""
-        config.forget()
+        documents.forget()
         cache.forget_all()
-        for known in (vault._keys, vault._fernet, queue._url, records._url):
+        for known in (sealing._keys, sealing._fernet, queue._url, records._url):
             known.cache_clear()
         self._function = function
         try:

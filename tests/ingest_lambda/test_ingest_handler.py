@@ -10,13 +10,15 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib import aws, clock, dynamo
-from chalicelib.geo import Circle
-from chalicelib.positions import codec, service
-from chalicelib.registry import availability
+from chalicelib.foundation import clock
+from chalicelib.foundation.aws import clients
+from chalicelib.foundation.geo import Circle
+from chalicelib.foundation.store import reads
+from chalicelib.taxis.positions import codec, service
+from chalicelib.taxis.registry import availability
 from ingest_lambda import handler, records
-from tests.positions import fleets
-from tests.positions.fleets import PARIS, Registry, e7, taxi_id
+from tests.taxis.positions import fleets
+from tests.taxis.positions.fleets import PARIS, Registry, e7, taxi_id
 
 
 @pytest.fixture
@@ -75,7 +77,7 @@ def handled(*records: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
 def found() -> list[str]:
     now = clock.now()
     circle = Circle(PARIS, 500)
-    items = dynamo.fetch(service.wants(circle, now=now))[0]
+    items = reads.fetch(service.wants(circle, now=now))[0]
     return [one.taxi_id for one in service.near(circle, items, now=now)]
 
 
@@ -129,7 +131,7 @@ def test_a_very_long_unreadable_record_is_put_aside_in_part() -> None:
 def test_trouble_of_our_own_asks_for_the_first_record_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    aws.dynamodb().delete_table(TableName="maraude-test-cells")
+    clients.dynamodb().delete_table(TableName="maraude-test-cells")
 
     answer = handled(a_record(7, a_position(1)), a_record(8, a_position(2)))
 
@@ -265,7 +267,7 @@ def test_a_description_that_cannot_be_read_is_put_aside() -> None:
 
 @pytest.mark.usefixtures("registry")
 def test_trouble_with_a_change_asks_for_it_again() -> None:
-    aws.dynamodb().delete_table(TableName="maraude-test-last-positions")
+    clients.dynamodb().delete_table(TableName="maraude-test-last-positions")
 
     answer = handled(a_change(9, [1], status="occupied", at_ms=now_ms(), old={}))
 
@@ -275,7 +277,7 @@ def test_trouble_with_a_change_asks_for_it_again() -> None:
 def test_the_ingest_function_loads_neither_a_web_framework_nor_pynamodb() -> None:
     probe = (
         "import sys, ingest_lambda.handler; "
-        "known = ('chalice', 'marshmallow', 'chalicelib.web', 'pynamodb'); "
+        "known = ('chalice', 'marshmallow', 'chalicelib.taxis.web', 'pynamodb'); "
         "print([one for one in known if one in sys.modules])"
     )
 

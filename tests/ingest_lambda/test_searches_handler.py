@@ -10,10 +10,10 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib import aws
-from chalicelib.stats.searches import codec, store
+from chalicelib.foundation.aws import clients
+from chalicelib.taxis.stats.searches import codec, store
 from ingest_lambda import records, searches
-from tests.stats.searching import NOON, a_search, some_searches
+from tests.taxis.stats.searching import NOON, a_search, some_searches
 
 SHARD = "shardId-000000000003"
 
@@ -99,7 +99,7 @@ def test_data_that_is_no_base64_is_put_aside() -> None:
 def test_trouble_of_our_own_asks_for_the_first_record_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    aws.dynamodb().delete_table(TableName="maraude-test-statistics")
+    clients.dynamodb().delete_table(TableName="maraude-test-statistics")
 
     answer = handled(a_record(9, codec.pack([a_search()])), a_record(10, b"?"))
 
@@ -127,7 +127,7 @@ def test_no_records_are_no_trouble() -> None:
 def test_the_function_loads_no_web_framework() -> None:
     probe = (
         "import sys, ingest_lambda.searches; "
-        "print([one for one in ('chalice', 'marshmallow', 'chalicelib.web') if one in sys.modules])"
+        "print([one for one in ('chalice', 'marshmallow', 'chalicelib.taxis.web') if one in sys.modules])"
     )
 
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)

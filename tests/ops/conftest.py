@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib import vault
-from chalicelib.settings import settings
+from chalicelib.foundation import sealing
+from chalicelib.foundation.settings import settings
 from ops.local.place import Place
 from ops.local.runner import Clients
 from tests import services as state_services
@@ -58,7 +58,7 @@ def environment() -> Iterator[Callable[..., None]]:
     """Changes variables of this process, and has it read its settings and secret keys again."""
 
     def forget() -> None:
-        for known in (settings, vault._keys, vault._fernet):
+        for known in (settings, sealing._keys, sealing._fernet):
             known.cache_clear()
 
     def change(**variables: str) -> None:

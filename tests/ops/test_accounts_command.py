@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from chalicelib import clock
-from chalicelib.access import passwords, service, users
-from chalicelib.access.rules import Role
-from ops.cli import main
+from chalicelib.foundation import clock, passwords
+from chalicelib.taxis.access import service, users
+from chalicelib.taxis.access.rules import Role
+from ops.cli.main import main
 
 pytestmark = pytest.mark.usefixtures("store")
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("store")
 @pytest.fixture(autouse=True)
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """The commands' registry is the one of the tests."""
-    monkeypatch.setattr("ops.target.connect", lambda _: None)
+    monkeypatch.setattr("ops.cli.target.connect", lambda _: None)
 
 
 def maraude(*arguments: str) -> int:

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from ops.audit import decisions, outcome, template
-from ops.audit.decisions import Found, Skip, Undecided, sift
-from ops.audit.outcome import Outcome
-from ops.tools import ToolFailed
+from ops.release.audit import decisions, outcome, template
+from ops.release.audit.decisions import Found, Skip, Undecided, sift
+from ops.release.audit.outcome import Outcome
+from ops.release.tools import ToolFailed
 
 TABLES = Skip(("CKV_1",), ("*Table",), "why")
 LICENCES = "licences: {allowed: {MIT: permissive}, spelled: {}}\n"

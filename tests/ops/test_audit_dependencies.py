@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from ops.audit import dependencies
-from ops.audit.decisions import ROOT
+from ops.release.audit import dependencies
+from ops.release.audit.decisions import ROOT
 
 
 def a_folder(folder: Path, *, asked: str = "one==1.0", constrained: str = "one==1.0") -> Path:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from ops.audit import decisions, licences
-from ops.audit.decisions import Decisions
-from ops.audit.licences import Licensed
 from ops.errors import CannotGoOn
+from ops.release.audit import decisions, licences
+from ops.release.audit.decisions import Decisions
+from ops.release.audit.licences import Licensed
 
 DECIDED = Decisions(
     skips={}, licences={"MIT": "permissive", "BSD-3-Clause": "permissive"}, spelled={"Expat": "MIT"}

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.audit import secrets
 from ops.errors import CannotGoOn
+from ops.release.audit import secrets
 
 
 def git(repository: Path, *arguments: str) -> None:
@@ -63,5 +63,5 @@ def test_a_secret_is_known_by_file_and_digest() -> None:
 
     [found] = secrets.found({"results": {"c0ffeec0ffee/ops/up.py": [one]}})
 
-    assert (found.what, found.where) == ("0123456789ab", "ops/up.py")
-    assert found.words == "ops/up.py:7 of c0ffeec0: Secret Keyword, 0123456789ab"
+    assert (found.what, found.where) == ("0123456789ab", "ops/cli/up.py")
+    assert found.words == "ops/cli/up.py:7 of c0ffeec0: Secret Keyword, 0123456789ab"

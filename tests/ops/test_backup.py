@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from chalicelib import aws
-from chalicelib.access import service as access
-from chalicelib.access.rules import Role
-from chalicelib.settings import table
-from ops.backup import BackupRefused, copy, export, restore, tables
-from ops.cli import main
+from chalicelib.foundation.aws import clients
+from chalicelib.foundation.settings import table
+from chalicelib.taxis.access import service as access
+from chalicelib.taxis.access.rules import Role
+from ops.cli.backup import BackupRefused, copy, export, restore, tables
+from ops.cli.main import main
 from ops.local.provision import provision
-from tests.hails.hail_factories import Scene
+from tests.taxis.hails.hail_factories import Scene
 
 pytestmark = pytest.mark.usefixtures("store")
 
@@ -35,7 +35,7 @@ ODD: Mapping[str, Any] = {
 
 def contents() -> dict[str, list[Any]]:
     """Every item of every table that is kept."""
-    client = aws.dynamodb()
+    client = clients.dynamodb()
     found = {}
     for name in tables():
         items = client.scan(TableName=table(name))["Items"]
@@ -44,7 +44,7 @@ def contents() -> dict[str, list[Any]]:
 
 
 def empty() -> None:
-    client = aws.dynamodb()
+    client = clients.dynamodb()
     for name in client.list_tables()["TableNames"]:
         client.delete_table(TableName=name)
     provision("test", endpoint=None, region="eu-west-3")
@@ -55,7 +55,7 @@ def backup(tmp_path: Path) -> Path:
     """Of a registry with accounts, a taxi, a hail, statistics and an odd item."""
     Scene().hail()
     access.add("app", roles=[Role.MOTEUR], now=NOW)
-    aws.dynamodb().put_item(TableName=table("config"), Item=ODD)
+    clients.dynamodb().put_item(TableName=table("config"), Item=ODD)
     folder = tmp_path / "backup"
     export(folder, now=NOW, quiet=True)
     return folder
@@ -141,7 +141,7 @@ def test_a_backup_that_is_not_whole_restores_nothing(small: Path, break_it: str)
 def test_the_command_says_how_much_and_what_it_holds(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("ops.target.connect", lambda _: None)
+    monkeypatch.setattr("ops.cli.target.connect", lambda _: None)
     access.add("app")
     folder = str(tmp_path / "backup")
 
@@ -159,7 +159,7 @@ def test_the_command_says_how_much_and_what_it_holds(
 
 def restored(name: str, *emails: str) -> None:
     """A table as AWS restores `accounts` to a point in time: of these accounts, under another name."""
-    client = aws.dynamodb()
+    client = clients.dynamodb()
     described = client.describe_table(TableName=table("accounts"))["Table"]
     client.create_table(
         TableName=name,
@@ -179,7 +179,7 @@ def test_what_was_lost_comes_back_from_a_restored_table_and_what_is_new_stays() 
     before = contents()["accounts"]
     restored("maraude-test-accounts-restored", *emails)
     for item in before[:20]:
-        aws.dynamodb().delete_item(TableName=table("accounts"), Key={"key": item["key"]})
+        clients.dynamodb().delete_item(TableName=table("accounts"), Key={"key": item["key"]})
     access.add("later")
 
     assert copy("maraude-test-accounts-restored", table("accounts"), dry_run=True) == 36
@@ -216,7 +216,7 @@ def test_only_a_copy_of_a_table_of_this_stage_is_copied(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("ops.target.connect", lambda _: None)
+    monkeypatch.setattr("ops.cli.target.connect", lambda _: None)
     access.add("app")
     before = contents()
 

@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib import clock
-from chalicelib.positions import codec, service
-from chalicelib.positions.codec import Report
-from chalicelib.positions.rules import Availability
-from chalicelib.registry.rules import TaxiStatus
-from ops import cells
+from chalicelib.foundation import clock
+from chalicelib.taxis.positions import codec, service
+from chalicelib.taxis.positions.codec import Report
+from chalicelib.taxis.positions.rules import Availability
+from chalicelib.taxis.registry.rules import TaxiStatus
+from ops.cli import cells
 from ops.errors import CannotGoOn
 
 pytestmark = pytest.mark.usefixtures("store")

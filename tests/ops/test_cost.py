@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ops import cli, cost
-from ops.cost import ROOT, Line, OutOfRange, PriceMissing, Wanted
+from ops.cli import cost, main
+from ops.cli.cost import ROOT, Line, OutOfRange, PriceMissing, Wanted
 
 FIGURES: Mapping[str, Any] = {
     "made_on": "2026-03-02",
@@ -124,7 +124,7 @@ def test_the_page_has_what_the_command_prints(capsys: pytest.CaptureFixture[str]
     text = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
 
     for taxis in ("60000", "600000"):
-        assert cli.main(["cost", "--taxis", taxis, "--period", "5", "--searches", "1000"]) == 0
+        assert main.main(["cost", "--taxis", taxis, "--period", "5", "--searches", "1000"]) == 0
         table, _, assumed = capsys.readouterr().out.partition("\n\n- units")
         assert table in text
         assert f"- units{assumed}" in text

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ops.client import ApiRefused, Client
-from ops.demo import customer, hook
-from ops.demo.customer import Customer
-from ops.demo.hook import Drivers, Pace, Temper
+from ops.local.client import ApiRefused, Client
+from ops.local.demo import customer, hook
+from ops.local.demo.customer import Customer
+from ops.local.demo.hook import Drivers, Pace, Temper
 
 QUICK = Pace(
     to_notice_s=0.01,

@@ -11,21 +11,23 @@ import pytest
 from cryptography.fernet import Fernet
 from moto.sns.models import sns_backends
 
-from chalicelib import aws, clock, config
-from chalicelib.access import service as access
-from chalicelib.access.rules import Role
-from chalicelib.jobs import service as jobs
-from chalicelib.jobs import store as jobs_store
-from chalicelib.settings import settings, table
-from ops.cli import main
-from ops.doctor import made
-from ops.doctor.command import findings
-from ops.doctor.findings import Finding, Note
-from ops.jobs import schedules
+from chalicelib.foundation import clock
+from chalicelib.foundation.aws import clients
+from chalicelib.foundation.settings import settings, table
+from chalicelib.foundation.store import documents
+from chalicelib.taxis.access import service as access
+from chalicelib.taxis.access.rules import Role
+from chalicelib.taxis.jobs import service as jobs
+from chalicelib.taxis.jobs import store as jobs_store
+from ops.cli.jobs import schedules
+from ops.cli.main import main
+from ops.cli.territory import loads
 from ops.local.provision import provision, resources
-from ops.territory import loads
+from ops.release.doctor import infrastructure
+from ops.release.doctor.command import findings
+from ops.release.doctor.findings import Finding, Note
 from tests import factories
-from tests.hails.hail_factories import Scene
+from tests.taxis.hails.hail_factories import Scene
 
 pytestmark = pytest.mark.usefixtures("healthy")
 
@@ -41,13 +43,13 @@ def healthy(
     tmp_path: Path,
 ) -> None:
     """A registry on AWS in which nothing is wrong."""
-    monkeypatch.setattr("ops.target.connect", lambda _: None)
+    monkeypatch.setattr("ops.cli.target.connect", lambda _: None)
     keys = settings().secret_keys
     boto3.client("secretsmanager").create_secret(Name="maraude-test-keys", SecretString=keys)
     environment(MARAUDE_SECRET_KEYS="", MARAUDE_SECRET_ID="maraude-test-keys")
     for name, (when, _) in schedules().items():
         boto3.client("events").put_rule(Name=table(name), ScheduleExpression=when)
-    for name, _ in made._of("AWS::CloudWatch::Alarm", "AlarmName", "watching.yaml"):
+    for name, _ in infrastructure._of("AWS::CloudWatch::Alarm", "AlarmName", "watching.yaml"):
         put_alarm(name)
     subscribe()
     ring = [[2.3, 48.85], [2.36, 48.85], [2.36, 48.88], [2.3, 48.88], [2.3, 48.85]]
@@ -70,8 +72,8 @@ def healthy(
 
 
 def topic() -> str:
-    made = boto3.client("sns").create_topic(Name="maraude-test-alarms")
-    return str(made["TopicArn"])
+    infrastructure = boto3.client("sns").create_topic(Name="maraude-test-alarms")
+    return str(infrastructure["TopicArn"])
 
 
 def subscribe() -> None:
@@ -117,11 +119,11 @@ def test_nothing_is_wrong_with_a_healthy_registry(capsys: pytest.CaptureFixture[
 
 
 def lose_a_table() -> None:
-    aws.dynamodb().delete_table(TableName="maraude-test-activity")
+    clients.dynamodb().delete_table(TableName="maraude-test-activity")
 
 
 def give_a_table_other_keys() -> None:
-    client = aws.dynamodb()
+    client = clients.dynamodb()
     client.delete_table(TableName="maraude-test-drivers")
     client.create_table(
         TableName="maraude-test-drivers",
@@ -132,37 +134,37 @@ def give_a_table_other_keys() -> None:
 
 
 def let_a_table_keep_all() -> None:
-    aws.dynamodb().update_time_to_live(
+    clients.dynamodb().update_time_to_live(
         TableName="maraude-test-customers",
         TimeToLiveSpecification={"AttributeName": "ttl", "Enabled": False},
     )
 
 
 def stop_the_changes() -> None:
-    aws.dynamodb().update_table(
+    clients.dynamodb().update_table(
         TableName="maraude-test-descriptions", StreamSpecification={"StreamEnabled": False}
     )
 
 
 def lose_a_stream() -> None:
-    aws.kinesis().delete_stream(StreamName="maraude-test-searches")
+    clients.kinesis().delete_stream(StreamName="maraude-test-searches")
 
 
 def url(queue: str) -> str:
-    return aws.sqs().get_queue_url(QueueName=f"maraude-test-{queue}")["QueueUrl"]
+    return clients.sqs().get_queue_url(QueueName=f"maraude-test-{queue}")["QueueUrl"]
 
 
 def lose_a_queue() -> None:
-    aws.sqs().delete_queue(QueueUrl=url("hail-dispatch"))
+    clients.sqs().delete_queue(QueueUrl=url("hail-dispatch"))
 
 
 def put_something_aside() -> None:
-    aws.sqs().send_message(QueueUrl=url("ingest-failures"), MessageBody="?")
+    clients.sqs().send_message(QueueUrl=url("ingest-failures"), MessageBody="?")
 
 
 def let_hails_wait() -> None:
     for _ in range(101):
-        aws.sqs().send_message(QueueUrl=url("hail-dispatch"), MessageBody="?")
+        clients.sqs().send_message(QueueUrl=url("hail-dispatch"), MessageBody="?")
 
 
 def stop_counting_the_active() -> None:
@@ -179,15 +181,17 @@ def stop_the_sweep() -> None:
 
 
 def garble_the_leaf_map() -> None:
-    aws.dynamodb().put_item(
+    clients.dynamodb().put_item(
         TableName="maraude-test-config", Item={"name": {"S": "leaf_map"}, "maps": {"S": "?"}}
     )
-    config.forget()
+    documents.forget()
 
 
 def lose_the_towns() -> None:
-    aws.dynamodb().delete_item(TableName="maraude-test-config", Key={"name": {"S": "territory"}})
-    config.forget()
+    clients.dynamodb().delete_item(
+        TableName="maraude-test-config", Key={"name": {"S": "territory"}}
+    )
+    documents.forget()
 
 
 def add_an_operator_without_a_hook() -> None:
@@ -200,7 +204,7 @@ def let_a_key_grow_old() -> None:
 
 
 def lose_all_accounts() -> None:
-    aws.dynamodb().delete_table(TableName="maraude-test-accounts")
+    clients.dynamodb().delete_table(TableName="maraude-test-accounts")
     provision("test", endpoint=None, region="eu-west-3")
 
 
@@ -310,7 +314,7 @@ def test_what_is_broken_is_said_and_nothing_else(
 
 
 def test_a_job_that_never_ran_is_told_once_it_should_have() -> None:
-    aws.dynamodb().delete_table(TableName="maraude-test-statistics")
+    clients.dynamodb().delete_table(TableName="maraude-test-statistics")
     provision("test", endpoint=None, region="eu-west-3")
 
     later = clock.now() + timedelta(minutes=10)
@@ -406,7 +410,7 @@ def test_the_local_system_is_not_asked_for_what_it_has_not(environment: Change) 
 
 def test_every_table_of_the_template_is_looked_at() -> None:
     tables = [one for one in resources().values() if one["Type"] == "AWS::DynamoDB::Table"]
-    for name in aws.dynamodb().list_tables()["TableNames"]:
-        aws.dynamodb().delete_table(TableName=name)
+    for name in clients.dynamodb().list_tables()["TableNames"]:
+        clients.dynamodb().delete_table(TableName=name)
 
     assert sum("is not there" in what for what in wrong()) == len(tables)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.followed import Shell, Step, steps
+from ops.release.followed import Shell, Step, steps
 
 PAGE = """# A page
 

@@ -5,18 +5,18 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.hails import service, webhook
-from chalicelib.hails.rules import Status
-from ops import cli, hails
+from chalicelib.taxis.hails import service, webhook
+from chalicelib.taxis.hails.rules import Status
+from ops.cli import hails, main
 from ops.errors import CannotGoOn
-from tests.hails.hail_factories import Scene
+from tests.taxis.hails.hail_factories import Scene
 
 pytestmark = pytest.mark.usefixtures("store")
 
 
 def run(command: str, *words: str) -> None:
     """Runs a command on the registry of this process: without `main`, which would turn to another."""
-    parsed = cli._parser([command]).parse_args([command, *words])
+    parsed = main._parser([command]).parse_args([command, *words])
     parsed.run(parsed)
 
 

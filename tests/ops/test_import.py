@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from chalicelib import aws, clock
-from chalicelib.access import service as access
-from chalicelib.access.rules import Account, Role
-from chalicelib.registry import service as registry
-from chalicelib.registry.rules import TaxiStatus
-from ops.cli import main
+from chalicelib.foundation import clock
+from chalicelib.foundation.aws import clients
+from chalicelib.taxis.access import service as access
+from chalicelib.taxis.access.rules import Account, Role
+from chalicelib.taxis.registry import service as registry
+from chalicelib.taxis.registry.rules import TaxiStatus
+from ops.cli.main import main
 from tests import factories
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -105,7 +106,7 @@ FILES: Mapping[str, Sequence[Mapping[str, str]]] = {
 @pytest.fixture(autouse=True)
 def here(store: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001  # where the towns are put
     """The command's registry is the one of the tests, with three towns."""
-    monkeypatch.setattr("ops.target.connect", lambda _: None)
+    monkeypatch.setattr("ops.cli.target.connect", lambda _: None)
     factories.known_towns()
 
 
@@ -131,7 +132,7 @@ def load(folder: Path, *options: str) -> int:
 
 def contents() -> dict[str, list[Any]]:
     """Every item of every table."""
-    client = aws.dynamodb()
+    client = clients.dynamodb()
     return {
         name: sorted(client.scan(TableName=name)["Items"], key=repr)
         for name in client.list_tables()["TableNames"]

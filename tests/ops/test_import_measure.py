@@ -2,7 +2,7 @@
 
 import pytest
 
-from ops.imports.measure import measure
+from ops.cli.imports.measure import measure
 
 pytestmark = pytest.mark.local_stack
 

@@ -7,9 +7,9 @@ import pytest
 from chalice.app import ScheduledEventConfig
 
 from app import app
-from chalicelib.jobs import service
-from chalicelib.jobs.rules import Page
-from ops.cli import main
+from chalicelib.foundation.jobs.rules import Page
+from chalicelib.taxis.jobs import service
+from ops.cli.main import main
 
 pytestmark = pytest.mark.usefixtures("store")
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("store")
 @pytest.fixture(autouse=True)
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """The commands' registry is the one of the tests."""
-    monkeypatch.setattr("ops.target.connect", lambda _: None)
+    monkeypatch.setattr("ops.cli.target.connect", lambda _: None)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ops import cli
+from ops.cli import main
 from ops.local.place import Place, Run
 from ops.local.process import ROOT, environment
 
@@ -57,7 +57,7 @@ def up(tmp_path: Path) -> Iterator[Start]:
         root = tmp_path / name
         popen = subprocess.Popen(
             [
-                *(sys.executable, "-m", "ops.cli", "up", "--no-demo", "--port", "0"),
+                *(sys.executable, "-m", "ops.cli.main", "up", "--no-demo", "--port", "0"),
                 *("--udp-port", "0", "--data", str(root), *options),
             ],
             cwd=ROOT,
@@ -123,7 +123,7 @@ def test_it_starts_serves_stops_and_has_its_data_at_the_next_start(up: Start) ->
 
 def maraude(running: Up, *arguments: str) -> str:
     return subprocess.run(
-        [sys.executable, "-m", "ops.cli", *arguments, "--data", str(running.place.root)],
+        [sys.executable, "-m", "ops.cli.main", *arguments, "--data", str(running.place.root)],
         cwd=ROOT,
         env=environment({}),
         stdout=subprocess.PIPE,
@@ -219,7 +219,7 @@ def test_a_port_in_use_is_named_before_anything_is_started(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
-        code = cli.main(["up", "--port", str(port), "--data", str(tmp_path / "place")])
+        code = main.main(["up", "--port", str(port), "--data", str(tmp_path / "place")])
 
     said = capsys.readouterr().err
     assert code == 1
@@ -234,7 +234,9 @@ def test_a_udp_port_in_use_is_named_too(tmp_path: Path, capsys: pytest.CaptureFi
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
 
-        code = cli.main(["up", "--port=0", f"--udp-port={port}", "--data", str(tmp_path / "place")])
+        code = main.main(
+            ["up", "--port=0", f"--udp-port={port}", "--data", str(tmp_path / "place")]
+        )
 
     assert code == 1
     assert f"UDP port {port} is in use" in capsys.readouterr().err
@@ -269,7 +271,7 @@ def test_a_broken_place_is_said_with_exit_code_2(
 ) -> None:
     (tmp_path / "place").write_text("")
 
-    code = cli.main(["up", "--port", "0", "--data", str(tmp_path / "place")])
+    code = main.main(["up", "--port", "0", "--data", str(tmp_path / "place")])
 
     assert code == 2
     assert "not a folder" in capsys.readouterr().err
@@ -278,7 +280,7 @@ def test_a_broken_place_is_said_with_exit_code_2(
 def test_a_command_without_a_running_system_says_how_to_start_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code = cli.main(["account", "list", "--data", str(tmp_path)])
+    code = main.main(["account", "list", "--data", str(tmp_path)])
 
     assert code == 1
     assert "make run" in capsys.readouterr().err

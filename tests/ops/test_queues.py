@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chalicelib import aws
-from chalicelib.hails import queue
-from chalicelib.hails.rules import Status
-from ops.cli import main
-from ops.queues import Replayed, replay
+from chalicelib.foundation.aws import clients
+from chalicelib.taxis.hails import queue
+from chalicelib.taxis.hails.rules import Status
+from ops.cli.main import main
+from ops.cli.queues import Replayed, replay
 
 NOW = datetime(2026, 11, 27, 6, tzinfo=UTC)
 DISPATCH = {"hail_id": "dispatch"}
@@ -23,17 +23,17 @@ def queues(store: None) -> None:  # noqa: ARG001  # the queues are made with the
 
 
 def url(name: str) -> str:
-    return aws.sqs().get_queue_url(QueueName=f"maraude-test-{name}")["QueueUrl"]
+    return clients.sqs().get_queue_url(QueueName=f"maraude-test-{name}")["QueueUrl"]
 
 
 def put_aside(*bodies: object) -> None:
     for body in bodies:
         text = body if isinstance(body, str) else json.dumps(body)
-        aws.sqs().send_message(QueueUrl=url("hail-dead-letters"), MessageBody=text)
+        clients.sqs().send_message(QueueUrl=url("hail-dead-letters"), MessageBody=text)
 
 
 def waiting(name: str) -> list[str]:
-    found = aws.sqs().receive_message(
+    found = clients.sqs().receive_message(
         QueueUrl=url(name), MaxNumberOfMessages=10, VisibilityTimeout=0
     )
     return [message["Body"] for message in found.get("Messages", [])]
@@ -41,7 +41,7 @@ def waiting(name: str) -> list[str]:
 
 def kept(name: str) -> int:
     """How many messages a queue has, those that are hidden for a while too."""
-    said = aws.sqs().get_queue_attributes(
+    said = clients.sqs().get_queue_attributes(
         QueueUrl=url(name),
         AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
     )
@@ -63,7 +63,7 @@ def test_the_queue_is_told_by_what_the_registry_itself_sends() -> None:
     queue.put_deadline("hail", Status.RECEIVED, NOW, now=NOW)
     for name in ("hail-dispatch", "hail-deadlines"):
         put_aside(*waiting(name))
-        aws.sqs().purge_queue(QueueUrl=url(name))
+        clients.sqs().purge_queue(QueueUrl=url(name))
 
     assert replay(dry_run=False, quiet=True) == Replayed(dispatch=1, deadlines=1)
 
@@ -88,7 +88,7 @@ def test_a_dry_run_counts_and_leaves_them_to_be_seen() -> None:
 def test_what_is_none_of_ours_stays_and_is_told(
     body: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("ops.target.connect", lambda _: None)
+    monkeypatch.setattr("ops.cli.target.connect", lambda _: None)
     put_aside(body, DISPATCH)
 
     assert main(["queue", "replay", "hail-dead-letters"]) == 1

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.rehearsal import adapted, main, rehearse
+from ops.release.rehearsal import adapted, main, rehearse
 from tests.infra.templates import packaged
 
 pytestmark = pytest.mark.local_stack

@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.fernet import Fernet
 
-from chalicelib import cache, vault
-from chalicelib.access import service as access
-from chalicelib.access import store
-from chalicelib.access.rules import Role
-from chalicelib.hails import webhook
-from chalicelib.settings import settings
-from ops.cli import main
-from ops.secret_keys import reseal
+from chalicelib.foundation import cache, sealing
+from chalicelib.foundation.settings import settings
+from chalicelib.taxis.access import service as access
+from chalicelib.taxis.access import store
+from chalicelib.taxis.access.rules import Role
+from chalicelib.taxis.hails import webhook
+from ops.cli.main import main
+from ops.cli.secret_keys import reseal
 
 pytestmark = pytest.mark.usefixtures("store")
 
@@ -32,7 +32,7 @@ def partners() -> dict[str, str]:
 
 def opened() -> dict[str, str]:
     """The API keys that the secret keys of this process open."""
-    return {record.account.email: vault.unseal(record.sealed_key) for record in store.every()}
+    return {record.account.email: sealing.unseal(record.sealed_key) for record in store.every()}
 
 
 def let_in(key: str) -> str:
@@ -74,7 +74,7 @@ def test_all_three_items_of_an_account_are_sealed_anew_and_else_as_they_were(
     by_email, by_id = store.by_email("operator-0"), store.by_id(before.account.id)
     assert by_email == by_id == store.by_key(before.key_digest)
     assert by_email is not None
-    assert vault.unseal(by_email.sealed_key) == partners["operator-0"]
+    assert sealing.unseal(by_email.sealed_key) == partners["operator-0"]
     assert (by_email.key_since, by_email.key_digest) == (NOW, before.key_digest)
 
 
@@ -123,7 +123,7 @@ def test_an_account_that_is_changed_meanwhile_keeps_its_change_and_is_sealed_ane
 
     environment(MARAUDE_SECRET_KEYS=NEW)
     assert access.find("operator").fleet_size == 7
-    assert vault.unseal(access.find("operator").sealed_key) == key
+    assert sealing.unseal(access.find("operator").sealed_key) == key
 
 
 def test_an_old_key_that_still_opens_is_sealed_anew_too(
@@ -151,7 +151,7 @@ def test_an_account_that_has_a_new_key_meanwhile_keeps_that(
     assert not access.reseal(read, dry_run=False)
 
     assert let_in(key) == "operator"
-    assert vault.unseal(access.find("operator").sealed_key) == key
+    assert sealing.unseal(access.find("operator").sealed_key) == key
 
 
 def test_hails_are_signed_with_both_keys_until_the_old_one_goes(
@@ -172,7 +172,7 @@ def test_the_command_says_how_many_and_which_are_lost(
     environment: Callable[..., None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("ops.target.connect", lambda _: None)
+    monkeypatch.setattr("ops.cli.target.connect", lambda _: None)
     access.add("operator", now=NOW)
     environment(MARAUDE_SECRET_KEYS=f"{NEW},{settings().secret_keys}")
 

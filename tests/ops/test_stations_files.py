@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from app import app
-from chalicelib.geo import LngLat, to_e7
-from chalicelib.territory import borders, service, store
-from chalicelib.territory.borders import Shape
-from chalicelib.territory.rules import Station
-from ops.territory import files, loads, stations
-from ops.territory.files import FileFaulty, FileRefused
+from chalicelib.foundation.geo import LngLat, to_e7
+from chalicelib.taxis.territory import borders, service, store
+from chalicelib.taxis.territory.borders import Shape
+from chalicelib.taxis.territory.rules import Station
+from ops.cli.territory import files, loads, stations
+from ops.cli.territory.files import FileFaulty, FileRefused
 from tests.calls import Caller
-from tests.territory.drawing import a_polygon
-from tests.territory.loaded import a_feature, a_file, a_ring
+from tests.taxis.territory.drawing import a_polygon
+from tests.taxis.territory.loaded import a_feature, a_file, a_ring
 
 DATA = Path(os.environ.get("MARAUDE_SHARED_DATA") or Path(__file__).parents[3] / "shared" / "data")
 needs_data = pytest.mark.skipif(

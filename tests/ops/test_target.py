@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from ops import cli, target
+from ops.cli import main, target
 from ops.errors import CannotGoOn
 from ops.local.place import Place, Run
 from ops.local.process import environment
@@ -64,10 +64,10 @@ def test_a_place_and_a_stage_exclude_each_other(capsys: pytest.CaptureFixture[st
     assert "not allowed with" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["", *cli.COMMANDS])
+@pytest.mark.parametrize("command", ["", *main.COMMANDS])
 def test_every_command_has_its_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        cli.main([*filter(None, [command]), "--help"])
+        main.main([*filter(None, [command]), "--help"])
 
     assert ended.value.code == 0
     assert "usage: maraude" in capsys.readouterr().out
@@ -80,7 +80,7 @@ def test_an_option_that_makes_no_sense_is_refused(
     option: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as refused:
-        cli.main(["up", *option])
+        main.main(["up", *option])
 
     assert refused.value.code == 2
     assert "it must be" in capsys.readouterr().err
@@ -91,7 +91,7 @@ def maraude(place: Place, *given: str, **more: str) -> tuple[int, str]:
     with place.held():
         place.write_run(RUN)
         done = subprocess.run(
-            [sys.executable, "-m", "ops.cli", *given, "--data", str(place.root)],
+            [sys.executable, "-m", "ops.cli.main", *given, "--data", str(place.root)],
             env=environment(more),
             stderr=subprocess.PIPE,
             text=True,

@@ -9,18 +9,20 @@ from typing import Any
 import pytest
 
 from app import app
-from chalicelib import aws, cache, config
-from chalicelib.access.rules import Role
-from chalicelib.geo import LngLat
-from chalicelib.settings import table
-from chalicelib.territory import service, store
-from chalicelib.territory.rules import Conurbation
-from ops import cli
+from chalicelib.foundation import cache
+from chalicelib.foundation.aws import clients
+from chalicelib.foundation.geo import LngLat
+from chalicelib.foundation.settings import table
+from chalicelib.foundation.store import documents
+from chalicelib.taxis.access.rules import Role
+from chalicelib.taxis.territory import service, store
+from chalicelib.taxis.territory.rules import Conurbation
+from ops.cli import main
+from ops.cli.territory import files, loads
 from ops.errors import CannotGoOn
-from ops.territory import files, loads
 from tests.calls import Caller
 from tests.factories import an_account
-from tests.territory.loaded import (
+from tests.taxis.territory.loaded import (
     BORDEAUX,
     CHARENTON,
     EXCLUDED,
@@ -55,7 +57,7 @@ class PowerCut(Exception):
 
 def cut_power_at(write: str, name: str) -> Callable[[], None]:
     """The process dies at the first call of this kind to a table; the answer repairs it."""
-    events = aws.dynamodb().meta.events
+    events = clients.dynamodb().meta.events
 
     def die(params: dict[str, Any], **_: object) -> None:
         if table(name) in (params.get("RequestItems") or {}) or params.get("TableName") == table(
@@ -69,7 +71,7 @@ def cut_power_at(write: str, name: str) -> Callable[[], None]:
 
 def entries() -> set[str]:
     """Everything that the territory's table holds."""
-    items = aws.dynamodb().scan(TableName=table("territory"))["Items"]
+    items = clients.dynamodb().scan(TableName=table("territory"))["Items"]
     return {item["entry"]["S"] for item in items}
 
 
@@ -165,7 +167,7 @@ def test_an_interrupted_load_has_changed_nothing_and_the_next_one_cleans_up(
     with pytest.raises(PowerCut):
         load_towns(tmp_path, PARIS, BORDEAUX)
     repair()
-    config.forget()
+    documents.forget()
     cache.forget_all()
 
     assert store.edition.current() == before
@@ -191,7 +193,7 @@ def test_of_two_loads_at_once_the_later_one_gives_way(tmp_path: Path) -> None:
     load_towns(tmp_path, PARIS)
     file = towns_file(tmp_path, BORDEAUX)
     meanwhile = a_file(tmp_path / "other", [a_town(CHARENTON, *RINGS[CHARENTON])])
-    events = aws.dynamodb().meta.events
+    events = clients.dynamodb().meta.events
 
     def overtake(**_: object) -> None:
         events.unregister("provide-client-params.dynamodb.BatchWriteItem", overtake)
@@ -255,7 +257,7 @@ def test_a_malformed_town_is_refused_with_its_line_and_nothing_changes(
     with pytest.raises(files.FileRefused, match=rf"bad, line 2: .*{reason}"):
         loads.load_towns(path, quiet=True)
 
-    config.forget()
+    documents.forget()
     assert store.edition.current() == before
 
 
@@ -779,10 +781,10 @@ def test_what_is_not_there_cannot_be_taken_away() -> None:
 def test_the_command_says_in_one_sentence_that_nothing_runs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(cli.COMMANDS, "territory", "ops.territory")
+    monkeypatch.setitem(main.COMMANDS, "territory", "ops.cli.territory")
     file = towns_file(tmp_path)
 
-    code = cli.main(["territory", "load-towns", str(file), "--data", str(tmp_path / "none")])
+    code = main.main(["territory", "load-towns", str(file), "--data", str(tmp_path / "none")])
 
     assert code != 0
     assert len(capsys.readouterr().err.strip().splitlines()) == 1

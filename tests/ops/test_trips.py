@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ops import trips
-from ops.trips import Trip
+from ops.local import trips
+from ops.local.trips import Trip
 
 THERE = Trip(((0.0, 0.0), (1.0, 0.0), (1.0, 2.0)))
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ops.udp.datagram import LIMIT_BYTES, Drop, Unreadable, read
 from tests.ops.datagrams import FIELDS, NOW_S, a_datagram, signature
+from udp_gateway.datagram import LIMIT_BYTES, Drop, Unreadable, read
 
 
 def refusal(sent: bytes) -> Drop:

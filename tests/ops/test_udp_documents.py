@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ops.demo import fleet as demo
-from ops.udp.datagram import Drop, read
+from ops.local.demo import fleet as demo
 from tests.ops.datagrams import NOW_S
+from udp_gateway.datagram import Drop, read
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/udp.md").read_text()

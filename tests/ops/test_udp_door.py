@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from ops.udp import door
-from ops.udp.door import Door
-from ops.udp.senders import Sender
 from tests.ops.datagrams import NOW_S, a_datagram
+from udp_gateway import door
+from udp_gateway.door import Door
+from udp_gateway.senders import Sender
 
 SENDER = Sender((b"key",), frozenset({"abcdefg", "bcdefgh"}))
 

@@ -11,19 +11,19 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from chalicelib import clock
-from chalicelib.access import service as access
-from chalicelib.access.rules import Role
-from chalicelib.positions.stream import StreamUnavailable
-from chalicelib.registry import fleet
-from ops import udp_gateway
-from ops.udp import listener, senders
-from ops.udp.door import Question
-from ops.udp.senders import Sender
-from ops.udp_gateway import Gateway
+from chalicelib.foundation import clock
+from chalicelib.taxis.access import service as access
+from chalicelib.taxis.access.rules import Role
+from chalicelib.taxis.positions.stream import StreamUnavailable
+from chalicelib.taxis.registry import fleet
 from tests import factories
 from tests.ops.datagrams import a_datagram
 from tests.ops.udp_gateways import LOOPBACK, eventually, running, streamed
+from udp_gateway import gateway as udp_gateway
+from udp_gateway import listener, senders
+from udp_gateway.door import Question
+from udp_gateway.gateway import Gateway
+from udp_gateway.senders import Sender
 
 pytestmark = pytest.mark.usefixtures("store")
 

@@ -12,7 +12,7 @@ from ops.local.process import ROOT, environment
 @pytest.mark.local_stack
 def test_the_door_and_the_no_ops_receive_all_of_a_low_rate() -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "ops.udp_measure", "--rate", "500", "--seconds", "0.4"],
+        [sys.executable, "-m", "bench.udp_door", "--rate", "500", "--seconds", "0.4"],
         cwd=ROOT,
         env=environment({}),
         capture_output=True,

@@ -8,12 +8,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from chalicelib import aws
-from chalicelib.positions import codec
-from ops import udp_gateway
-from ops.udp import listener
-from ops.udp_gateway import Gateway
+from chalicelib.foundation.aws import clients
+from chalicelib.taxis.positions import codec
 from tests.ops.datagrams import a_datagram
+from udp_gateway import gateway, listener
+from udp_gateway.gateway import Gateway
 
 LOOPBACK = "127.0.0.1"
 WITHIN_S = 8.0
@@ -21,7 +20,7 @@ WITHIN_S = 8.0
 
 def streamed() -> dict[str, tuple[float, int]]:
     """What is in the stream: the taxis, the moment that their positions are of, and the latitude."""
-    client, name = aws.kinesis(), "maraude-test-positions"
+    client, name = clients.kinesis(), "maraude-test-positions"
     found: dict[str, tuple[float, int]] = {}
     for shard in client.list_shards(StreamName=name)["Shards"]:
         iterator = client.get_shard_iterator(
@@ -47,7 +46,7 @@ class Opened:
     task: asyncio.Task[None]
 
     def __init__(self, where: socket.socket, **doings: Any) -> None:
-        self.gateway = Gateway(where, udp_gateway.new_door(now_s=time.time()), **doings)
+        self.gateway = Gateway(where, gateway.new_door(now_s=time.time()), **doings)
         self.client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.client.connect(where.getsockname())
 

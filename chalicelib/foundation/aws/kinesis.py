@@ -1,0 +1,36 @@
+"""Putting records into a stream: those that Kinesis refuses are put again, alone, a few times."""
+
+import random
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from chalicelib.foundation.aws import clients
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
+
+_TRIES = 4  # of what Kinesis refused: a throttled shard, mostly
+
+
+def put(stream: str, records: Sequence[tuple[str, bytes]]) -> int:
+    """Puts records (partition key, bytes) into a stream; answers how many were refused to the end.
+
+    One call, and one for each time some were refused; the caller keeps to a call's limits, 500
+    records and 5 MB. Raises botocore's BotoCoreError and ClientError.
+    """
+    waiting: list[PutRecordsRequestEntryTypeDef] = [
+        {"PartitionKey": key, "Data": data} for key, data in records
+    ]
+    for attempt in range(_TRIES):
+        answer = clients.kinesis().put_records(StreamName=stream, Records=waiting)
+        waiting = [
+            record
+            for record, result in zip(waiting, answer["Records"], strict=True)
+            if "ErrorCode" in result
+        ]
+        if not waiting:
+            break
+        if attempt < _TRIES - 1:
+            time.sleep(random.uniform(0.5, 1) * 0.05 * 2**attempt)  # noqa: S311  # jitter
+    return len(waiting)

@@ -1,0 +1,45 @@
+"""What goes into the log: lines of JSON that say what happened, and nothing of a person.
+
+No key, telephone number, place, address or customer's id is ever in a line. The text of an exception
+may hold any of these (a library quotes what it could not take), so a fault is logged by its kinds
+and places alone.
+"""
+
+import json
+import logging
+import traceback
+from collections.abc import Iterator
+
+from botocore.exceptions import ClientError
+
+from chalicelib.foundation.settings import BadSetting
+
+# Lambda's own root logger says WARNING.
+logging.getLogger("maraude").setLevel(logging.INFO)
+
+_FRAMES = 12  # the innermost of each exception
+
+
+def fault(log: logging.Logger, error: BaseException, event: str, **about: object) -> None:
+    """Logs one line on a fault: what happened, about what, and the chain of exceptions, outermost first."""
+    log.error("%s", json.dumps({"event": event, **about, "errors": [*map(_told, _chain(error))]}))
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _told(error: BaseException) -> dict[str, object]:
+    told: dict[str, object] = {"type": type(error).__qualname__}
+    if isinstance(error, ClientError):
+        told["code"] = error.response.get("Error", {}).get("Code")
+        told["operation"] = error.operation_name
+    elif isinstance(error, BadSetting):
+        told["text"] = str(error)  # ours: it names a variable
+    told["at"] = [
+        f"{frame.filename}:{frame.lineno} {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+    ]
+    return told

@@ -1,0 +1,88 @@
+"""Conditional writes: how they wait for transactions, and how they say that they came too late."""
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, TypeVar
+
+from botocore.exceptions import ClientError
+from pynamodb.connection import Connection
+from pynamodb.exceptions import (
+    DeleteError,
+    PutError,
+    PynamoDBException,
+    TransactWriteError,
+    UpdateError,
+)
+from pynamodb.expressions.update import Action
+from pynamodb.models import Model
+
+from chalicelib.foundation.settings import settings
+from chalicelib.foundation.store.models import Place
+
+T = TypeVar("T")
+
+TRIES = 8  # of a write that others are in the way of: about 2 s in all
+
+# Of a single write, and of an item of a transaction.
+_CONFLICT = {"TransactionConflictException", "TransactionConflict"}
+_CONDITION = {"ConditionalCheckFailedException", "ConditionalCheckFailed"}
+
+
+class Moved(Exception):
+    """What a write was computed from has changed meanwhile: read again, and decide again."""
+
+
+@cache
+def connection() -> Connection:
+    """For transactions, which belong to no model."""
+    return Connection(
+        region=settings().region,
+        host=settings().endpoint or None,
+        connect_timeout_seconds=Place.connect_timeout_seconds,
+        read_timeout_seconds=Place.read_timeout_seconds,
+        max_retry_attempts=Place.max_retry_attempts,
+    )
+
+
+def setting(model: type[Model], values: Mapping[str, Any]) -> list[Action]:
+    """The update that writes these attributes, and takes away those that are None."""
+    attributes = model.get_attributes()
+    return [
+        attributes[name].remove() if value is None else attributes[name].set(value)
+        for name, value in values.items()
+    ]
+
+
+def pause(tries: int) -> None:
+    """Waits before another try: longer each time, and never just as long as the others that wait."""
+    time.sleep(random.uniform(0.5, 1) * 0.01 * 2**tries)  # noqa: S311  # jitter, no secret
+
+
+def written(write: Callable[[], T]) -> T:
+    """What a write answers; it is tried again while a transaction holds one of its items.
+
+    Raises Moved where a condition of its own failed.
+    """
+    tries = 0
+    while True:
+        try:
+            return write()
+        except (ClientError, DeleteError, PutError, UpdateError, TransactWriteError) as error:
+            reasons = _reasons(error)
+            if reasons & _CONDITION:
+                raise Moved from error
+            tries += 1
+            if not reasons & _CONFLICT or tries == TRIES:
+                raise
+            pause(tries)
+
+
+def _reasons(error: ClientError | PynamoDBException) -> set[str | None]:
+    """Why it was refused: the codes of a transaction's items, or the write's own."""
+    if isinstance(error, ClientError):
+        return {error.response["Error"]["Code"]}
+    if isinstance(error, TransactWriteError) and error.cancellation_reasons:
+        return {reason.code for reason in error.cancellation_reasons if reason is not None}
+    return {error.cause_response_code}

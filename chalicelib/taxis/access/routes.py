@@ -1,0 +1,90 @@
+"""Accounts, and the console's login (letaxi-api 10, 20.1)."""
+
+import re
+
+from chalicelib.foundation import login_attempts
+from chalicelib.foundation.errors import in_url
+from chalicelib.foundation.http import json_schema
+from chalicelib.taxis.access import schemas, store, users
+from chalicelib.taxis.web import (
+    NOT_FOUND,
+    PAGE_SIZE,
+    EndpointUnknown,
+    Reply,
+    Request,
+    Routes,
+    meta,
+    reply,
+)
+
+routes = Routes()
+
+ANY_ACCOUNT = ()
+_ID = re.compile(r"[0-9]{1,18}")
+
+
+@routes.get(
+    "/users",
+    roles=ANY_ACCOUNT,
+    query=schemas.UserListSchema(),
+    answers={200: json_schema.page_of(schemas.USER)},
+)
+def get_users(request: Request) -> Reply:
+    """All accounts for admins, for others those that they manage, by id."""
+    wanted = request.asked()
+    page = request.page()
+    found, total = users.list_users(request.viewer, wanted, page=page, per_page=PAGE_SIZE)
+    shown = [schemas.user_object(user) for user in found]
+    return reply(shown, meta=meta(page=page, total=total))
+
+
+@routes.get(
+    "/users/{user_id}",
+    roles=ANY_ACCOUNT,
+    answers={200: json_schema.one(schemas.USER)},
+    refuses=(EndpointUnknown, users.UserUnknown, users.UserForbidden),
+)
+def get_user(request: Request, user_id: str) -> Reply:
+    """The viewer's own account, or any for admins."""
+    record = _find(request, user_id)
+    return reply([schemas.user_object(users.user(record))])
+
+
+@routes.put(
+    "/users/{user_id}",
+    roles=ANY_ACCOUNT,
+    body=schemas.UserSchema(),
+    body_required=False,
+    answers={200: json_schema.one(schemas.USER)},
+    refuses=(
+        *(EndpointUnknown, users.UserUnknown, users.UserForbidden),
+        *(users.HookRefused, users.Busy),
+    ),
+)
+def put_user(request: Request, user_id: str) -> Reply:
+    """Changes what an account says of itself. An unknown account is told before a bad body."""
+    record = _find(request, user_id)
+    changes = request.one()
+    changed = users.change(record, changes)
+    return reply([schemas.user_object(users.user(changed))])
+
+
+@routes.post(
+    "/internal/auth",
+    roles=None,
+    body=schemas.LoginSchema(),
+    answers={200: json_schema.one(schemas.USER)},
+    refuses=(users.CredentialsWrong, login_attempts.TooManyAttempts),
+)
+def post_auth(request: Request) -> Reply:
+    """Shows the account of a password or an API key: the console's login."""
+    given = request.one()
+    user = users.log_in(**given, source=request.source, now=request.now)
+    return reply([schemas.user_object(user)])
+
+
+def _find(request: Request, user_id: str) -> store.Record:
+    """The account of the URL. Raises EndpointUnknown for what is no number, and what `find` raises."""
+    if not _ID.fullmatch(user_id):
+        raise EndpointUnknown(in_url(NOT_FOUND))
+    return users.find(request.viewer, int(user_id))

@@ -1,0 +1,339 @@
+"""Accounts in DynamoDB.
+
+| question                  | table         | key              | order    | cost                | asked by          |
+| ------------------------- | ------------- | ---------------- | -------- | ------------------- | ----------------- |
+| the account a key opens   | accounts      | key#<SHA-256>    | one item | 1 unit, strong      | every request, at |
+|                           |               |                  |          |                     | most each 30 s    |
+| the account of an e-mail  | accounts      | email#<it>       | one item | 1 unit, strong      | X-Logas, login,   |
+|                           |               |                  |          |                     | `account`, UDP    |
+| the account of an id      | accounts      | id#<number>      | one item | 1 unit, strong      | /users/{id},      |
+|                           |               |                  |          |                     | `account`, hails  |
+| the accounts of some ids  | accounts      | id#<number>      | none     | 1 unit each,        | GET /users        |
+|                           |               |                  |          | strong, one call    |                   |
+| a line on every account   | account-lists | all, id          | by id    | 1 unit per 4 KB,    | GET /users of     |
+|                           |               |                  |          | some 30 accounts    | admins            |
+| lines on the accounts     | account-lists | manager#<id>, id | by id    | the same            | GET /users,       |
+| that one manages          |               |                  |          |                     | /users/{id}       |
+| everything                | accounts      | scan             | none     | 0.5 unit per 4 KB   | `account list`,   |
+|                           |               |                  |          |                     | `account export`  |
+
+An account is one record under three keys (four while an older API key opens as well, or until it is
+written next) and a line in one or two lists, written together in one transaction (8 to 14 units), so that each question reads one item or one list, and a new account is
+in both lists at the next request. `version` rises with each change and is the condition of the next.
+"""
+
+import hmac
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from msgspec import Struct
+from pynamodb.attributes import (
+    BooleanAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+    UnicodeSetAttribute,
+    UTCDateTimeAttribute,
+)
+from pynamodb.exceptions import TransactWriteError
+from pynamodb.models import Model
+from pynamodb.transactions import TransactWrite
+
+from chalicelib.foundation.settings import table
+from chalicelib.foundation.store import documents as config
+from chalicelib.foundation.store import reads
+from chalicelib.foundation.store.models import Place
+from chalicelib.foundation.store.writes import connection
+from chalicelib.foundation.values import replace
+from chalicelib.taxis.access.rules import Account, Line, Role
+
+LISTED = 10_000  # lines that a request reads at most
+KEY_BYTES = 2048  # of a key in DynamoDB; no account has a longer one
+
+
+class Hook(NamedTuple):
+    """Where an operator's hails are sent, and the header that says who sends them, if it is named."""
+
+    url: str
+    header_name: str
+    header_value: str
+
+
+class OldKey(NamedTuple):
+    """The API key of before, which opens until a time that has been agreed on."""
+
+    digest: str
+    sealed: str
+    until: datetime
+
+
+class Record(Struct, frozen=True):
+    """All that is kept of an account. `sealed_key` opens with `vault.unseal`, `key_digest` finds it."""
+
+    account: Account
+    name: str
+    key_digest: str
+    sealed_key: str
+    hail_endpoint_production: str = ""
+    operator_header_name: str = ""
+    operator_api_key: str = ""
+    email_customer: str = ""
+    email_technical: str = ""
+    phone_number_customer: str = ""
+    phone_number_technical: str = ""
+    password: str = ""  # its hash (`passwords.py`); empty for an account that has none
+    fleet_size: int | None = None
+    key_since: datetime | None = (
+        None  # when its key was made; None for one of before this was noted
+    )
+    old_key: OldKey | None = None  # it may have run out
+    version: int = 0
+
+    def old_key_at(self, now: datetime) -> OldKey | None:
+        """The API key of before, where it still opens."""
+        return self.old_key if self.old_key is not None and now < self.old_key.until else None
+
+    def opens_with(self, key_digest: str, *, now: datetime) -> bool:
+        """Whether this is one of its keys."""
+        old_key = self.old_key_at(now)
+        own = (self.key_digest, *((old_key.digest,) if old_key else ()))
+        return any(hmac.compare_digest(key_digest, digest) for digest in own)
+
+    @property
+    def hook(self) -> Hook:
+        """Where its hails are sent."""
+        return Hook(self.hail_endpoint_production, self.operator_header_name, self.operator_api_key)
+
+    @property
+    def line(self) -> Line:
+        """What a list says of it."""
+        account = self.account
+        return Line(account.id, account.email, self.name, account.roles, account.manager_id)
+
+
+class RecordMoved(Exception):
+    """The account was changed, or its e-mail taken, by somebody else meanwhile."""
+
+
+class AccountRow(Model):
+    """One of an account's three items."""
+
+    class Meta(Place):
+        table_name = table("accounts")
+
+    key = UnicodeAttribute(hash_key=True)
+    account_id = NumberAttribute()
+    email = UnicodeAttribute()
+    roles = UnicodeSetAttribute(null=True)
+    manager_id = NumberAttribute(null=True)
+    active = BooleanAttribute()
+    name = UnicodeAttribute()
+    key_digest = UnicodeAttribute()
+    sealed_key = UnicodeAttribute()
+    hail_endpoint_production = UnicodeAttribute()
+    operator_header_name = UnicodeAttribute()
+    operator_api_key = UnicodeAttribute()
+    email_customer = UnicodeAttribute(null=True)
+    email_technical = UnicodeAttribute(null=True)
+    phone_number_customer = UnicodeAttribute(null=True)
+    phone_number_technical = UnicodeAttribute(null=True)
+    password = UnicodeAttribute(null=True)
+    fleet_size = NumberAttribute(null=True)
+    key_since = UTCDateTimeAttribute(null=True)
+    old_key_digest = UnicodeAttribute(null=True)
+    old_sealed_key = UnicodeAttribute(null=True)
+    old_key_until = UTCDateTimeAttribute(null=True)
+    version = NumberAttribute()
+
+
+class LineRow(Model):
+    """An account's line in the list of all accounts, or of those that one manages."""
+
+    class Meta(Place):
+        table_name = table("account-lists")
+
+    owner = UnicodeAttribute(hash_key=True)
+    account_id = NumberAttribute(range_key=True)
+    email = UnicodeAttribute()
+    name = UnicodeAttribute()
+    roles = UnicodeSetAttribute(null=True)
+    manager_id = NumberAttribute(null=True)
+
+
+_TEXTS = (
+    *("name", "key_digest", "sealed_key", "password"),
+    *("hail_endpoint_production", "operator_header_name", "operator_api_key"),
+    *("email_customer", "email_technical", "phone_number_customer", "phone_number_technical"),
+)
+
+
+def _row(record: Record, key: str) -> AccountRow:
+    account = record.account
+    return AccountRow(
+        key,
+        account_id=account.id,
+        email=account.email,
+        roles={str(role) for role in account.roles} or None,
+        manager_id=account.manager_id,
+        active=account.active,
+        fleet_size=record.fleet_size,
+        key_since=record.key_since,
+        old_key_digest=record.old_key.digest if record.old_key else None,
+        old_sealed_key=record.old_key.sealed if record.old_key else None,
+        old_key_until=record.old_key.until if record.old_key else None,
+        version=record.version,
+        **{name: getattr(record, name) for name in _TEXTS},
+    )
+
+
+def _record(row: AccountRow) -> Record:
+    return Record(
+        account=Account(
+            id=int(row.account_id),
+            email=row.email,
+            roles=frozenset(Role(role) for role in row.roles or ()),
+            manager_id=None if row.manager_id is None else int(row.manager_id),
+            active=row.active,
+        ),
+        fleet_size=None if row.fleet_size is None else int(row.fleet_size),
+        key_since=row.key_since,
+        old_key=OldKey(row.old_key_digest, row.old_sealed_key, row.old_key_until)
+        if row.old_key_digest
+        else None,
+        version=int(row.version),
+        **{name: getattr(row, name) or "" for name in _TEXTS},
+    )
+
+
+def _keys(record: Record) -> tuple[str, ...]:
+    account = record.account
+    digests = (record.key_digest, *((record.old_key.digest,) if record.old_key else ()))
+    return f"id#{account.id}", f"email#{account.email}", *(f"key#{digest}" for digest in digests)
+
+
+_ALL = "all"
+
+
+def _managed(manager_id: int) -> str:
+    return f"manager#{manager_id}"
+
+
+def _lists(record: Record) -> tuple[str, ...]:
+    """The owners of the lists that an account stands in."""
+    manager_id = record.account.manager_id
+    return (_ALL,) if manager_id is None else (_ALL, _managed(manager_id))
+
+
+def _line_row(record: Record, owner: str) -> LineRow:
+    line = record.line
+    return LineRow(
+        owner,
+        line.id,
+        email=line.email,
+        name=line.name,
+        roles={str(role) for role in line.roles} or None,
+        manager_id=line.manager_id,
+    )
+
+
+def _line(row: LineRow) -> Line:
+    return Line(
+        id=int(row.account_id),
+        email=row.email,
+        name=row.name,
+        roles=frozenset(Role(role) for role in row.roles or ()),
+        manager_id=None if row.manager_id is None else int(row.manager_id),
+    )
+
+
+def _record_of(item: reads.Item) -> Record:
+    row = AccountRow()
+    row.deserialize(dict(item))  # type: ignore[arg-type]  # the same shape under another name
+    return _record(row)
+
+
+def _one(key: str) -> Record | None:
+    """Reads an item; the small documents that are due come in the same call (`config.py`)."""
+    if len(key.encode()) > KEY_BYTES:
+        return None
+    account = reads.Want(table("accounts"), [{"key": {"S": key}}])
+    documents = config.wants()
+    if documents is None:
+        items = reads.fetch(account)[0]
+    else:
+        items, due = reads.fetch(account, documents)
+        config.take(documents, due)
+    return _record_of(items[0]) if items else None
+
+
+def by_key(key_digest: str) -> Record | None:
+    """The account a key opens, or opened: `Record.opens_with` says whether it still does."""
+    return _one(f"key#{key_digest}")
+
+
+def by_email(email: str) -> Record | None:
+    """The account of an e-mail."""
+    return _one(f"email#{email}")
+
+
+def by_id(account_id: int) -> Record | None:
+    """The account of an id."""
+    return _one(f"id#{account_id}")
+
+
+def by_ids(account_ids: Iterable[int]) -> list[Record]:
+    """The accounts of these ids, in no order; up to a hundred in one call."""
+    keys: list[reads.Item] = [{"key": {"S": f"id#{number}"}} for number in account_ids]
+    return [_record_of(item) for item in reads.fetch(reads.Want(table("accounts"), keys))[0]]
+
+
+def lines() -> list[Line]:
+    """A line on each account there is, by id."""
+    return _list(_ALL)
+
+
+def managed_by(manager_id: int) -> list[Line]:
+    """A line on each account that one manages, by id."""
+    return _list(_managed(manager_id))
+
+
+def _list(owner: str) -> list[Line]:
+    return [_line(row) for row in LineRow.query(owner, consistent_read=True, limit=LISTED)]
+
+
+def every() -> Iterator[Record]:
+    """All accounts, in no order: a scan, for the desk only."""
+    for row in AccountRow.scan(AccountRow.key.startswith("id#")):
+        yield _record(row)
+
+
+def put(record: Record, *, before: Record | None) -> Record:
+    """Stores a new account, or the account that was `before`, and returns it with its new version.
+
+    Raises RecordMoved where another write came first.
+    """
+    stored = replace(record, version=before.version + 1 if before else 1)
+    keys = _keys(stored)
+    condition = (
+        AccountRow.key.does_not_exist() if before is None else AccountRow.version == before.version
+    )
+    try:
+        with TransactWrite(connection=connection()) as transaction:
+            for key in keys:
+                fresh = before is not None and key not in _keys(before)
+                transaction.save(
+                    _row(stored, key),
+                    condition=AccountRow.key.does_not_exist() if fresh else condition,
+                )
+            for owner in _lists(stored):
+                transaction.save(_line_row(stored, owner))
+            if before is not None:
+                for key in set(_keys(before)) - set(keys):
+                    transaction.delete(AccountRow(key))
+                for owner in set(_lists(before)) - set(_lists(stored)):
+                    transaction.delete(LineRow(owner, stored.account.id))
+    except TransactWriteError as error:
+        if error.cause_response_code == "TransactionCanceledException":
+            raise RecordMoved(f"account {record.account.email} was changed meanwhile") from error
+        raise
+    return stored

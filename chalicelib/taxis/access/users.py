@@ -1,0 +1,192 @@
+"""What callers ask of accounts: to see them, to change their own, to log in (letaxi-api 10, 20.1)."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from chalicelib.foundation import login_attempts, passwords, sealing
+from chalicelib.foundation.errors import (
+    Fault,
+    Forbidden,
+    Malformed,
+    Unavailable,
+    Unidentified,
+    Unknown,
+    in_body,
+    in_request,
+    in_url,
+)
+from chalicelib.foundation.outbound import addresses
+from chalicelib.foundation.settings import settings
+from chalicelib.foundation.store.writes import pause
+from chalicelib.foundation.values import replace
+from chalicelib.taxis.access import rules, store
+from chalicelib.taxis.access.rules import Account, Line, Role, Wanted
+from chalicelib.taxis.activity import service as activity
+from chalicelib.taxis.activity.rules import Action, Activity, Resource
+
+TRIES = 6  # of a change that others are in the way of: a second in all
+LOOK_UP_S = 3  # the name of a webhook's host
+
+
+class UserUnknown(Unknown):
+    """No account has this id."""
+
+
+class UserForbidden(Forbidden):
+    """The account is somebody else's."""
+
+
+class HookRefused(Malformed):
+    """Hails cannot be sent there."""
+
+
+class Busy(Unavailable):
+    """Others kept changing the account; the request may be sent again."""
+
+
+class CredentialsWrong(Unidentified):
+    """No account that may log in has this e-mail with this password or key."""
+
+
+class User(Struct, frozen=True):
+    """An account and the accounts next to it. `api_key` is in clear."""
+
+    record: store.Record
+    manager: Line | None
+    managed: Sequence[Line]
+
+    @property
+    def api_key(self) -> str:
+        """What the account calls with."""
+        return sealing.unseal(self.record.sealed_key)
+
+
+def list_users(
+    viewer: Account, wanted: Wanted, *, page: int, per_page: int
+) -> tuple[list[User], int]:
+    """A page of the accounts that the viewer may see, by id, and how many there are in all.
+
+    Two calls for an admin, who reads the list of all; for a manager one more an account on the page.
+    """
+    is_admin = viewer.has(Role.ADMIN)
+    lines = store.lines() if is_admin else store.managed_by(viewer.id)
+    found = rules.visible(lines, wanted, viewer=viewer)
+    shown = found[(page - 1) * per_page : page * per_page]
+    if not shown:
+        return [], len(found)
+    read = store.by_ids({viewer.id, *(line.id for line in shown)})
+    records = {record.account.id: record for record in read}
+    managers = {line.id: line for line in (*lines, records[viewer.id].line)}
+
+    def managed_by(manager: Line) -> Sequence[Line]:
+        if not is_admin:
+            return store.managed_by(manager.id)
+        return [line for line in lines if line.manager_id == manager.id]
+
+    users = [
+        User(
+            records[line.id],
+            None if line.manager_id is None else managers.get(line.manager_id),
+            managed_by(line),
+        )
+        for line in shown
+    ]
+    return users, len(found)
+
+
+def find(viewer: Account, user_id: int) -> store.Record:
+    """An account that is the viewer's own, or any for admins. Raises UserUnknown, UserForbidden."""
+    record = store.by_id(user_id)
+    if record is None:
+        raise UserUnknown(in_url(f"User {user_id} not found."))
+    if viewer.id != user_id and not viewer.has(Role.ADMIN):
+        raise UserForbidden(in_url("You do not have the permissions to access this user."))
+    return record
+
+
+def user(record: store.Record) -> User:
+    """The account with its neighbours."""
+    manager_id = record.account.manager_id
+    manager = None if manager_id is None else store.by_id(manager_id)
+    return User(record, manager.line if manager else None, store.managed_by(record.account.id))
+
+
+def change(record: store.Record, changes: Mapping[str, str]) -> store.Record:
+    """Writes down what an account says of itself; `password` is in clear, and empty for no change.
+
+    Raises HookRefused, Busy.
+    """
+    wanted: dict[str, Any] = dict(changes)
+    _check_hook(wanted.get("hail_endpoint_production", ""))
+    if password := wanted.pop("password", ""):
+        wanted["password"] = passwords.hashed(password)
+    return _write(record, wanted)
+
+
+def _write(record: store.Record, wanted: Mapping[str, Any]) -> store.Record:
+    """The account with these fields changed, whatever else was changed meanwhile. Raises Busy."""
+    current: store.Record | None = record
+    for tries in range(TRIES):
+        if current is None:
+            break
+        changed = replace(current, **wanted)
+        if changed == current:
+            return current
+        try:
+            return store.put(changed, before=current)
+        except store.RecordMoved:
+            pause(tries)
+            current = store.by_id(record.account.id)
+    raise Busy(in_request("The account is being changed. Please try again."))
+
+
+def _check_hook(url: str) -> None:
+    """Refuses a URL that hails could not be sent to (letaxi-api 10.2). Raises HookRefused."""
+    if not url or settings().allow_private_hooks:
+        return
+    try:
+        addresses.resolve(addresses.read(url), timeout_s=LOOK_UP_S, allow_private=False)
+    except addresses.EndpointRefused as error:
+        raise HookRefused(in_body("hail_endpoint_production", str(error))) from error
+
+
+def log_in(
+    email: str,
+    *,
+    password: str = "",
+    api_key: str = "",
+    referrer: int | None = None,
+    source: str,
+    now: datetime,
+) -> User:
+    """The account of an e-mail and its password or API key, the one of them that is given.
+
+    `referrer` is the account that the caller had before, `source` the address that they call from.
+    An unknown account takes as long as a known one. Raises TooManyAttempts, CredentialsWrong.
+    """
+    login_attempts.take(email, source, now=now)
+    record = store.by_email(email)
+    known = record if record is not None and record.account.active else None
+    if password:
+        is_right = passwords.matches(password, known.password if known else "")
+    else:
+        digest = sealing.digest(api_key)
+        is_right = known is not None and known.opens_with(digest, now=now)
+    if known is None or not is_right:
+        raise CredentialsWrong(Fault(("data", "0", ""), "Invalid credentials."))
+    login_attempts.give_back(email, source, now=now)
+    if password and passwords.is_weak(known.password):
+        known = _write(known, {"password": passwords.hashed(password)})
+    activity.record(
+        Activity(
+            now,
+            Resource.USER,
+            str(known.account.id),
+            Action.LOGIN_PASSWORD if password else Action.LOGIN_APIKEY,
+            {"referrer": referrer},
+        )
+    )
+    return user(known)

@@ -1,0 +1,23 @@
+"""The journal of what accounts did (letaxi-api 20.3)."""
+
+from chalicelib.foundation.http import json_schema
+from chalicelib.taxis.access.rules import Role
+from chalicelib.taxis.activity import schemas, service
+from chalicelib.taxis.web import PAGE_SIZE, Reply, Request, Routes, meta, reply
+
+routes = Routes()
+
+
+@routes.get(
+    "/activity_logs",
+    roles=(Role.ADMIN,),
+    query=schemas.JournalSchema(),
+    answers={200: json_schema.page_of(schemas.ENTRY)},
+)
+def get_activity_logs(request: Request) -> Reply:
+    """What accounts did, newest first."""
+    asked = request.asked()
+    page = request.page()
+    found, total = service.list_entries(asked, page=page, per_page=PAGE_SIZE, now=request.now)
+    shown = [schemas.entry_object(entry) for entry in found]
+    return reply(shown, meta=meta(page=page, total=total))

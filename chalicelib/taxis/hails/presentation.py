@@ -1,0 +1,145 @@
+"""What is shown of a hail, and to whom (hail-lifecycle 11): pure.
+
+A viewer of None is the operator's server, which is sent the hail by the registry.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from chalicelib.foundation.geo import LngLat, distance_m
+from chalicelib.taxis.access.rules import Account, Role
+from chalicelib.taxis.hails.rules import Hail, Status, Transition
+from chalicelib.taxis.positions.rules import LastPosition
+
+NEUTRAL_OPERATOR = "chauffeur professionnel"
+MASKED_PHONE = "0600000000"
+
+# While the two are looking for one another.
+_PHONES_SHOWN = frozenset({Status.ACCEPTED_BY_CUSTOMER})
+_VEHICLE_SHOWN = frozenset(
+    {Status.ACCEPTED_BY_TAXI, Status.ACCEPTED_BY_CUSTOMER, Status.CUSTOMER_ON_BOARD}
+)
+
+
+def naive(at: datetime) -> str:
+    """A time as the contract mostly writes it: in UTC, without saying so (letaxi-api 1.1)."""
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat()
+
+
+def _aware(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat()
+
+
+def knows_taxi(viewer: Account | None, operateur_id: int) -> bool:
+    """Whether the viewer is shown the taxi's own id and its operator."""
+    return viewer is None or viewer.has(Role.ADMIN) or viewer.id == operateur_id
+
+
+def phone(number: str, status: Status, viewer: Account | None) -> str:
+    """A telephone number, or what stands for it."""
+    shown = status in _PHONES_SHOWN or (viewer is not None and viewer.has(Role.ADMIN))
+    return number if shown else MASKED_PHONE
+
+
+def sees_taxi(status: Status) -> bool:
+    """Whether the two parties see where the taxi is."""
+    return not status.is_over
+
+
+def hail_object(
+    hail: Hail,
+    *,
+    viewer: Account | None,
+    last: LastPosition | None,
+    details: bool = False,
+    just_changed: bool = False,
+) -> dict[str, object]:
+    """The hail of the contract (letaxi-api 15.1).
+
+    `last` is where the taxi was last, `details` adds seats and characteristics, and `just_changed`
+    says that this very request changed the status, whose time then has an offset.
+    """
+    real = knows_taxi(viewer, hail.operateur_id)
+    moved_at = hail.last_status_change
+    return {
+        "id": hail.hail_id,
+        "session_id": hail.session_id,
+        "operateur": hail.operateur if real else NEUTRAL_OPERATOR,
+        "status": hail.status.value,
+        "creation_datetime": naive(hail.created_at),
+        "last_status_change": _aware(moved_at) if just_changed else naive(moved_at),
+        "transitions": [_transition(entry) for entry in hail.transitions],
+        "customer_id": hail.customer_id,
+        "customer_lon": hail.customer_lon,
+        "customer_lat": hail.customer_lat,
+        "customer_address": hail.customer_address,
+        "customer_phone_number": phone(hail.customer_phone_number, hail.status, viewer),
+        "taxi_phone_number": phone(hail.taxi_phone_number, hail.status, viewer),
+        "incident_taxi_reason": hail.incident_taxi_reason,
+        "incident_customer_reason": hail.incident_customer_reason,
+        "reporting_customer": hail.reporting_customer,
+        "reporting_customer_reason": hail.reporting_customer_reason,
+        "rating_ride": hail.rating_ride,
+        "rating_ride_reason": hail.rating_ride_reason,
+        "taxi": {
+            "id": hail.taxi_id if real else hail.shown_taxi_id,
+            **_whereabouts(hail, None if viewer is None else last),
+            **_vehicle(hail, details=details),
+        },
+    }
+
+
+LOGGED = 4096  # characters of a payload or an answer that the request log keeps
+
+_PHONE_IN_TEXT = re.compile(r'("[a-z_]*phone_number"\s*:\s*)"(?:[^"\\]|\\.)*"?')
+
+
+def log_text(sent: object) -> str:
+    """What somebody sent or answered, as the request log keeps it: phones masked, and not too long."""
+    text = sent if isinstance(sent, str) else json.dumps(sent, sort_keys=True, default=str)
+    return _PHONE_IN_TEXT.sub(rf'\1"{MASKED_PHONE}"', text)[:LOGGED]
+
+
+def _transition(entry: Transition) -> dict[str, object]:
+    return {
+        "from_status": None if entry.from_status is None else entry.from_status.value,
+        "to_status": entry.to_status.value,
+        "timestamp": _aware(entry.at),
+        "user": entry.user,
+        "reason": entry.reason,
+    }
+
+
+def _whereabouts(hail: Hail, last: LastPosition | None) -> dict[str, object]:
+    """Where the taxi is, and how many kilometres from the customer."""
+    if last is None or not sees_taxi(hail.status):
+        nowhere = {"lon": None, "lat": None}
+        return {"position": nowhere, "crowfly_distance": None, "last_update": None}
+    customer = LngLat(hail.customer_lon, hail.customer_lat)
+    return {
+        "position": {"lon": last.point.lng, "lat": last.point.lat},
+        "crowfly_distance": round(distance_m(last.point, customer) / 1000, 6),
+        "last_update": int(last.seen_at.timestamp()),
+    }
+
+
+def _vehicle(hail: Hail, *, details: bool) -> Mapping[str, object]:
+    shown = hail.status in _VEHICLE_SHOWN
+    more: dict[str, object] = (
+        {"nb_seats": hail.nb_seats, "characteristics": list(hail.characteristics)}
+        if details
+        else {}
+    )
+    return {
+        "vehicle": {
+            "licence_plate": hail.licence_plate if shown else "",
+            "color": hail.color if shown else "",
+            **more,
+        },
+        "driver": {
+            "first_name": hail.first_name if shown else "",
+            "last_name": hail.last_name if shown else "",
+        },
+    }

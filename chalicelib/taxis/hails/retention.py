@@ -1,0 +1,131 @@
+"""What the night does to old hails: takes from them who and where, and at last deletes them.
+
+Both jobs work in pages and may be broken off anywhere and repeated.
+"""
+
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from chalicelib.foundation.geo import LngLat
+from chalicelib.foundation.jobs.rules import Page
+from chalicelib.foundation.settings import settings
+from chalicelib.foundation.store.writes import Moved
+from chalicelib.taxis.hails import lists, rules, store
+from chalicelib.taxis.hails.rules import Hail
+from chalicelib.taxis.territory import service as territory
+
+PAGE_OF_THE_NIGHT = 100  # hails
+
+
+def blur(*, now: datetime, after: str | None = None, dry_run: bool = False) -> Page:
+    """Takes from hails over two months old, page by page, what tells who and where (hail-lifecycle 12).
+
+    May be broken off and repeated, from the beginning or from the last page's `after`.
+    """
+    today = rules.day_of(now)
+    if after is None and not dry_run:
+        for day in lists.days():
+            if day.day < today and (day.hail_count is None or day.session_count is None):
+                lists.count(day.day)
+    limit = now - timedelta(days=settings().hail_visible_days)
+    days = [day.day for day in lists.days() if not day.blurred]
+
+    def over(day: str) -> None:
+        lists.count(day, blurred=True)
+
+    treatment = _Treatment("blurred", lambda hail: not hail.blurred, _blur, over)
+    return _page_of_the_night(days, limit, after, treatment, dry_run=dry_run)
+
+
+def delete_old(*, now: datetime, after: str | None = None, dry_run: bool = False) -> Page:
+    """Deletes blurred hails over a year old, page by page; else as `blur`.
+
+    A day that the statistics do not have yet waits for them: nothing else tells what became of it.
+    """
+    limit = now - timedelta(days=settings().hail_kept_days)
+
+    def over(day: str) -> None:
+        if lists.first_lines(day, after=None, limit=1):
+            lists.count(day)  # some were changed meanwhile: left for the next night
+        else:
+            lists.forget(day)
+
+    treatment = _Treatment("deleted", lambda hail: hail.blurred, _delete, over)
+    days = [day.day for day in lists.days() if day.in_statistics]
+    return _page_of_the_night(days, limit, after, treatment, dry_run=dry_run)
+
+
+class _Treatment(Struct, frozen=True):
+    """What is done to hails: its name, which ones need it, how, and what is done after a day of them.
+
+    `treat` says whether the hail is as it is to be; `over` hears of each day that is wholly before
+    the limit, once all of its hails are treated.
+    """
+
+    name: str
+    needed: Callable[[Hail], bool]
+    treat: Callable[[Hail], bool]
+    over: Callable[[str], None]
+
+
+def _page_of_the_night(
+    days: Collection[str],
+    limit: datetime,
+    after: str | None,
+    treatment: _Treatment,
+    *,
+    dry_run: bool,
+) -> Page:
+    """Treats the hails of these days that were created before `limit`, oldest first."""
+    reached, _, entry = (after or "").partition("/")
+    done = 0
+    for day in sorted(day for day in days if reached <= day <= rules.day_of(limit)):
+        found = lists.first_lines(
+            day, after=entry if day == reached and entry else None, limit=PAGE_OF_THE_NIGHT
+        )
+        old = [line.hail_id for line in found if line.created_at < limit]
+        outcomes = [
+            (treatment.needed(hail), dry_run or treatment.treat(hail))
+            for hail in store.hails(old).values()
+        ]
+        done += sum(needed and treated for needed, treated in outcomes)
+        if len(found) == PAGE_OF_THE_NIGHT:
+            return Page({treatment.name: done}, f"{day}/{found[-1].entry}")
+        if day < rules.day_of(limit) and not dry_run and all(well for _, well in outcomes):
+            treatment.over(day)
+        if done >= PAGE_OF_THE_NIGHT:
+            return Page({treatment.name: done}, f"{day}/~")
+    return Page({treatment.name: done})
+
+
+def _blur(hail: Hail) -> bool:
+    """Whether the hail is blurred."""
+    if hail.blurred:
+        return True
+    customer = _blurred_point(hail.customer_lon, hail.customer_lat)
+    taxi = _blurred_point(hail.initial_taxi_lon, hail.initial_taxi_lat)
+    try:
+        store.blur(hail, rules.blurred(hail, customer, taxi))
+    except Moved:
+        return False
+    return True
+
+
+def _blurred_point(lon: float, lat: float) -> tuple[float, float]:
+    """A point inside the town that stands for all of it; a tenth of a degree where there is no town."""
+    towns = territory.place_of(LngLat(lon, lat)).towns
+    inside = territory.interior_point(towns[0]) if towns else None
+    return (inside.lng, inside.lat) if inside else (round(lon, 1), round(lat, 1))
+
+
+def _delete(hail: Hail) -> bool:
+    """Whether the hail is gone."""
+    if not hail.blurred:
+        return False
+    try:
+        store.delete(hail)
+    except Moved:
+        return False
+    return True

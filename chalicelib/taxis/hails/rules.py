@@ -1,0 +1,456 @@
+"""The life of a hail: who may do what and when, and what becomes of the taxi and the customer: pure.
+
+`STEPS` is the one table of truth. Partners and the registry itself (webhook answers, deadlines) move
+a hail along it and in no other way (hail-lifecycle 3 and 4).
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple, TypedDict
+
+from msgspec import Struct
+
+from chalicelib.foundation.errors import Malformed, in_body
+from chalicelib.foundation.values import replace
+from chalicelib.taxis.access.rules import Account, Role
+from chalicelib.taxis.registry.rules import TaxiStatus
+
+
+class Status(StrEnum):
+    """What a hail has come to, in the contract's order (letaxi-api 15.1)."""
+
+    RECEIVED = "received"
+    SENT_TO_OPERATOR = "sent_to_operator"  # never produced, old records may hold it
+    RECEIVED_BY_OPERATOR = "received_by_operator"
+    RECEIVED_BY_TAXI = "received_by_taxi"
+    ACCEPTED_BY_TAXI = "accepted_by_taxi"
+    ACCEPTED_BY_CUSTOMER = "accepted_by_customer"
+    CUSTOMER_ON_BOARD = "customer_on_board"
+    FAILURE = "failure"
+    DECLINED_BY_TAXI = "declined_by_taxi"
+    INCIDENT_TAXI = "incident_taxi"
+    TIMEOUT_TAXI = "timeout_taxi"
+    DECLINED_BY_CUSTOMER = "declined_by_customer"
+    INCIDENT_CUSTOMER = "incident_customer"
+    TIMEOUT_CUSTOMER = "timeout_customer"
+    TIMEOUT_ACCEPTED_BY_CUSTOMER = "timeout_accepted_by_customer"
+    FINISHED = "finished"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing can follow."""
+        return not STEPS.get(self)
+
+
+class Party(StrEnum):
+    """Who takes a step."""
+
+    MOTEUR = "moteur"
+    OPERATEUR = "operateur"
+    REGISTRY = "registry"
+
+
+_M, _O, _R = Party
+
+_UNANSWERED = {
+    Status.DECLINED_BY_CUSTOMER: _M,
+    Status.RECEIVED_BY_OPERATOR: _R,
+    Status.FAILURE: _R,
+}
+
+STEPS: Mapping[Status, Mapping[Status, Party]] = {
+    Status.RECEIVED: _UNANSWERED,
+    Status.SENT_TO_OPERATOR: _UNANSWERED,
+    Status.RECEIVED_BY_OPERATOR: {
+        Status.RECEIVED_BY_TAXI: _O,
+        Status.DECLINED_BY_CUSTOMER: _M,
+        Status.FAILURE: _R,
+    },
+    Status.RECEIVED_BY_TAXI: {
+        Status.ACCEPTED_BY_TAXI: _O,
+        Status.DECLINED_BY_TAXI: _O,
+        Status.INCIDENT_TAXI: _O,
+        Status.DECLINED_BY_CUSTOMER: _M,
+        Status.INCIDENT_CUSTOMER: _M,
+        Status.TIMEOUT_TAXI: _R,
+    },
+    Status.ACCEPTED_BY_TAXI: {
+        Status.INCIDENT_TAXI: _O,
+        Status.ACCEPTED_BY_CUSTOMER: _M,
+        Status.DECLINED_BY_CUSTOMER: _M,
+        Status.INCIDENT_CUSTOMER: _M,
+        Status.TIMEOUT_CUSTOMER: _R,
+    },
+    Status.ACCEPTED_BY_CUSTOMER: {
+        Status.INCIDENT_TAXI: _O,
+        Status.INCIDENT_CUSTOMER: _M,
+        Status.CUSTOMER_ON_BOARD: _O,
+        Status.TIMEOUT_ACCEPTED_BY_CUSTOMER: _R,
+    },
+    Status.CUSTOMER_ON_BOARD: {
+        Status.INCIDENT_TAXI: _O,
+        Status.INCIDENT_CUSTOMER: _M,
+        Status.FINISHED: _O,
+        Status.TIMEOUT_TAXI: _R,
+    },
+}
+
+# What a hail becomes when its deadline has passed.
+LATE: Mapping[Status, Status] = {
+    Status.RECEIVED: Status.FAILURE,
+    Status.SENT_TO_OPERATOR: Status.FAILURE,
+    Status.RECEIVED_BY_OPERATOR: Status.FAILURE,
+    Status.RECEIVED_BY_TAXI: Status.TIMEOUT_TAXI,
+    Status.ACCEPTED_BY_TAXI: Status.TIMEOUT_CUSTOMER,
+    Status.ACCEPTED_BY_CUSTOMER: Status.TIMEOUT_ACCEPTED_BY_CUSTOMER,
+    Status.CUSTOMER_ON_BOARD: Status.TIMEOUT_TAXI,
+}
+
+# What the taxi does once its hail is so (hail-lifecycle 5); else it goes on as it was.
+TAXI: Mapping[Status, TaxiStatus] = {
+    Status.RECEIVED: TaxiStatus.ANSWERING,
+    Status.ACCEPTED_BY_CUSTOMER: TaxiStatus.ONCOMING,
+    Status.CUSTOMER_ON_BOARD: TaxiStatus.OCCUPIED,
+    Status.FAILURE: TaxiStatus.FREE,
+    Status.DECLINED_BY_TAXI: TaxiStatus.OFF,
+    Status.INCIDENT_TAXI: TaxiStatus.FREE,
+    Status.TIMEOUT_TAXI: TaxiStatus.OFF,
+    Status.DECLINED_BY_CUSTOMER: TaxiStatus.FREE,
+    Status.INCIDENT_CUSTOMER: TaxiStatus.FREE,
+    Status.TIMEOUT_CUSTOMER: TaxiStatus.FREE,
+    Status.TIMEOUT_ACCEPTED_BY_CUSTOMER: TaxiStatus.OCCUPIED,
+    Status.FINISHED: TaxiStatus.FREE,
+}
+
+INCIDENT_TAXI_REASONS = (
+    *("no_show", "address", "traffic", "breakdown", "traffic_jam", "garbage_truck"),
+)
+INCIDENT_CUSTOMER_REASONS = ("", "mud_river", "parade", "earthquake", "no_show", "no_specs")
+REPORTING_REASONS = (
+    *("ko", "payment", "courtesy", "route", "cleanliness", "late", "aggressive", "no_show"),
+)
+RATING_REASONS = (
+    *("ko", "payment", "courtesy", "route", "cleanliness", "late", "no_credit_card"),
+    *("bad_itinerary", "dirty_taxi", "automatic_rating"),
+)
+
+LONGEST_TEXT = 255  # characters of a customer's id
+
+Waits = Mapping[Status, timedelta]  # how long a hail may stay as it is
+
+
+class StepRefused(Malformed):
+    """The hail cannot become this, or not through this account, or not without a phone number."""
+
+
+class FieldRefused(Malformed):
+    """The other party's field, or nobody's business but theirs."""
+
+
+class Transition(NamedTuple):
+    """An entry of a hail's log. `user` is an account's id, None for the registry itself."""
+
+    from_status: Status | None
+    to_status: Status
+    at: datetime
+    user: int | None
+    reason: str | None
+
+
+class Hail(Struct, frozen=True):
+    """A customer's call for one taxi.
+
+    `taxi_id` is the taxi's own id, `shown_taxi_id` the one that the moteur knows it by. The moteur
+    is the account that created the hail, the operateur the one that created the taxi; each has its
+    e-mail beside its id. Vehicle and driver are as they were then. `deadline` is None once it is
+    over; `version` rises with each write.
+    """
+
+    hail_id: str
+    status: Status
+    created_at: datetime
+    last_status_change: datetime
+    last_update_at: datetime
+    deadline: datetime | None
+    transitions: tuple[Transition, ...]
+    session_id: str
+    moteur_id: int
+    moteur: str
+    operateur_id: int
+    operateur: str
+    customer_id: str
+    customer_lon: float
+    customer_lat: float
+    customer_address: str
+    customer_phone_number: str
+    taxi_id: str
+    shown_taxi_id: str
+    description_id: str
+    initial_taxi_lon: float
+    initial_taxi_lat: float
+    licence_plate: str
+    color: str
+    nb_seats: int | None
+    characteristics: tuple[str, ...]
+    first_name: str
+    last_name: str
+    taxi_phone_number: str = ""
+    incident_taxi_reason: str | None = None
+    incident_customer_reason: str | None = None
+    reporting_customer: bool | None = None
+    reporting_customer_reason: str | None = None
+    rating_ride: int | None = None
+    rating_ride_reason: str | None = None
+    blurred: bool = False
+    version: int = 1
+
+    def is_late(self, now: datetime) -> bool:
+        """Whether its deadline has passed and nobody has applied it."""
+        return self.deadline is not None and self.deadline <= now
+
+    def concerns(self, account: Account) -> bool:
+        """Whether the account is the hail's moteur or its operateur."""
+        return account.id in (self.moteur_id, self.operateur_id)
+
+
+class HailWanted(Struct, frozen=True):
+    """What POST /hails asks for; `taxi_id` may be temporary."""
+
+    customer_id: str
+    customer_lon: float
+    customer_lat: float
+    customer_address: str
+    customer_phone_number: str
+    taxi_id: str
+    session_id: str | None = None
+
+
+class HailAsked(TypedDict, total=False):
+    """What PUT /hails may change: a key that is absent changes nothing."""
+
+    status: Status
+    taxi_phone_number: str
+    incident_taxi_reason: str | None
+    reporting_customer: bool | None
+    reporting_customer_reason: str | None
+    customer_lon: float
+    customer_lat: float
+    customer_address: str
+    customer_phone_number: str  # taken, and ignored (letaxi-api 15.1)
+    incident_customer_reason: str | None
+    rating_ride: int | None
+    rating_ride_reason: str | None
+
+
+FIELDS: Mapping[str, Party] = {
+    **dict.fromkeys(
+        ("incident_taxi_reason", "reporting_customer", "reporting_customer_reason"), _O
+    ),
+    **dict.fromkeys(("customer_lon", "customer_lat", "customer_address"), _M),
+    **dict.fromkeys(("incident_customer_reason", "rating_ride", "rating_ride_reason"), _M),
+}
+
+
+_HAIL_ID = re.compile(r"[0-9a-f]{7}")
+
+
+def is_hail_id(text: str) -> bool:
+    """Whether a hail could have this id."""
+    return _HAIL_ID.fullmatch(text) is not None
+
+
+# --- steps ---------------------------------------------------------------------------------------
+
+
+def step(
+    hail: Hail,
+    to: Status,
+    *,
+    now: datetime,
+    waits: Waits,
+    user: int | None = None,
+    reason: str | None = None,
+) -> Hail:
+    """The hail after a step of `STEPS`, its log never running backwards. Raises ValueError for no step."""
+    if to not in STEPS.get(hail.status, {}):
+        raise ValueError(f"a hail that is {hail.status} cannot become {to}")
+    at = max(now, hail.last_status_change)
+    return replace(
+        hail,
+        status=to,
+        last_status_change=at,
+        last_update_at=at,
+        deadline=deadline(to, at, waits),
+        transitions=(*hail.transitions, Transition(hail.status, to, at, user, reason)),
+    )
+
+
+def deadline(status: Status, since: datetime, waits: Waits) -> datetime | None:
+    """Until when a hail may stay as it is, in whole milliseconds; None where it is over."""
+    if status.is_over:
+        return None
+    due = since + waits[status]
+    return due.replace(microsecond=due.microsecond // 1000 * 1000)
+
+
+def expired(hail: Hail, *, now: datetime, waits: Waits) -> Hail:
+    """The hail once its deadline has passed; itself before."""
+    if not hail.is_late(now):
+        return hail
+    return step(hail, LATE[hail.status], now=now, waits=waits, reason="timeout")
+
+
+def answered(hail: Hail, *, taxi_phone_number: str | None, now: datetime, waits: Waits) -> Hail:
+    """The hail once its operator's server has taken it; itself where it has moved on."""
+    if hail.status is not Status.RECEIVED:
+        return hail
+    taken = step(hail, Status.RECEIVED_BY_OPERATOR, now=now, waits=waits)
+    return replace(taken, taxi_phone_number=taxi_phone_number or hail.taxi_phone_number)
+
+
+def failed(hail: Hail, *, reason: str, now: datetime, waits: Waits) -> Hail:
+    """The hail that its operator's server did not take; itself where it has moved on."""
+    if hail.status is not Status.RECEIVED:
+        return hail
+    return step(hail, Status.FAILURE, now=now, waits=waits, reason=reason)
+
+
+def _acts_as(viewer: Account, party: Party, hail: Hail) -> bool:
+    """Whether the account is this party of the hail; an admin is both (hail-lifecycle 1)."""
+    if viewer.has(Role.ADMIN):
+        return True
+    return viewer.id == (hail.moteur_id if party is Party.MOTEUR else hail.operateur_id)
+
+
+_ROLES = {Party.MOTEUR: Role.MOTEUR, Party.OPERATEUR: Role.OPERATEUR}
+
+
+def changed(hail: Hail, asked: HailAsked, *, viewer: Account, now: datetime, waits: Waits) -> Hail:
+    """The hail after what an account asks of it; itself where nothing differs.
+
+    Status first, then the operateur's fields, then the moteur's (letaxi-api 15.5, hail-lifecycle
+    3.1). Raises StepRefused, FieldRefused.
+    """
+    after = hail
+    to = asked.get("status", hail.status)
+    if to is not hail.status:
+        phone = asked.get("taxi_phone_number") or hail.taxi_phone_number
+        _check_step(hail, to, phone=phone, viewer=viewer)
+        after = step(hail, to, now=now, waits=waits, user=viewer.id)
+        if to is Status.ACCEPTED_BY_TAXI:
+            after = replace(after, taxi_phone_number=phone)
+    differing = {
+        field: asked[field]  # type: ignore[literal-required]  # a key of both
+        for field in FIELDS
+        if field in asked and asked[field] != getattr(hail, field)  # type: ignore[literal-required]
+    }
+    for field in differing:
+        if not _acts_as(viewer, FIELDS[field], hail):
+            raise FieldRefused(in_body(field, f"No permission to change {field}"))
+    if differing:
+        at = max(now, hail.last_update_at)
+        after = replace(after, **differing, last_update_at=at)
+    return after
+
+
+def _check_step(hail: Hail, to: Status, *, phone: str, viewer: Account) -> None:
+    """Raises StepRefused; the first of the contract's reasons that applies."""
+
+    def refuse(why: str) -> None:
+        raise StepRefused(in_body("status", why))
+
+    if hail.status.is_over:
+        refuse(f"Hail is {hail.status}, which is final: it cannot become {to}")
+    if to is Status.ACCEPTED_BY_TAXI and not phone:
+        refuse("Phone number not provided")
+    party = STEPS[hail.status].get(to, Party.REGISTRY)
+    if party is Party.REGISTRY:
+        refuse(f"Impossible to change status from {hail.status} to {to}")
+    elif not (_acts_as(viewer, party, hail) and viewer.has(Role.ADMIN, _ROLES[party])):
+        refuse(f"Permission {party} of this hail is required to change status to {to}")
+
+
+# --- customers -----------------------------------------------------------------------------------
+
+FIRST_BAN = timedelta(hours=24)
+LONGEST_BAN = timedelta(days=3650)  # where doubling ends
+
+
+class Customer(Struct, frozen=True):
+    """A customer of one moteur. `changes` counts what was written of the bans.
+
+    `session_id` is the session whose hail moved last, at `session_moved_at`.
+    """
+
+    moteur_id: int
+    customer_id: str
+    ban_begin: datetime | None = None
+    ban_end: datetime | None = None
+    reprieve_begin: datetime | None = None
+    reprieve_end: datetime | None = None
+    session_id: str | None = None
+    session_moved_at: datetime | None = None
+    changes: int = 0
+
+    def is_banned(self, now: datetime) -> bool:
+        """Whether a ban has begun and not ended."""
+        begun = self.ban_begin is None or self.ban_begin <= now
+        return self.ban_end is not None and begun and self.ban_end >= now
+
+    def reported(self, *, now: datetime) -> "Customer":
+        """The customer after another report: banned for a day, or for twice as long as before."""
+        if self.ban_end is None or not self.is_banned(now):
+            return replace(self, ban_begin=now, ban_end=now + FIRST_BAN)
+        begin = self.ban_begin or now
+        length = min(2 * (self.ban_end - begin), LONGEST_BAN)
+        return replace(self, ban_begin=begin, ban_end=max(self.ban_end, begin + length))
+
+    def cleared(self) -> "Customer":
+        """The customer without a ban."""
+        return replace(self, ban_begin=None, ban_end=None)
+
+    def session(self, *, now: datetime, good_for: timedelta) -> str | None:
+        """The session that goes on with a new hail; None where a new one begins (hail-lifecycle 7)."""
+        if self.session_moved_at is None or now - self.session_moved_at >= good_for:
+            return None
+        return self.session_id
+
+
+def reported_by(before: Hail, after: Hail, customer: Customer, *, now: datetime) -> Customer:
+    """The customer after a change of a hail: only a change of `reporting_customer` counts."""
+    if before.reporting_customer == after.reporting_customer:
+        return customer
+    return customer.reported(now=now) if after.reporting_customer else customer.cleared()
+
+
+# --- what partners may still see -----------------------------------------------------------------
+
+
+def is_visible(created_at: datetime, viewer: Account, *, now: datetime, kept: timedelta) -> bool:
+    """Whether the hail's age lets the account see it: only admins see those older than `kept`."""
+    return viewer.has(Role.ADMIN) or created_at > now - kept
+
+
+REDACTED = "[REDACTED]"
+
+
+def blurred(hail: Hail, customer: tuple[float, float], taxi: tuple[float, float]) -> Hail:
+    """The hail without what tells who and where exactly; the points (lon, lat) stand for those it had."""
+    return replace(
+        hail,
+        customer_lon=customer[0],
+        customer_lat=customer[1],
+        initial_taxi_lon=taxi[0],
+        initial_taxi_lat=taxi[1],
+        customer_address=REDACTED,
+        customer_phone_number=REDACTED,
+        taxi_phone_number=REDACTED,
+        blurred=True,
+    )
+
+
+def day_of(at: datetime) -> str:
+    """The day in UTC, as `YYYY-MM-DD`."""
+    return at.astimezone(UTC).date().isoformat()

@@ -1,0 +1,406 @@
+"""The bodies and queries of hails, customers and sessions, and what is shown of lists (letaxi-api 15 to 17)."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from marshmallow import Schema, fields, post_load, validate
+
+from chalicelib.foundation.geo import MAX_LAT
+from chalicelib.foundation.http import json_schema
+from chalicelib.foundation.http.json_schema import (
+    CLAIM,
+    EITHER_MOMENT,
+    MOMENT,
+    NUMBER,
+    OFFSET_MOMENT,
+    TEXT,
+    UUID,
+    WHOLE,
+    list_of,
+    nullable,
+    record,
+)
+from chalicelib.foundation.settings import settings
+from chalicelib.taxis.access.rules import Account
+from chalicelib.taxis.hails import presentation, rules
+from chalicelib.taxis.hails.listing import Filter, Group, taxi_id_for
+from chalicelib.taxis.hails.rows import Line
+from chalicelib.taxis.hails.rules import Customer, Hail, HailAsked, HailWanted, Status
+from chalicelib.taxis.positions.rules import LastPosition
+from chalicelib.taxis.registry.rules import CHARACTERISTICS
+from chalicelib.taxis.registry.schemas import Text, Whole
+from chalicelib.taxis.web import PageNumber
+
+# --- what is sent --------------------------------------------------------------------------------
+
+
+class Degrees(fields.Float):
+    """A coordinate, to a tenth of a millimetre: the store takes no number next to nothing."""
+
+    def __init__(self, limit: float, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(validate=validate.Range(-limit, limit), **kwargs)
+
+    def _deserialize(self, *args: Any, **kwargs: Any) -> float | None:  # noqa: ANN401
+        number = super()._deserialize(*args, **kwargs)
+        return None if number is None else round(number, 9)
+
+
+def _address(**kwargs: Any) -> Text:  # noqa: ANN401
+    return Text(longest=1000, **kwargs)
+
+
+class HailSchema(Schema):
+    """The body of POST /hails; makes a `HailWanted`."""
+
+    customer_id = Text(required=True)
+    customer_lon = Degrees(180, required=True)
+    customer_lat = Degrees(MAX_LAT, required=True)
+    customer_address = _address(required=True)
+    customer_phone_number = Text(required=True)
+    taxi_id = Text(required=True)
+    operateur = fields.String()  # of old clients, and ignored
+    session_id = fields.UUID(allow_none=True)
+
+    @post_load
+    def _make(self, loaded: dict[str, Any], **_: object) -> HailWanted:
+        session_id = loaded.pop("session_id", None)
+        loaded.pop("operateur", None)
+        return HailWanted(**loaded, session_id=session_id and str(session_id))
+
+
+def _one_of(*values: str) -> validate.OneOf:
+    return validate.OneOf(values)
+
+
+class HailChangeSchema(Schema):
+    """The body of PUT /hails/{id}; makes a `HailAsked`."""
+
+    status = fields.String(validate=_one_of(*Status))
+    taxi_phone_number = Text()
+    incident_taxi_reason = fields.String(
+        allow_none=True, validate=_one_of(*rules.INCIDENT_TAXI_REASONS)
+    )
+    reporting_customer = fields.Boolean(allow_none=True)
+    reporting_customer_reason = fields.String(
+        allow_none=True, validate=_one_of(*rules.REPORTING_REASONS)
+    )
+    customer_lon = Degrees(180)
+    customer_lat = Degrees(MAX_LAT)
+    customer_address = _address()
+    customer_phone_number = Text()
+    incident_customer_reason = fields.String(
+        allow_none=True, validate=_one_of(*rules.INCIDENT_CUSTOMER_REASONS)
+    )
+    rating_ride = Whole(allow_none=True)
+    rating_ride_reason = fields.String(allow_none=True, validate=_one_of(*rules.RATING_REASONS))
+
+    @post_load
+    def _make(self, loaded: dict[str, Any], **_: object) -> HailAsked:
+        if "status" in loaded:
+            loaded["status"] = Status(loaded["status"])
+        asked: HailAsked = loaded  # type: ignore[assignment]  # the fields above are its keys
+        return asked
+
+
+class Day(fields.Date):
+    """A day, in UTC."""
+
+    def described(self) -> dict[str, object]:
+        """What the API document says of it: no `date` of JSON Schema, which has dashes."""
+        return {"format": None, "pattern": r"^\d{4}/\d\d/\d\d$", "description": "YYYY/MM/DD, UTC"}
+
+
+class HailListSchema(Schema):
+    """The query of GET /hails; makes a `Filter`."""
+
+    id = fields.List(fields.String(), attribute="ids")
+    moteur = fields.List(fields.String(), attribute="moteurs")
+    operateur = fields.List(fields.String(), attribute="operateurs")
+    taxi_id = fields.List(fields.String(), attribute="taxi_ids")
+    customer_id = fields.List(fields.String(), attribute="customer_ids")
+    status = fields.List(fields.String(validate=_one_of(*Status)), attribute="statuses")
+    date = fields.List(Day(format="%Y/%m/%d"), attribute="dates")
+    p = PageNumber()
+
+    @post_load
+    def _make(self, loaded: dict[str, Any], **_: object) -> Filter:
+        loaded.pop("p", None)
+        statuses = tuple(map(Status, loaded.pop("statuses", ())))
+        dates = tuple(day.isoformat() for day in loaded.pop("dates", ()))
+        return Filter(**loaded, statuses=statuses, dates=dates)
+
+
+class SupportListSchema(Schema):
+    """The query of GET /internal/customers; makes a `Filter`."""
+
+    id = fields.List(fields.String(), attribute="ids")
+    moteur = fields.List(fields.String(), attribute="moteurs")
+    operateur = fields.List(fields.String(), attribute="operateurs")
+    status = fields.List(fields.String(validate=_one_of(*Status)), attribute="statuses")
+    p = PageNumber()
+
+    @post_load
+    def _make(self, loaded: dict[str, Any], **_: object) -> Filter:
+        loaded.pop("p", None)
+        statuses = tuple(map(Status, loaded.pop("statuses", ())))
+        return Filter(**loaded, statuses=statuses)
+
+
+class Moment(fields.DateTime):
+    """A time with any offset or none, which means UTC; kept as it was sent."""
+
+    def described(self) -> dict[str, object]:
+        """What the API document says of it."""
+        return {"format": None, "description": "ISO 8601 with a time; UTC where it has no offset"}
+
+    def _deserialize(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        at = super()._deserialize(*args, **kwargs)
+        try:
+            in_utc(at)
+        except OverflowError:
+            raise self.make_error("invalid", input=at, obj_type=self.OBJ_TYPE) from None
+        return at
+
+
+def in_utc(at: datetime) -> datetime:
+    """The same time in UTC; without an offset it is UTC already."""
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+class CustomerSchema(Schema):
+    """The body of PUT /customers/{id}."""
+
+    ban_begin = Moment(allow_none=True)
+    ban_end = Moment(allow_none=True)
+    reprieve_begin = Moment(allow_none=True)
+    reprieve_end = Moment(allow_none=True)
+
+
+# --- what is shown -------------------------------------------------------------------------------
+
+
+_STATUS = json_schema.one_of(Status)
+
+
+def _reason(values: Iterable[str]) -> json_schema.Shape:
+    return nullable(json_schema.one_of(values))
+
+
+HAIL = record(
+    "Hail",
+    {
+        "id": TEXT,
+        "session_id": UUID,
+        "operateur": TEXT,
+        "status": _STATUS,
+        "creation_datetime": MOMENT,
+        "last_status_change": EITHER_MOMENT,
+        "transitions": list_of(
+            record(
+                "Transition",
+                {
+                    "from_status": nullable(_STATUS),
+                    "to_status": _STATUS,
+                    "timestamp": OFFSET_MOMENT,
+                    "user": nullable(WHOLE),
+                    "reason": nullable(TEXT),
+                },
+            )
+        ),
+        "customer_id": TEXT,
+        "customer_lon": NUMBER,
+        "customer_lat": NUMBER,
+        "customer_address": TEXT,
+        "customer_phone_number": TEXT,
+        "taxi_phone_number": TEXT,
+        "incident_taxi_reason": _reason(rules.INCIDENT_TAXI_REASONS),
+        "incident_customer_reason": _reason(rules.INCIDENT_CUSTOMER_REASONS),
+        "reporting_customer": nullable(CLAIM),
+        "reporting_customer_reason": _reason(rules.REPORTING_REASONS),
+        "rating_ride": nullable(WHOLE),
+        "rating_ride_reason": _reason(rules.RATING_REASONS),
+        "taxi": record(
+            "HailTaxi",
+            {
+                "id": TEXT,
+                "position": record(
+                    "HailPosition", {"lon": nullable(NUMBER), "lat": nullable(NUMBER)}
+                ),
+                "crowfly_distance": {**nullable(NUMBER), "description": "kilometres"},
+                "last_update": {**nullable(WHOLE), "description": "seconds since 1970"},
+                "vehicle": record(
+                    "HailVehicle",
+                    {"licence_plate": TEXT, "color": TEXT},
+                    optional={
+                        "nb_seats": nullable(WHOLE),
+                        "characteristics": list_of(json_schema.one_of(CHARACTERISTICS)),
+                    },
+                ),
+                "driver": record("HailDriver", {"first_name": TEXT, "last_name": TEXT}),
+            },
+        ),
+    },
+)
+
+LINE = record(
+    "HailLine",
+    {
+        "id": TEXT,
+        "added_by": TEXT,
+        "operateur": TEXT,
+        "status": _STATUS,
+        "creation_datetime": MOMENT,
+        "taxi_id": TEXT,
+        "customer_id": TEXT,
+    },
+)
+
+CUSTOMER = record(
+    "Customer",
+    {
+        name: nullable(EITHER_MOMENT)
+        for name in ("ban_begin", "ban_end", "reprieve_begin", "reprieve_end")
+    },
+)
+
+_PARTY = {"id": TEXT, "email": TEXT, "commercial_name": nullable(TEXT)}
+SESSION = record(
+    "Session",
+    {
+        "customer_id": TEXT,
+        "session_id": UUID,
+        "added_by_id": TEXT,
+        "added_at": MOMENT,
+        "hails": list_of(
+            record(
+                "SessionHail",
+                {
+                    "id": TEXT,
+                    "status": _STATUS,
+                    "added_at": MOMENT,
+                    "customer_lon": NUMBER,
+                    "customer_lat": NUMBER,
+                    "customer_address": TEXT,
+                    "customer_phone_number": TEXT,
+                    "taxi_phone_number": TEXT,
+                    "initial_taxi_lon": NUMBER,
+                    "initial_taxi_lat": NUMBER,
+                    "moteur": record("SessionMoteur", _PARTY),
+                    "operateur": record("SessionOperateur", _PARTY),
+                    "taxi": record("SessionTaxi", {"id": TEXT}),
+                },
+            )
+        ),
+    },
+)
+
+
+def hail_object(
+    hail: Hail, *, viewer: Account, last: LastPosition | None, just_changed: bool = False
+) -> dict[str, object]:
+    """The hail as this account sees it."""
+    privileged = settings().hail_taxi_vehicle_details.replace(" ", "").split(",")
+    return presentation.hail_object(
+        hail,
+        viewer=viewer,
+        last=last,
+        details=str(viewer.id) in privileged,
+        just_changed=just_changed,
+    )
+
+
+def line_object(line: Line, viewer: Account) -> dict[str, object]:
+    """A hail as GET /hails lists it."""
+    real = presentation.knows_taxi(viewer, line.operateur_id)
+    return {
+        "id": line.hail_id,
+        "added_by": line.moteur,
+        "operateur": line.operateur if real else presentation.NEUTRAL_OPERATOR,
+        "status": line.status.value,
+        "creation_datetime": presentation.naive(line.created_at),
+        "taxi_id": taxi_id_for(line, viewer),
+        "customer_id": line.customer_id,
+    }
+
+
+SUPPORT_HAIL = record(
+    "SupportHail",
+    {
+        **dict.fromkeys(("id", "moteur", "operateur", "customer_address"), TEXT),
+        **dict.fromkeys(("customer_phone_number", "taxi_phone_number"), TEXT),
+        **dict.fromkeys(("customer_lon", "customer_lat"), NUMBER),
+        "added_at": MOMENT,
+        "status": _STATUS,
+        "duration": TEXT,
+    },
+)
+
+
+def support_object(hail: Hail) -> dict[str, object]:
+    """A hail as GET /internal/customers shows it, nothing hidden (letaxi-api 20.2)."""
+    lasted = hail.last_update_at - hail.created_at
+    return {
+        "id": hail.hail_id,
+        "added_at": presentation.naive(hail.created_at),
+        "moteur": hail.moteur,
+        "operateur": hail.operateur,
+        "customer_lon": hail.customer_lon,
+        "customer_lat": hail.customer_lat,
+        "customer_address": hail.customer_address,
+        "customer_phone_number": hail.customer_phone_number,
+        "taxi_phone_number": hail.taxi_phone_number,
+        "status": hail.status.value,
+        # `H:MM:SS`, beyond a day `N days, H:MM:SS`: Python's own text of whole seconds
+        "duration": str(timedelta(seconds=lasted // timedelta(seconds=1))),
+    }
+
+
+def customer_object(customer: Customer, echoed: Mapping[str, datetime | None]) -> dict[str, object]:
+    """A customer's bans; those that were just sent come back as they were."""
+    return {
+        name: None if at is None else at.isoformat() if name in echoed else presentation.naive(at)
+        for name in ("ban_begin", "ban_end", "reprieve_begin", "reprieve_end")
+        for at in (echoed[name] if name in echoed else getattr(customer, name),)
+    }
+
+
+def session_object(group: Group, *, viewer: Account, names: Mapping[int, str]) -> dict[str, object]:
+    """A session as GET /sessions shows it; `names` are those of the accounts in it."""
+    return {
+        "customer_id": group.session.customer_id,
+        "session_id": group.session.session_id,
+        "added_by_id": str(group.session.moteur_id),
+        "added_at": presentation.naive(group.session.begun),
+        "hails": [_session_hail(hail, viewer=viewer, names=names) for hail in group.hails],
+    }
+
+
+def _session_hail(hail: Hail, *, viewer: Account, names: Mapping[int, str]) -> dict[str, object]:
+    real = presentation.knows_taxi(viewer, hail.operateur_id)
+    neutral = presentation.NEUTRAL_OPERATOR
+    return {
+        "id": hail.hail_id,
+        "status": hail.status.value,
+        "added_at": presentation.naive(hail.created_at),
+        "customer_lon": hail.customer_lon,
+        "customer_lat": hail.customer_lat,
+        "customer_address": hail.customer_address,
+        "customer_phone_number": presentation.phone(
+            hail.customer_phone_number, hail.status, viewer
+        ),
+        "taxi_phone_number": presentation.phone(hail.taxi_phone_number, hail.status, viewer),
+        "initial_taxi_lon": hail.initial_taxi_lon,
+        "initial_taxi_lat": hail.initial_taxi_lat,
+        "moteur": {
+            "id": str(hail.moteur_id),
+            "email": hail.moteur,
+            "commercial_name": names.get(hail.moteur_id),
+        },
+        "operateur": {
+            "id": str(hail.operateur_id),
+            "email": hail.operateur if real else neutral,
+            "commercial_name": names.get(hail.operateur_id) if real else neutral,
+        },
+        "taxi": {"id": hail.taxi_id if real else hail.shown_taxi_id},
+    }

@@ -1,0 +1,257 @@
+"""Telling an operator's server about a hail: one POST, signed, within strict limits.
+
+The server may be slow, broken or hostile; whatever it does, `send` answers with an Outcome within
+`Limits.exchange_s`. The exchange is the standard library's: what a client library would add (pools,
+proxies, redirects, retries of its own) is what must not happen here.
+"""
+
+import hashlib
+import hmac
+import io
+import json
+import re
+import socket
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cache
+from http.client import HTTPConnection, HTTPException
+from typing import Any
+
+from msgspec import Struct, field
+
+from chalicelib.foundation import sealing
+from chalicelib.foundation.outbound import addresses
+from chalicelib.foundation.outbound.addresses import Endpoint, EndpointRefused, Lookup
+from chalicelib.taxis.hails.service import Dispatch
+
+SIGNATURE = "X-Maraude-Signature"
+USER_AGENT = "maraude"
+
+# What an account may have as its header (letaxi-api 10.1): ASCII, a line break only where it folds.
+_NAME = re.compile(r"[!-9;-~][ -9;-~\t]*", re.ASCII)
+_VALUE = re.compile(r"(?:[\t -~]|\r?\n(?=[ \t]))*", re.ASCII)
+# The frame of the message is ours.
+_FRAME = frozenset({"connection", "content-length", "host", "transfer-encoding", "upgrade"})
+_PHONE_LENGTH = 255
+
+
+class Limits(Struct, frozen=True):
+    """How long a connection and the whole exchange may take, and how much of a reply is read."""
+
+    connect_s: float = 3.0
+    exchange_s: float = 10.0
+    reply_bytes: int = 65_536
+    tries: int = 2  # of connecting to each address: nothing has been sent before
+    pause_s: float = 0.5  # between them
+
+
+class Outcome(Struct, frozen=True):
+    """What came of a call: `failure` is None where the operator has taken the hail.
+
+    `code` and `reply` are what the server answered, as far as it did.
+    """
+
+    failure: str | None = None
+    code: int | None = None
+    reply: str = ""
+    taxi_phone_number: str | None = None
+
+
+def secrets_of(operator_id: int) -> tuple[str, ...]:
+    """The secrets that an operator's hails are signed with: one for each of our keys, newest first."""
+    return tuple(key.hex() for key in sealing.derived_keys(f"webhook {operator_id}"))
+
+
+def sign(body: bytes, secrets: tuple[str, ...], *, at_s: int) -> str:
+    """The signature header's value: `t=<unix seconds>`, then `v1=<HMAC-SHA256 of "t.body">` for each."""
+    signed = f"{at_s}.".encode() + body
+    marks = (hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest() for secret in secrets)
+    return ",".join([f"t={at_s}", *(f"v1={mark}" for mark in marks)])
+
+
+class Deadline(Struct, frozen=True):
+    """The moment by which an exchange is over."""
+
+    within_s: float
+    _started_s: float = field(default_factory=time.monotonic)
+
+    def left_s(self) -> float:
+        """What remains. Raises TimeoutError where nothing does."""
+        left_s = self._started_s + self.within_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError
+        return left_s
+
+
+class _Reader(io.RawIOBase):
+    """Reads a socket up to the deadline: a timeout of its own would begin anew with each drip."""
+
+    def __init__(self, connected: socket.socket, deadline: Deadline) -> None:
+        self._socket = connected
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401  # any writable buffer
+        self._socket.settimeout(self._deadline.left_s())
+        return self._socket.recv_into(buffer)
+
+
+class _Limited(Struct, frozen=True):
+    """A connected socket for `http.client`, which is over at the deadline."""
+
+    connected: socket.socket
+    deadline: Deadline
+
+    def sendall(self, data: bytes) -> None:
+        self.connected.settimeout(self.deadline.left_s())
+        self.connected.sendall(data)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_Reader(self.connected, self.deadline))
+
+    def close(self) -> None:
+        """Nothing yet: `http.client` closes it before the body is read, and `send` at the end."""
+
+
+def send(
+    dispatch: Dispatch,
+    *,
+    now: datetime,
+    limits: Limits,
+    allow_private: bool = False,
+    accept_empty: bool = False,
+    lookup: Lookup = socket.getaddrinfo,
+    connect: Callable[..., socket.socket] = socket.create_connection,
+    trust: ssl.SSLContext | None = None,
+) -> Outcome:
+    """Sends a hail to its operator's server and judges what comes back (hail-lifecycle 10.1).
+
+    Raises nothing that the account's settings or the server could cause.
+    """
+    deadline = Deadline(limits.exchange_s)
+    try:
+        endpoint = addresses.read(dispatch.url)
+        headers = _headers(dispatch, endpoint, now)
+        known = addresses.resolve(
+            endpoint, timeout_s=deadline.left_s(), allow_private=allow_private, lookup=lookup
+        )
+        connected = _connected(endpoint, known, deadline, limits, connect, trust)
+    except (EndpointRefused, _HeaderIllegal) as refused:
+        return Outcome(str(refused))
+    except ssl.SSLError:
+        return Outcome("no secure connection to the operator's server")
+    except OSError:
+        return Outcome("no connection to the operator's server")
+    with connected:
+        code = None
+        try:
+            exchange = HTTPConnection(endpoint.host, endpoint.port)
+            exchange.sock = _Limited(connected, deadline)
+            exchange.request("POST", endpoint.resource, dispatch.body, headers)
+            response = exchange.getresponse()
+            code = response.status
+            reply = response.read(limits.reply_bytes + 1)
+        except TimeoutError:
+            return Outcome(f"no whole answer within {limits.exchange_s:g} s", code)
+        except (OSError, HTTPException):
+            return Outcome("the answer broke off or is not HTTP", code)
+    return judge(code, reply, limit=limits.reply_bytes, accept_empty=accept_empty)
+
+
+class _HeaderIllegal(Exception):
+    """The account's own header cannot be sent."""
+
+
+def _headers(dispatch: Dispatch, endpoint: Endpoint, now: datetime) -> Mapping[str, str]:
+    """Raises _HeaderIllegal. Where the account's header has the name of one of ours, ours is sent."""
+    name, value = dispatch.header_name, dispatch.header_value
+    if not (_NAME.fullmatch(name) or not name) or name.lower() in _FRAME:
+        raise _HeaderIllegal("the name of the operator's own header is not one of HTTP's")
+    if name and not _VALUE.fullmatch(value):
+        raise _HeaderIllegal("the value of the operator's own header is not one of HTTP's")
+    ours = {
+        "Host": endpoint.authority,
+        "Connection": "close",
+        "Content-Type": "application/json",
+        "User-Agent": USER_AGENT,
+        "Idempotency-Key": dispatch.hail_id,
+        SIGNATURE: sign(dispatch.body, secrets_of(dispatch.operator_id), at_s=int(now.timestamp())),
+    }
+    theirs = {"Authorization": f"Basic {endpoint.login}"} if endpoint.login else {}
+    if name:
+        theirs = {known: said for known, said in theirs.items() if known.lower() != name.lower()}
+        theirs[name] = value
+    taken = {known.lower() for known in ours}
+    return ours | {known: said for known, said in theirs.items() if known.lower() not in taken}
+
+
+def _connected(
+    endpoint: Endpoint,
+    known: list[str],
+    deadline: Deadline,
+    limits: Limits,
+    connect: Callable[..., socket.socket],
+    trust: ssl.SSLContext | None,
+) -> socket.socket:
+    """A connection to one of the addresses; they are tried in their order, and all of them again.
+
+    Raises OSError; a certificate that is not the host's is final.
+    """
+    last = OSError()
+    for attempt in range(limits.tries):
+        if attempt:
+            time.sleep(min(limits.pause_s, deadline.left_s()))
+        for address in known:
+            by = Deadline(min(limits.connect_s, deadline.left_s()))
+            try:
+                connected = connect((address, endpoint.port), timeout=by.left_s())
+                connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if endpoint.scheme == "http":
+                    return connected
+                try:
+                    connected.settimeout(by.left_s())
+                    return (trust or _trust()).wrap_socket(connected, server_hostname=endpoint.host)
+                except BaseException:
+                    connected.close()
+                    raise
+            except ssl.SSLCertVerificationError:
+                raise
+            except OSError as error:
+                last = error
+    raise last
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """The authorities that the system trusts."""
+    return ssl.create_default_context()
+
+
+def judge(code: int, reply: bytes, *, limit: int, accept_empty: bool) -> Outcome:
+    """What an answer means (hail-lifecycle 10.1); a reply beyond `limit` bytes was not read whole."""
+    text = reply[:limit].decode(errors="replace")
+    if not 200 <= code < 300:
+        return Outcome(f"the operator's server answered {code}", code, text)
+    if not reply and accept_empty:
+        return Outcome(None, code)
+    if len(reply) > limit:
+        return Outcome(f"the answer is longer than {limit} bytes", code, text)
+    try:
+        said = json.loads(reply)
+    except (ValueError, RecursionError):
+        return Outcome("the answer is not JSON", code, text)
+    return Outcome(None, code, text, _phone(said))
+
+
+def _phone(said: object) -> str | None:
+    """The driver's number in an answer, None where there is no such thing."""
+    match said:
+        case {"data": [{"taxi_phone_number": str(number)}, *_]}:
+            # A lone surrogate is JSON, but no text: nothing could store it.
+            usable = number.isprintable() and len(number) <= _PHONE_LENGTH
+            return number.strip() or None if usable else None
+    return None

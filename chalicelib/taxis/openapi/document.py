@@ -1,0 +1,306 @@
+"""The API document: OpenAPI 3.1, made of the routes of an app.
+
+What is read is described by the schemas that read it, what is answered by the shapes that the tests
+hold every answer against, and a refusal by the docstring of its class. The examples are one story,
+`examples.json`, which a test plays.
+"""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+from apispec.ext.marshmallow.openapi import OpenAPIConverter
+from marshmallow import RAISE
+
+from chalicelib.foundation.errors import Refusal
+from chalicelib.foundation.http.json_schema import ERRORS, TEXT, WHOLE, Sent, Shape
+from chalicelib.foundation.rate_limit.store import TooManyRequests
+from chalicelib.taxis.access import service as access
+from chalicelib.taxis.access.rules import Role
+from chalicelib.taxis.web import (
+    FAULT,
+    JSON,
+    WITH_BODY,
+    BodyTooLarge,
+    BodyUnreadable,
+    Invalid,
+    RoleMissing,
+    Route,
+    status_of,
+)
+
+Table = Mapping[str, Mapping[str, Route]]
+Made = dict[str, Any]  # a piece of the document
+
+TAGS = {
+    "operator": "For operators: drivers' back-offices.",
+    "client": "For search apps: customers' back-offices.",
+    "both": "For operators and search apps.",
+    "admin": "For the registry's staff.",
+    "public": "For anybody, without a key.",
+}
+
+# Where a docstring names its source, which is not for partners.
+_SOURCE = re.compile(r" \(letaxi-api [0-9., a-z]+\)")
+
+_DONE = {200: "As asked.", 201: "As asked; it is new.", 301: "It is at `Location`."}
+
+_LOGAS = {
+    "name": "X-Logas",
+    "in": "header",
+    "description": "The e-mail of an account that the key's owner manages, to act as that account.",
+    "schema": TEXT,
+}
+
+
+@cache
+def _story() -> Sequence[Made]:
+    """The exchanges of the examples, in the order in which they are played."""
+    story: Sequence[Made] = json.loads(Path(__file__).with_name("examples.json").read_text("utf-8"))
+    return story
+
+
+class _Converter(OpenAPIConverter):
+    """Marshmallow's schemas as ours are read: an unknown field is refused unless it is dropped."""
+
+    def schema2jsonschema(self, schema: Any) -> Made:  # noqa: ANN401  # as it is above
+        made: Made = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call]  # apispec says no types
+        if schema.unknown == RAISE:
+            made["additionalProperties"] = False
+        if schema.__doc__:
+            made["description"] = _first_line(type(schema))
+        return made
+
+
+class _Plugin(MarshmallowPlugin):
+    Converter = _Converter
+
+
+def _name(schema: Any) -> str:  # noqa: ANN401  # a schema, its class or its name
+    kind = schema if isinstance(schema, type) else type(schema)
+    return f"{kind.__name__.removesuffix('Schema')}Sent"
+
+
+class _Document:
+    """A document while it is written."""
+
+    def __init__(self) -> None:
+        self._plugin = _Plugin(schema_name_resolver=_name)
+        self.spec = APISpec(
+            "Maraude",
+            "1.0.0",
+            "3.1.0",
+            plugins=[self._plugin],
+            info={
+                "description": "The registry of available taxis. Times are in UTC, lengths in metres"
+                " unless said otherwise. Every body is `data` with a list of one element.",
+                "license": {
+                    "name": "AGPL-3.0-or-later",
+                    "identifier": "AGPL-3.0-or-later",
+                },
+            },
+            servers=[{"url": "/"}],
+            tags=[{"name": name, "description": text} for name, text in TAGS.items()],
+        )
+        self._converter.add_attribute_function(_said_by_field)
+        self.spec.components.security_scheme(
+            "ApiKeyAuth", {"type": "apiKey", "in": "header", "name": "X-API-Key"}
+        )
+        self._shapes: dict[str, Shape] = {}
+
+    @property
+    def _converter(self) -> OpenAPIConverter:
+        made: OpenAPIConverter | None = self._plugin.converter
+        assert made is not None  # noqa: S101  # `APISpec` has made it
+        return made
+
+    def add(self, path: str, verb: str, route: Route) -> None:
+        """Writes one operation."""
+        asked = [one for one in _story() if one["operation"] == f"{verb} {path}"]
+        shown = next((one for one in asked if one["status"] < 400), {})
+        operation: Made = {
+            "operationId": route.view.__name__,
+            **_said(route),
+            "tags": [_tag(route)],
+            "security": [] if route.roles is None else [{"ApiKeyAuth": []}],
+            "parameters": self._parameters(path, route, shown),
+            "responses": {
+                **{
+                    str(status): self._answer(status, sent, asked)
+                    for status, sent in (route.answers or {}).items()
+                },
+                **dict(self._refusals(verb, route, asked)),
+            },
+        }
+        if route.body is not None:
+            operation["requestBody"] = self._body(route, shown)
+        self.spec.path(path, operations={verb.lower(): operation})
+
+    def _parameters(self, path: str, route: Route, shown: Made) -> list[Made]:
+        named = [part[1:-1] for part in path.split("/") if part.startswith("{")]
+        parameters: list[Made] = [
+            {
+                "name": name,
+                "in": "path",
+                "required": True,
+                "schema": WHOLE if name == "user_id" else TEXT,
+            }
+            for name in named
+        ]
+        if route.query is not None:
+            parameters += self._converter.schema2parameters(route.query, location="query")
+        parameters += [
+            {"name": name, "in": "header", "description": text, "schema": TEXT}
+            for name, text in route.headers.items()
+        ]
+        given = {**shown.get("path", {}), **shown.get("query", {}), **shown.get("headers", {})}
+        for parameter in parameters:
+            if parameter["name"] in given:
+                parameter["example"] = given[parameter["name"]]
+        return parameters if route.roles is None else [*parameters, dict(_LOGAS)]
+
+    def _body(self, route: Route, shown: Made) -> Made:
+        element = self._converter.resolve_nested_schema(route.body)
+        schema: Made = {
+            "type": "object",
+            "properties": {
+                "data": {"type": "array", "items": element, "minItems": 1, "maxItems": 1}
+            },
+            "additionalProperties": False,
+        }
+        if route.body_required:
+            schema["required"] = ["data"]
+        content: Made = {"schema": schema}
+        if "body" in shown:
+            content["example"] = shown["body"]
+        return {"required": True, "content": {JSON: content}}
+
+    def _answer(self, status: int, sent: Sent, asked: Sequence[Made]) -> Made:
+        media: Made = {"schema": TEXT if sent.shape is None else self._shape(sent.shape)}
+        found = next((one for one in asked if one["status"] == status), None)
+        if found is not None:
+            media["example"] = found["answer"]
+        answer: Made = {"description": _DONE[status], "content": {sent.media_type: media}}
+        if status == 301:
+            answer["headers"] = {"Location": {"schema": TEXT, "required": True}}
+        return answer
+
+    def _refusals(
+        self, verb: str, route: Route, asked: Sequence[Made]
+    ) -> Iterator[tuple[str, Made]]:
+        by_status: dict[int, list[str]] = defaultdict(list)
+        for refusal in _refused_by(verb, route):
+            by_status[status_of(refusal)].append(_first_line(refusal))
+        by_status[500].append("A fault of ours; the message names the request's id.")
+        for status, texts in sorted(by_status.items()):
+            answer: Made = {
+                "description": " ".join(texts),
+                "content": {
+                    JSON: {
+                        "schema": self._shape(ERRORS),
+                        "example": _example_of_refusal(status, asked, texts[0]),
+                    }
+                },
+            }
+            if status == 429:
+                answer["headers"] = {"Retry-After": {"schema": WHOLE, "required": True}}
+            yield str(status), answer
+
+    def _shape(self, shape: Any) -> Any:  # noqa: ANN401  # JSON Schema, or a part of it
+        """The shape with each record kept once, under its title."""
+        if isinstance(shape, list):
+            return [self._shape(part) for part in shape]
+        if not isinstance(shape, Mapping):
+            return shape
+        title = shape.get("title")
+        if not isinstance(title, str) or shape.get("type") != "object":
+            return {name: self._shape(part) for name, part in shape.items()}
+        if title not in self._shapes:
+            self._shapes[title] = shape
+            whole = {name: self._shape(part) for name, part in shape.items()}
+            self.spec.components.schema(title, whole)
+        elif self._shapes[title] != shape:
+            raise ValueError(f"two different shapes are called {title}")
+        return {"$ref": f"#/components/schemas/{title}"}
+
+
+def _said_by_field(_: OpenAPIConverter, field: Any, *, ret: Made, **__: Any) -> Made:  # noqa: ANN401
+    """What a field of ours knows of itself, its limits for instance; None takes a word away."""
+    described: Made = field.described() if hasattr(field, "described") else {}
+    for name, value in described.items():
+        if value is None:
+            ret.pop(name, None)
+    return {name: value for name, value in described.items() if value is not None}
+
+
+def _said(route: Route) -> Made:
+    """What the view's docstring says, and who may ask."""
+    text = _SOURCE.sub("", " ".join((route.view.__doc__ or "").split()))
+    summary, _, more = text.partition(". ")
+    if route.roles is None:
+        who = "Needs no key."
+    elif route.roles:
+        who = f"For the roles {', '.join(sorted(route.roles))}."
+    else:
+        who = "For any account."
+    return {
+        "summary": summary.rstrip("."),
+        "description": f"{more} {who}".strip(),
+        "x-roles": None if route.roles is None else sorted(route.roles),
+    }
+
+
+def _tag(route: Route) -> str:
+    if route.roles is None:
+        return "public"
+    partners = route.roles & {Role.OPERATEUR, Role.MOTEUR}
+    if route.roles and not partners:
+        return "admin"
+    if len(partners) == 1:
+        return "operator" if Role.OPERATEUR in partners else "client"
+    return "both"
+
+
+def _refused_by(verb: str, route: Route) -> list[type[Refusal]]:
+    """The refusals of an operation, in the order in which they are thought of (letaxi-api 2.2)."""
+    found: list[type[Refusal]] = []
+    if verb in WITH_BODY:
+        found += [BodyUnreadable, BodyTooLarge]
+    if route.roles is not None:
+        found += [access.KeyMissing, access.KeyUnknown, TooManyRequests]
+    if route.roles:
+        found.append(RoleMissing)
+    if route.body is not None or route.query is not None:
+        found.append(Invalid)
+    return [*found, *route.refuses]
+
+
+def _first_line(documented: type[object]) -> str:
+    """What a class is for, to somebody who does not read the code."""
+    text = " ".join((documented.__doc__ or "").partition("\n\n")[0].split())
+    return text.partition("; ")[0].rstrip(".") + "."
+
+
+def _example_of_refusal(status: int, asked: Sequence[Made], text: str) -> object:
+    """From the operation's own exchanges, or from another's; what no story can show is described."""
+    for one in (*asked, *_story()):
+        if one["status"] == status:
+            return one["answer"]
+    return {"errors": {"": [FAULT if status == 500 else text]}}
+
+
+def document(table: Table) -> Made:
+    """The OpenAPI document of these routes."""
+    written = _Document()
+    for path, verbs in sorted(table.items()):
+        for verb, route in verbs.items():
+            if verb != "HEAD" and route.answers is not None:
+                written.add(path, verb, route)
+    made: Made = written.spec.to_dict()
+    return made

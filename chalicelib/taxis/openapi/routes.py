@@ -1,0 +1,49 @@
+"""The API document for programs, `GET /swagger.json`, and for people, `GET /doc` (letaxi-api 9)."""
+
+import json
+from collections.abc import Callable, Mapping
+from functools import cache
+
+from chalicelib.foundation.http.json_schema import ANYTHING, Sent
+from chalicelib.taxis.web import HTML, JSON, Reply, Request, Route, Routes
+
+# The page needs its own style and nothing else: no script, no file, of this host or of another.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
+
+
+def routes_for(table: Mapping[str, Mapping[str, Route]]) -> Routes:
+    """The routes that document those of `table`, themselves included."""
+    routes = Routes()
+    json_text, page_text = _texts(table)
+
+    @routes.get("/swagger.json", roles=None, answers={200: Sent(ANYTHING)})
+    def get_swagger(_: Request) -> Reply:
+        """This document. OpenAPI 3.1, as JSON."""
+        return Reply(200, json_text(), {"Content-Type": JSON})
+
+    @routes.get("/doc", roles=None, answers={200: Sent(None, HTML)})
+    def get_doc(_: Request) -> Reply:
+        """This document as a page to read."""
+        return Reply(200, page_text(), {"Content-Type": HTML, "Content-Security-Policy": _POLICY})
+
+    return routes
+
+
+def _texts(
+    table: Mapping[str, Mapping[str, Route]],
+) -> tuple[Callable[[], str], Callable[[], str]]:
+    """The document as JSON and as a page, each made once a process and only when it is asked for."""
+
+    @cache
+    def json_text() -> str:
+        from chalicelib.taxis.openapi.document import document  # noqa: PLC0415  # loads apispec
+
+        return json.dumps(document(table), indent=2) + "\n"
+
+    @cache
+    def page_text() -> str:
+        from chalicelib.taxis.openapi.page import page  # noqa: PLC0415  # as rarely
+
+        return page(json.loads(json_text()))
+
+    return json_text, page_text

@@ -1,0 +1,142 @@
+"""What operators register, change and report (letaxi-api 11, 12, 14)."""
+
+from chalicelib.foundation.http import json_schema
+from chalicelib.taxis.access.rules import Role
+from chalicelib.taxis.positions.stream import StreamUnavailable
+from chalicelib.taxis.registry import departements, schemas, service
+from chalicelib.taxis.web import HTML, PAGE_SIZE, Reply, Request, Routes, meta, reply
+
+routes = Routes()
+
+REGISTRARS = (Role.ADMIN, Role.OPERATEUR)
+
+
+def _registered(shape: json_schema.Shape) -> json_schema.Answers:
+    """201 for what is new, 200 for what was there already."""
+    return {200: json_schema.one(shape), 201: json_schema.one(shape)}
+
+
+@routes.post(
+    "/drivers",
+    roles=REGISTRARS,
+    body=schemas.DriverSchema(),
+    answers=_registered(schemas.DRIVER),
+    refuses=(departements.DepartementUnknown, departements.DepartementAmbiguous, service.Busy),
+)
+def post_driver(request: Request) -> Reply:
+    """Registers a driver, or replaces what was said of them."""
+    given = request.one()
+    driver, departement, is_new = service.register_driver(request.viewer, **given, now=request.now)
+    return reply([schemas.driver_object(driver, departement)], status=201 if is_new else 200)
+
+
+@routes.post(
+    "/ads",
+    roles=REGISTRARS,
+    body=schemas.AdsSchema(),
+    answers=_registered(schemas.ADS),
+    refuses=(service.VehicleUnknown, service.TownUnknown, service.Busy),
+)
+def post_ads(request: Request) -> Reply:
+    """Registers a parking licence, or replaces what was said of it."""
+    ads = request.one()
+    is_new = service.register_ads(request.viewer, ads, now=request.now)
+    return reply([schemas.ads_object(ads)], status=201 if is_new else 200)
+
+
+@routes.post(
+    "/vehicles",
+    roles=REGISTRARS,
+    body=schemas.VehicleSchema(),
+    answers=_registered(schemas.VEHICLE),
+    refuses=(service.Busy,),
+)
+def post_vehicle(request: Request) -> Reply:
+    """Describes a vehicle, or adds to its description."""
+    given = request.one()
+    description, is_new = service.register_vehicle(request.viewer, given, now=request.now)
+    return reply([schemas.vehicle_object(description)], status=201 if is_new else 200)
+
+
+@routes.post(
+    "/taxis",
+    roles=REGISTRARS,
+    body=schemas.NewTaxiSchema(),
+    answers=_registered(schemas.TAXI),
+    refuses=(service.PartsUnknown, service.Busy),
+)
+def post_taxi(request: Request) -> Reply:
+    """Makes a taxi of a vehicle, an ADS and a driver, or shows the one that they make."""
+    asked = request.one()
+    found, is_new = service.register_taxi(request.viewer, asked, now=request.now)
+    return reply([schemas.taxi_object(found, None)], status=201 if is_new else 200)
+
+
+@routes.get(
+    "/taxis/all",
+    roles=(Role.OPERATEUR,),
+    query=schemas.ListSchema(),
+    answers={200: json_schema.page_of(schemas.TAXI)},
+)
+def get_own_taxis(request: Request) -> Reply:
+    """The operator's own taxis, newest first."""
+    asked = request.asked()
+    page = request.page()
+    taxis, total = service.list_taxis(
+        request.viewer,
+        ids=asked["id"],
+        licence_plates=asked["licence_plate"],
+        page=page,
+        per_page=PAGE_SIZE,
+    )
+    shown = [schemas.taxi_object(found, None) for found in taxis]
+    return reply(shown, meta=meta(page=page, total=total))
+
+
+@routes.get(
+    "/taxis/{taxi_id}",
+    roles=REGISTRARS,
+    answers={200: json_schema.one(schemas.TAXI)},
+    refuses=(service.TaxiUnknown,),
+)
+def get_taxi(request: Request, taxi_id: str) -> Reply:
+    """A taxi of the viewer's, and where it was last."""
+    found = service.find_taxi(request.viewer, taxi_id)
+    last = service.last_position(found.taxi, now=request.now)
+    return reply([schemas.taxi_object(found, last)])
+
+
+@routes.put(
+    "/taxis/{taxi_id}",
+    roles=REGISTRARS,
+    body=schemas.TaxiChangeSchema(partial=True),
+    body_required=False,
+    answers={200: json_schema.one(schemas.TAXI)},
+    refuses=(service.TaxiUnknown, service.Busy),
+)
+def put_taxi(request: Request, taxi_id: str) -> Reply:
+    """Changes a taxi's status or radius. An unknown taxi is told before a bad body."""
+    found = service.find_taxi(request.viewer, taxi_id)
+    asked = request.one()
+    changed = service.change_taxi(found, asked, now=request.now)
+    last = service.last_position(found.taxi, now=request.now)
+    return reply([schemas.taxi_object(changed, last)])
+
+
+@routes.put("/taxis/all", roles=REGISTRARS)
+def put_taxi_all(request: Request) -> Reply:
+    """`all` is a taxi's id to this verb (letaxi-api 12.3), and no taxi has it."""
+    return put_taxi(request, "all")
+
+
+@routes.post(
+    "/geotaxi",
+    roles=REGISTRARS,
+    body=schemas.BatchSchema(),
+    answers={200: json_schema.Sent(None, HTML)},
+    refuses=(service.TaxisUnknown, StreamUnavailable),
+)
+def post_positions(request: Request) -> Reply:
+    """Takes in where taxis are now, all of them or none."""
+    service.report_positions(request.viewer, request.one(), now=request.now)
+    return Reply(200, "", {"Content-Type": HTML})

@@ -1,0 +1,439 @@
+"""The bodies that come and go: drivers, ADS, vehicles, taxis, positions (letaxi-api 11, 12, 14)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import msgspec
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validate, validates
+from msgspec.structs import asdict
+
+from chalicelib.foundation.geo import E7, MAX_LAT
+from chalicelib.foundation.http import json_schema
+from chalicelib.foundation.http.json_schema import (
+    CLAIM,
+    DATE,
+    MOMENT,
+    NUMBER,
+    TEXT,
+    WHOLE,
+    always,
+    list_of,
+    nullable,
+    record,
+)
+from chalicelib.foundation.settings import settings
+from chalicelib.taxis.positions.rules import LastPosition
+from chalicelib.taxis.registry.departements import Departement
+from chalicelib.taxis.registry.rules import (
+    CHARACTERISTICS,
+    SETTABLE,
+    Ads,
+    AvailabilityAsked,
+    Description,
+    Driver,
+    Registered,
+    TaxiParts,
+    TaxiStatus,
+)
+from chalicelib.taxis.web import PageNumber
+
+# --- what is sent --------------------------------------------------------------------------------
+
+
+def _has_no_nul(text: str) -> None:
+    if "\0" in text:
+        raise ValidationError("NUL characters are not permitted.")
+
+
+class Text(fields.String):
+    """A text that can be kept: of at most 255 characters unless said otherwise, none of them NUL."""
+
+    def __init__(
+        self,
+        *rules: validate.Validator,
+        longest: int = 255,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(validate=[*rules, validate.Length(max=longest), _has_no_nul], **kwargs)
+
+
+class Whole(fields.Integer):
+    """A whole number of four bytes."""
+
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(validate=validate.Range(min=-(2**31), max=2**31 - 1), **kwargs)
+
+
+def _not_empty() -> validate.Length:
+    return validate.Length(min=1, error="Field may not be empty.")
+
+
+def _plate() -> fields.String:
+    return fields.String(required=True, validate=[validate.Length(7, 10), _has_no_nul])
+
+
+class Measure(fields.Float):
+    """A number in a sane range, to three decimals: the store takes no number next to nothing."""
+
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(validate=validate.Range(min=-(10**9), max=10**9), **kwargs)
+
+    def _deserialize(self, *args: Any, **kwargs: Any) -> float | None:  # noqa: ANN401
+        number = super()._deserialize(*args, **kwargs)
+        return None if number is None else round(number, 3)
+
+
+class DepartementSchema(Schema):
+    """A departement, by its name, its number or both."""
+
+    nom = Text()
+    numero = Text()
+
+
+class DriverSchema(Schema):
+    """The body of POST /drivers."""
+
+    first_name = Text(required=True)
+    last_name = Text(required=True)
+    birth_date = fields.Date(load_default=None, allow_none=True)
+    professional_licence = Text(_not_empty(), required=True)
+    departement = fields.Nested(DepartementSchema, required=True)
+
+    @validates("departement")
+    def _says_which(self, departement: Mapping[str, str], **_: object) -> None:
+        if not departement:
+            raise ValidationError({"nom": ["Missing data for required field."]})
+
+
+class AdsSchema(Schema):
+    """The body of POST /ads; makes an `Ads`."""
+
+    numero = Text(_not_empty(), required=True)
+    insee = Text(required=True)
+    vehicle_id = Whole(load_default=None, allow_none=True)
+    owner_name = Text(load_default="")
+    owner_type = fields.String(
+        load_default=None, allow_none=True, validate=validate.OneOf(["individual", "company"])
+    )
+    doublage = fields.Boolean(load_default=None, allow_none=True)
+    category = Text(load_default="")
+
+    @post_load
+    def _make(self, loaded: dict[str, Any], **_: object) -> Ads:
+        return Ads(**loaded)
+
+
+_TEXTS = ("model", "constructor", "color", "horodateur", "taximetre")
+_DATES = ("date_dernier_ct", "date_validite_ct")
+_NUMBERS = ("nb_seats", "model_year")
+_CLAIMS = (
+    *("relais", *CHARACTERISTICS, "cpam_conventionne"),
+    # Deprecated, and kept: shown nowhere.
+    *("air_con", "credit_card_accepted", "electronic_toll", "fresh_drink", "tablet", "dvd_player"),
+    *("every_destination", "nfc_cc_accepted", "special_need_vehicle", "gps", "luxury"),
+)
+
+# The body of POST /vehicles. Only the plate is required; null takes a value away.
+VehicleSchema = Schema.from_dict(
+    {
+        "licence_plate": _plate(),
+        "engine": Text(longest=80, allow_none=True),
+        "type_": fields.String(
+            allow_none=True,
+            validate=validate.OneOf(["sedan", "mpv", "station_wagon", "normal"]),
+        ),
+        "horse_power": Measure(allow_none=True),
+        **{name: Text(allow_none=True) for name in _TEXTS},
+        **{name: fields.Date(allow_none=True) for name in _DATES},
+        **{name: Whole(allow_none=True) for name in _NUMBERS},
+        **{name: fields.Boolean(allow_none=True) for name in _CLAIMS},
+    },
+    name="VehicleSchema",
+)
+
+
+class Lenient(Schema):
+    """Drops the keys that it does not know, whatever is in them."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+
+class AdsReference(Lenient):
+    """The ADS of a taxi."""
+
+    numero = Text(_not_empty(), required=True)
+    insee = Text(required=True)
+
+
+class VehicleReference(Lenient):
+    """The vehicle of a taxi."""
+
+    licence_plate = _plate()
+
+
+class DriverReference(Lenient):
+    """The driver of a taxi; the departement by its number."""
+
+    professional_licence = Text(_not_empty(), required=True)
+    departement = fields.String(required=True, validate=[validate.Length(2, 3), _has_no_nul])
+
+
+class Radius(fields.Integer):
+    """A taxi's radius of search, in metres, within this deployment's limits."""
+
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(validate=self._is_within, **kwargs)
+
+    def described(self) -> dict[str, object]:
+        """What the API document says of it."""
+        return {"minimum": settings().radius_min_m, "maximum": settings().radius_max_m}
+
+    @staticmethod
+    def _is_within(radius_m: int) -> None:
+        validate.Range(settings().radius_min_m, settings().radius_max_m)(radius_m)
+
+
+class TaxiSchema(Lenient):
+    """What POST and PUT of a taxi have in common; each keeps a part of it."""
+
+    ads = fields.Nested(AdsReference, required=True)
+    vehicle = fields.Nested(VehicleReference, required=True)
+    driver = fields.Nested(DriverReference, required=True)
+    status = fields.String(validate=validate.OneOf(SETTABLE))
+    radius = Radius(allow_none=True)
+    rating = fields.Float(allow_none=True)
+
+
+class NewTaxiSchema(TaxiSchema):
+    """The body of POST /taxis; makes `TaxiParts`."""
+
+    @post_load
+    def _make(self, loaded: dict[str, Any], **_: object) -> TaxiParts:
+        return TaxiParts(**loaded["ads"], **loaded["vehicle"], **loaded["driver"])
+
+
+class TaxiChangeSchema(TaxiSchema):
+    """The body of PUT /taxis/{id}; makes an `AvailabilityAsked`."""
+
+    @post_load
+    def _make(self, loaded: dict[str, Any], **_: object) -> AvailabilityAsked:
+        asked: AvailabilityAsked = {}
+        if "status" in loaded:
+            asked["status"] = loaded["status"]
+        if "radius" in loaded:
+            asked["radius"] = loaded["radius"]
+        return asked
+
+
+class PositionSchema(Schema):
+    """One position of a batch."""
+
+    taxi_id = fields.String(required=True)
+    lon = fields.Float(required=True, validate=validate.Range(-180, 180))
+    lat = fields.Float(required=True, validate=validate.Range(-MAX_LAT, MAX_LAT))
+
+
+class _Position(msgspec.Struct, forbid_unknown_fields=True):
+    taxi_id: str
+    lon: Annotated[float, msgspec.Meta(ge=-180, le=180)]
+    lat: Annotated[float, msgspec.Meta(ge=-MAX_LAT, le=MAX_LAT)]
+
+
+class _Batch(msgspec.Struct, forbid_unknown_fields=True):
+    positions: list[_Position]
+
+
+class Positions(fields.List):
+    """At most as many as this deployment takes in one request."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, validate=self._are_few, **kwargs)
+
+    def described(self) -> dict[str, object]:
+        """What the API document says of it."""
+        return {"maxItems": settings().positions_a_post}
+
+    @staticmethod
+    def _are_few(positions: Sequence[object]) -> None:
+        if len(positions) > settings().positions_a_post:
+            raise ValidationError(f"Up to {settings().positions_a_post} positions are accepted")
+
+
+class BatchSchema(Schema):
+    """The body of POST /geotaxi; makes tuples of taxi id, lng_e7, lat_e7.
+
+    A batch that is exactly as it should be, which nearly all are, is read by msgspec, forty times as
+    fast; any other is given the contract's coercions and errors here.
+    """
+
+    positions = Positions(fields.Nested(PositionSchema), required=True)
+
+    def load(self, data: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        """The positions of a batch. Raises ValidationError."""
+        try:
+            batch = msgspec.convert(data, _Batch).positions
+        except msgspec.ValidationError:
+            loaded = super().load(data, **kwargs)["positions"]
+            batch = [_Position(**position) for position in loaded]
+        else:
+            if len(batch) > settings().positions_a_post:
+                super().load(data, **kwargs)
+        return [(one.taxi_id, round(one.lon * E7), round(one.lat * E7)) for one in batch]
+
+
+class ListSchema(Schema):
+    """The query of GET /taxis/all."""
+
+    id = fields.List(fields.String(), load_default=list)
+    licence_plate = fields.List(fields.String(), load_default=list)
+    p = PageNumber()
+
+
+# --- what is shown -------------------------------------------------------------------------------
+
+
+DRIVER = record(
+    "Driver",
+    {
+        "first_name": TEXT,
+        "last_name": TEXT,
+        "birth_date": nullable(DATE),
+        "professional_licence": TEXT,
+        "departement": record("Departement", {"nom": TEXT, "numero": TEXT}),
+    },
+)
+
+_ADS = {
+    "numero": TEXT,
+    "insee": TEXT,
+    "vehicle_id": nullable(WHOLE),
+    "owner_name": TEXT,
+    "owner_type": nullable(json_schema.one_of(["individual", "company"])),
+    "doublage": nullable(CLAIM),
+    "category": TEXT,
+}
+ADS = record("Ads", _ADS)
+
+VEHICLE = record(
+    "Vehicle",
+    {
+        "id": WHOLE,
+        "licence_plate": TEXT,
+        "model": nullable(TEXT),
+        "constructor": nullable(TEXT),
+        "engine": TEXT,
+        "color": TEXT,
+        "nb_seats": nullable(WHOLE),
+        "relais": nullable(CLAIM),
+        **{name: nullable(CLAIM) for name in CHARACTERISTICS},
+    },
+)
+
+TAXI = record(
+    "Taxi",
+    {
+        "id": TEXT,
+        "added_at": MOMENT,
+        "operator": TEXT,
+        "status": json_schema.one_of(TaxiStatus),
+        "radius": nullable(WHOLE),
+        "rating": always(None),
+        "last_update": {**nullable(WHOLE), "description": "seconds since 1970"},
+        "position": record("TaxiPosition", {"lon": nullable(NUMBER), "lat": nullable(NUMBER)}),
+        "crowfly_distance": always(None),
+        "ads": record("TaxiAds", {**_ADS, "town": record("TaxiTown", {"name": TEXT})}),
+        "driver": record(
+            "TaxiDriver",
+            {
+                "professional_licence": TEXT,
+                "departement": TEXT,
+                "first_name": TEXT,
+                "last_name": TEXT,
+            },
+        ),
+        "vehicle": record(
+            "TaxiVehicle",
+            {
+                "licence_plate": TEXT,
+                "model": nullable(TEXT),
+                "constructor": nullable(TEXT),
+                "color": TEXT,
+                "nb_seats": nullable(WHOLE),
+                "engine": TEXT,
+                "characteristics": list_of(json_schema.one_of(CHARACTERISTICS)),
+                "type": nullable(TEXT),
+                "cpam_conventionne": nullable(CLAIM),
+            },
+        ),
+    },
+)
+
+
+def driver_object(driver: Driver, departement: Departement) -> dict[str, object]:
+    """A driver as POST /drivers shows them."""
+    return {
+        "first_name": driver.first_name,
+        "last_name": driver.last_name,
+        "birth_date": driver.birth_date.isoformat() if driver.birth_date else None,
+        "professional_licence": driver.professional_licence,
+        "departement": {"nom": departement.nom, "numero": departement.numero},
+    }
+
+
+def ads_object(ads: Ads) -> dict[str, object]:
+    """An ADS as POST /ads shows it."""
+    return asdict(ads)
+
+
+def vehicle_object(description: Description) -> dict[str, object]:
+    """A vehicle as POST /vehicles shows it."""
+    vehicle = description.vehicle
+    return {
+        "id": vehicle.vehicle_id,
+        "licence_plate": vehicle.licence_plate,
+        "model": vehicle.model or None,
+        "constructor": vehicle.constructor or None,
+        "engine": vehicle.engine or "",
+        "color": vehicle.color or "",
+        "nb_seats": vehicle.nb_seats,
+        "relais": vehicle.relais,
+        **{name: getattr(vehicle, name) for name in CHARACTERISTICS},
+    }
+
+
+def taxi_object(found: Registered, last: LastPosition | None) -> dict[str, object]:
+    """A taxi as its operator sees it (letaxi-api 12.1)."""
+    ads, driver, vehicle = found.ads, found.driver, found.description.vehicle
+    return {
+        "id": found.taxi.taxi_id,
+        "added_at": found.taxi.added_at.replace(tzinfo=None).isoformat(),
+        "operator": found.taxi.operator,
+        "status": found.description.status.value,
+        "radius": found.description.radius_m,
+        "rating": None,
+        "last_update": None if last is None else int(last.seen_at.timestamp()),
+        "position": {
+            "lon": None if last is None else last.point.lng,
+            "lat": None if last is None else last.point.lat,
+        },
+        "crowfly_distance": None,
+        "ads": {**asdict(ads), "town": {"name": found.town}, "category": ""},
+        "driver": {
+            "professional_licence": driver.professional_licence,
+            "departement": driver.departement,
+            "first_name": driver.first_name,
+            "last_name": driver.last_name,
+        },
+        "vehicle": {
+            "licence_plate": vehicle.licence_plate,
+            "model": vehicle.model or None,
+            "constructor": vehicle.constructor or None,
+            "color": vehicle.color or "",
+            "nb_seats": vehicle.nb_seats,
+            "engine": vehicle.engine or "",
+            "characteristics": list(vehicle.characteristics),
+            "type": vehicle.type_,
+            "cpam_conventionne": vehicle.cpam_conventionne,
+        },
+    }

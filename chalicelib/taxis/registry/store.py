@@ -1,0 +1,428 @@
+"""Drivers, ADS, vehicles, descriptions and taxis in DynamoDB (`fleet.py` has what operators own).
+
+| question                    | table         | key                | cost               | asked by         |
+| --------------------------- | ------------- | ------------------ | ------------------ | ---------------- |
+| this driver, or a new one   | drivers       | owner#departement  | 1 write unit       | POST /drivers    |
+|                             |               | #licence           |                    |                  |
+| this ADS, or a new one      | ads           | owner#insee#numero | 1 write unit       | POST /ads        |
+| the number of a plate       | vehicles      | licence_plate      | 1 unit, strong; 2  | POST /vehicles   |
+|                             |               |                    | write units if new |                  |
+| a description, or a new one | descriptions  | owner#vehicle_id   | 1 write unit, and  | POST /vehicles   |
+|                             |               |                    | 1 a taxi of it     |                  |
+| a description               | descriptions  | owner#vehicle_id   | 1 unit, strong     | POST /ads        |
+| another status or radius    | descriptions  | owner#vehicle_id   | 1 write unit       | PUT /taxis/{id}  |
+| a hail's step               | descriptions  | owner#vehicle_id   | 2 write units      | hails            |
+| what a taxi may be made of  | ads, drivers, | their keys         | 3 units, strong,   | POST /taxis      |
+|                             | vehicles      |                    | one call           |                  |
+| whether it is made already  | descriptions, | owner#vehicle_id,  | 2 units, strong,   | POST /taxis      |
+|                             | fleets        | taxi#...           | one call           |                  |
+| a new taxi                  | all but       | their keys         | 12 write units     | POST /taxis      |
+|                             | vehicles      |                    |                    |                  |
+| these taxis                 | taxis         | taxi_id            | 1 unit a taxi,     | /taxis/{id},     |
+|                             |               |                    | strong             | GET /taxis/all   |
+| what these taxis are        | ads, drivers, | their keys         | 3 units a taxi,    | the same         |
+| made of                     | descriptions  |                    | strong             |                  |
+| what a search shows of them | taxis         | taxi_id            | 0.5 unit a taxi    | GET /taxis       |
+| the ADS and taxis of towns  | ads, taxis    | scan               | 1 unit per 4 KB    | towns that merge |
+| whose every taxi is, and    | taxis         | scan               | half a unit per 4  | the survey of    |
+| since when                  |               |                    | KB, 45 per 1,000   | fleets           |
+| how every vehicle is used   | descriptions  | scan               | the same           | the same         |
+| an ADS in its new town      | ads, taxis,   | their keys         | 4 write units, 6 a | towns that merge |
+|                             | fleets        |                    | taxi               |                  |
+
+Calls for many items carry a hundred keys each. A vehicle's number is everybody's, its description
+each owner's own. A taxi carries a copy of what searches show of its description; `details_version`
+rises with the description, and no older copy wins over a newer one.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
+
+from msgspec import Struct
+from pynamodb.models import Model
+from pynamodb.transactions import TransactWrite
+
+from chalicelib.foundation.aws import clients
+from chalicelib.foundation.store import documents, reads
+from chalicelib.foundation.store.reads import Item, Want
+from chalicelib.foundation.store.writes import Moved, connection, setting, written
+from chalicelib.foundation.values import replace
+from chalicelib.taxis.registry import fleet, rows, rules
+from chalicelib.taxis.registry.availability import licence
+from chalicelib.taxis.registry.rows import (
+    AdsRow,
+    DescriptionRow,
+    DriverRow,
+    FleetRow,
+    TaxiRow,
+    VehicleRow,
+)
+from chalicelib.taxis.registry.rules import (
+    Ads,
+    Description,
+    Driver,
+    Licence,
+    Taxi,
+    TaxiDetails,
+    TaxiStatus,
+    Usage,
+)
+
+R = TypeVar("R", bound=Model)
+
+TAXIS_A_MOVE = 32  # of one ADS: three actions each, of the hundred that a transaction takes
+
+
+class Parts(Struct, frozen=True):
+    """What a taxi may be made of, each None where the owner has none such."""
+
+    ads: Ads | None
+    driver: Driver | None
+    vehicle_id: int | None
+
+
+def _want(model: type[Model], key: str, values: Iterable[str], *, consistent: bool = True) -> Want:
+    keys: list[Item] = [{key: {"S": value}} for value in dict.fromkeys(values)]
+    return Want(model.Meta.table_name, keys, consistent)
+
+
+def _rows(model: type[R], items: Iterable[Item]) -> list[R]:
+    return [model.from_raw_data(dict(item)) for item in items]
+
+
+def _replaced(row: Model, key: str, *, now: datetime) -> bool:
+    """Puts a row in place of what was there, and whether something was: the write itself tells.
+
+    Only when it was first added, and when it was used, stays.
+    """
+    given = row.serialize()
+    names = row.get_attributes().keys() - {key, "added_at", "used_at"}
+    kept = sorted(names & given.keys())
+    gone = sorted(names - given.keys())
+    change = "SET #added_at = if_not_exists(#added_at, :added_at)"
+    change += "".join(f", #{name} = :{name}" for name in kept)
+    change += f" REMOVE {', '.join(f'#{name}' for name in gone)}" if gone else ""
+    answer = written(
+        partial(
+            clients.dynamodb().update_item,
+            TableName=row.Meta.table_name,
+            Key={key: given[key]},
+            UpdateExpression=change,
+            ExpressionAttributeNames={f"#{name}": name for name in (*names, "added_at")},
+            ExpressionAttributeValues={
+                ":added_at": {"N": str(rules.milliseconds(now))},
+                **{f":{name}": given[name] for name in kept},
+            },
+            ReturnValues="ALL_OLD",
+        )
+    )
+    return "Attributes" in answer
+
+
+def put_driver(owner: str, driver: Driver, *, now: datetime) -> bool:
+    """Stores a driver; whether there was none."""
+    return not _replaced(rows.driver_row(owner, driver), "driver_id", now=now)
+
+
+def put_ads(owner: str, ads: Ads, *, now: datetime) -> bool:
+    """Stores an ADS; whether there was none."""
+    return not _replaced(rows.ads_row(owner, ads), "ads_id", now=now)
+
+
+def number_of(licence_plate: str, *, otherwise: int | None = None) -> int:
+    """The vehicle's number: the one that the plate has, or else the one given, or else the next."""
+    try:
+        return int(VehicleRow.get(licence_plate, consistent_read=True).vehicle_id)
+    except VehicleRow.DoesNotExist:
+        vehicle_id = documents.next_number("vehicle") if otherwise is None else otherwise
+        row = VehicleRow(licence_plate, vehicle_id=vehicle_id)
+    try:
+        written(partial(row.save, VehicleRow.licence_plate.does_not_exist()))
+    except Moved:
+        return number_of(licence_plate)
+    return int(row.vehicle_id)
+
+
+def describe(
+    owner: str, vehicle_id: int, given: Mapping[str, Any], *, now: datetime
+) -> tuple[Description, bool]:
+    """The owner's description, with what is given written over it, and whether it is new.
+
+    A new one is `off`. The write itself tells: the first version is 1.
+    """
+    row = DescriptionRow(rules.description_id(owner, vehicle_id))
+    actions = [
+        *setting(DescriptionRow, {"owner": owner, "vehicle_id": vehicle_id, **given}),
+        DescriptionRow.status.set(DescriptionRow.status | TaxiStatus.OFF.value),
+        DescriptionRow.availability_changed_at.set(DescriptionRow.availability_changed_at | now),
+        DescriptionRow.details_version.add(1),
+        DescriptionRow.added_at.set(DescriptionRow.added_at | now),
+    ]
+    written(partial(row.update, actions))
+    return rows.description(row), row.details_version == 1
+
+
+def renew_copies(description: Description) -> None:
+    """Writes what searches show into the taxis of a description, except over a newer copy."""
+    older = TaxiRow.details_version < description.details_version
+    for taxi_id in sorted(description.taxis):
+        try:
+            actions = setting(TaxiRow, rows.copy(description))
+            written(partial(TaxiRow(taxi_id).update, actions, older))
+        except Moved:
+            continue
+
+
+def description(owner: str, vehicle_id: int) -> Description | None:
+    """The owner's description of a vehicle."""
+    key = rules.description_id(owner, vehicle_id)
+    return descriptions([key]).get(key)
+
+
+def descriptions(description_ids: Collection[str]) -> dict[str, Description]:
+    """The descriptions there are, by their keys."""
+    (items,) = reads.fetch(_want(DescriptionRow, "description_id", description_ids))
+    return {row.description_id: rows.description(row) for row in _rows(DescriptionRow, items)}
+
+
+def change_availability(before: Description, after: Description) -> None:
+    """Writes status, radius and their times. Raises Moved where another change came first."""
+    values = {
+        "status": after.status.value,
+        "radius": after.radius_m,
+        "availability_changed_at": after.availability_changed_at,
+        "status_changed_at": after.status_changed_at,
+    }
+    as_read = (DescriptionRow.status == before.status.value) & (
+        DescriptionRow.availability_changed_at == before.availability_changed_at
+    )
+    row = DescriptionRow(after.description_id)
+    written(partial(row.update, setting(DescriptionRow, values), as_read))
+
+
+def hail_step(transaction: TransactWrite, before: Description, after: Description) -> None:
+    """Adds the taxi's part of a hail's step to the transaction that writes the hail.
+
+    The condition is that status, time of change and open hail are as they were read.
+    """
+    as_read = (DescriptionRow.status == before.status.value) & (
+        DescriptionRow.availability_changed_at == before.availability_changed_at
+    )
+    if before.open_hail is None:
+        as_read &= DescriptionRow.open_hail.does_not_exist()
+    else:
+        as_read &= DescriptionRow.open_hail == before.open_hail
+    values = {
+        "status": after.status.value,
+        "availability_changed_at": after.availability_changed_at,
+        "open_hail": after.open_hail,
+    }
+    row = DescriptionRow(after.description_id)
+    transaction.update(row, actions=setting(DescriptionRow, values), condition=as_read)
+
+
+def taxi_wanted(taxi_id: str) -> Want:
+    """A taxi, as a read that may ride along with others."""
+    return _want(TaxiRow, "taxi_id", [taxi_id])
+
+
+def taxi_of(items: Iterable[Item]) -> Taxi | None:
+    """What came of `taxi_wanted`."""
+    return next((rows.taxi(row) for row in _rows(TaxiRow, items)), None)
+
+
+def crew(taxi: Taxi, *beside: Want) -> tuple[Description | None, Driver | None, list[list[Item]]]:
+    """The description and the driver of a taxi, and what is wanted beside them, in one call."""
+    described, drivers, *others = reads.fetch(
+        _want(DescriptionRow, "description_id", [taxi.description_id]),
+        _want(DriverRow, "driver_id", [taxi.driver_id]),
+        *beside,
+    )
+    return (
+        next((rows.description(row) for row in _rows(DescriptionRow, described)), None),
+        next((rows.driver(row) for row in _rows(DriverRow, drivers)), None),
+        others,
+    )
+
+
+def parts(
+    owner: str, *, insee: str, numero: str, licence_plate: str, departement: str, licence: str
+) -> Parts:
+    """What the owner has under these names."""
+    ads_items, driver_items, vehicle_items = reads.fetch(
+        _want(AdsRow, "ads_id", [rules.ads_id(owner, insee, numero)]),
+        _want(DriverRow, "driver_id", [rules.driver_id(owner, departement, licence)]),
+        _want(VehicleRow, "licence_plate", [licence_plate]),
+    )
+    # A code or number with a `#` in it makes the key of an ADS or driver that it does not name.
+    ads = [rows.ads(row) for row in _rows(AdsRow, ads_items) if row.insee == insee]
+    drivers = [
+        rows.driver(row) for row in _rows(DriverRow, driver_items) if row.departement == departement
+    ]
+    vehicles = _rows(VehicleRow, vehicle_items)
+    return Parts(
+        ads[0] if ads else None,
+        drivers[0] if drivers else None,
+        int(vehicles[0].vehicle_id) if vehicles else None,
+    )
+
+
+def made_already(
+    owner: str, vehicle_id: int, ads_id: str, driver_id: str
+) -> tuple[Description | None, str | None]:
+    """The owner's description of a vehicle, and the taxi that it makes with an ADS and a driver."""
+    entry = fleet.key(vehicle_id, ads_id, driver_id)
+    described, keys = reads.fetch(
+        _want(DescriptionRow, "description_id", [rules.description_id(owner, vehicle_id)]),
+        Want(FleetRow.Meta.table_name, [{"owner": {"S": owner}, "entry": {"S": entry}}]),
+    )
+    descriptions = [rows.description(row) for row in _rows(DescriptionRow, described)]
+    taxi_ids = [row.taxi_id for row in _rows(FleetRow, keys)]
+    return (descriptions[0] if descriptions else None), (taxi_ids[0] if taxi_ids else None)
+
+
+def add_taxi(taxi: Taxi, description: Description) -> None:
+    """Stores a new taxi, its unique key, its line in the list and its id in the description.
+
+    Its ADS and its driver take note, so that the night does not delete them as unused. Raises Moved
+    where the key or the id is taken, the description has changed, or the ADS or the driver is gone.
+    """
+
+    def write() -> None:
+        with TransactWrite(connection=connection()) as transaction:
+            transaction.update(
+                AdsRow(taxi.ads_id),
+                actions=[AdsRow.used_at.set(taxi.added_at)],
+                condition=AdsRow.ads_id.exists(),
+            )
+            transaction.update(
+                DriverRow(taxi.driver_id),
+                actions=[DriverRow.used_at.set(taxi.added_at)],
+                condition=DriverRow.driver_id.exists(),
+            )
+            transaction.save(
+                rows.taxi_row(taxi, description), condition=TaxiRow.taxi_id.does_not_exist()
+            )
+            transaction.save(fleet.key_row(taxi), condition=FleetRow.entry.does_not_exist())
+            transaction.save(fleet.list_row(taxi, description.vehicle.licence_plate))
+            transaction.update(
+                DescriptionRow(taxi.description_id),
+                actions=[DescriptionRow.taxis.add({taxi.taxi_id})],
+                condition=DescriptionRow.details_version == description.details_version,
+            )
+
+    written(write)
+
+
+def taxis(taxi_ids: Collection[str]) -> dict[str, Taxi]:
+    """The taxis there are, by their ids."""
+    (items,) = reads.fetch(_want(TaxiRow, "taxi_id", taxi_ids))
+    return {row.taxi_id: rows.taxi(row) for row in _rows(TaxiRow, items)}
+
+
+def made_of(taxis: Sequence[Taxi]) -> dict[str, tuple[Ads, Driver, Description]]:
+    """What each taxi is made of, by its id; one that lacks a part just now is left out."""
+    ads_items, driver_items, description_items = reads.fetch(
+        _want(AdsRow, "ads_id", [taxi.ads_id for taxi in taxis]),
+        _want(DriverRow, "driver_id", [taxi.driver_id for taxi in taxis]),
+        _want(DescriptionRow, "description_id", [taxi.description_id for taxi in taxis]),
+    )
+    ads = {row.ads_id: rows.ads(row) for row in _rows(AdsRow, ads_items)}
+    drivers = {row.driver_id: rows.driver(row) for row in _rows(DriverRow, driver_items)}
+    described = {
+        row.description_id: rows.description(row)
+        for row in _rows(DescriptionRow, description_items)
+    }
+    found = {}
+    for taxi in taxis:
+        with suppress(KeyError):
+            parts = ads[taxi.ads_id], drivers[taxi.driver_id], described[taxi.description_id]
+            found[taxi.taxi_id] = parts
+    return found
+
+
+def details(taxi_ids: Collection[str]) -> dict[str, TaxiDetails]:
+    """What a search shows of the taxis there are; a change of the last second may be missing."""
+    (items,) = reads.fetch(_want(TaxiRow, "taxi_id", taxi_ids, consistent=False))
+    return {row.taxi_id: rows.details(row) for row in _rows(TaxiRow, items)}
+
+
+def ads_of_towns(insees: Collection[str]) -> Iterator[tuple[str, Ads]]:
+    """Owner and ADS of every licence of these towns: a scan, for the desk only."""
+    for row in AdsRow.scan(consistent_read=True):
+        if row.insee in insees:
+            yield row.owner, rows.ads(row)
+
+
+def taxis_of_towns(insees: Collection[str]) -> Iterator[Taxi]:
+    """Every taxi with a licence of these towns: a scan, for the desk only."""
+    for row in TaxiRow.scan(consistent_read=True):
+        if row.insee in insees:
+            yield rows.taxi(row)
+
+
+def _scanned(model: type[Model], *names: str) -> Iterator[Item]:
+    """These attributes of every item, page by page; a change of the last second may be missing."""
+    pages = (
+        clients.dynamodb()
+        .get_paginator("scan")
+        .paginate(
+            TableName=model.Meta.table_name,
+            ProjectionExpression=", ".join(f"#{name}" for name in names),
+            ExpressionAttributeNames={f"#{name}": name for name in names},
+        )
+    )
+    for page in pages:
+        yield from page["Items"]
+
+
+def every_licence() -> Iterator[tuple[Licence, datetime]]:
+    """Of every taxi whose it is, and when it was added: a scan, for jobs only."""
+    for item in _scanned(TaxiRow, "owner", "insee", "vehicle_id", "added_at"):
+        yield licence(item), TaxiRow.added_at.deserialize(item["added_at"]["S"])
+
+
+def every_usage() -> Iterator[tuple[str, Usage]]:
+    """How every vehicle is used, beside its description's key: a scan, for jobs only."""
+    for item in _scanned(DescriptionRow, "description_id", "status_changed_at", "radius"):
+        changed, radius = item.get("status_changed_at"), item.get("radius")
+        yield (
+            item["description_id"]["S"],
+            Usage(
+                DescriptionRow.status_changed_at.deserialize(changed["N"]) if changed else None,
+                int(radius["N"]) if radius else None,
+            ),
+        )
+
+
+def move_ads(owner: str, ads: Ads, insee: str, taxis: Sequence[Taxi]) -> None:
+    """Gives an ADS and all its taxis (at most `TAXIS_A_MOVE`) another town, all at once.
+
+    Raises Moved where the owner has the same number there already, or something has changed.
+    """
+    old_id, new_id = (
+        rules.ads_id(owner, ads.insee, ads.numero),
+        rules.ads_id(owner, insee, ads.numero),
+    )
+
+    def write() -> None:
+        with TransactWrite(connection=connection()) as transaction:
+            transaction.save(
+                rows.ads_row(owner, replace(ads, insee=insee)),
+                condition=AdsRow.ads_id.does_not_exist(),
+            )
+            transaction.delete(AdsRow(old_id), condition=AdsRow.ads_id.exists())
+            for taxi in taxis:
+                moved = replace(taxi, ads_id=new_id, insee=insee)
+                transaction.update(
+                    TaxiRow(taxi.taxi_id),
+                    actions=setting(TaxiRow, {"ads_id": new_id, "insee": insee}),
+                    condition=TaxiRow.ads_id == old_id,
+                )
+                transaction.delete(fleet.key_row(taxi))
+                transaction.save(fleet.key_row(moved))
+
+    written(write)

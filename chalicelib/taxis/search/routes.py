@@ -1,0 +1,35 @@
+"""`GET /taxis`: the free taxis near a customer."""
+
+from chalicelib.foundation.geo import LngLat
+from chalicelib.foundation.http import json_schema
+from chalicelib.foundation.settings import settings
+from chalicelib.taxis.access.rules import Role
+from chalicelib.taxis.search import schemas, service
+from chalicelib.taxis.web import Reply, Request, Routes, reply
+
+routes = Routes()
+
+
+@routes.get(
+    "/taxis",
+    roles=(Role.ADMIN, Role.MOTEUR, Role.OPERATEUR),
+    query=schemas.Where(),
+    answers={200: json_schema.several(schemas.FOUND_TAXI, debug=json_schema.list_of(schemas.STEP))},
+    refuses=(service.CruisingForbidden,),
+)
+def get_taxis(request: Request) -> Reply:
+    """The taxis, nearest first; `debug` adds what each step of the search left."""
+    where = request.asked()
+    answer = service.search(
+        LngLat(where["lon"], where["lat"]), viewer=request.viewer, now=request.now
+    )
+    if answer is None:
+        return reply([])
+    ids = service.temporary_ids_of(answer.seen, viewer=request.viewer, now=request.now)
+    taxis = [
+        schemas.found_taxi(taxi, temporary_id=own, viewer=request.viewer, settings=settings())
+        for taxi, own in zip(answer.seen, ids, strict=True)
+    ]
+    if "debug" in where:
+        return reply(taxis, debug=schemas.explanation(answer))
+    return reply(taxis)

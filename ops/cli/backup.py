@@ -1,0 +1,261 @@
+"""`maraude backup`: every table that cannot be made again, into a folder and back (docs/runbook.md).
+
+A file a table, compressed JSON lines in DynamoDB's own form, and a manifest of counts and hashes. An
+export reads all of it by scans, half a unit per 4 KB twice over, for it reads strongly; while the
+registry runs it is no picture of one moment, which point-in-time recovery is. It holds personal data:
+only its owner may read it.
+"""
+
+import argparse
+import base64
+import gzip
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ops.cli import target
+from ops.cli.territory.progress import Progress
+from ops.errors import CannotGoOn
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+MANIFEST = "manifest.json"
+ITEMS_A_WRITE = 25  # BatchWriteItem's limit
+TRIES = 8  # of what DynamoDB leaves unwritten: some 6 s in all
+
+
+class BackupRefused(CannotGoOn):
+    """The folder is no whole backup, or there is something where it would go."""
+
+
+def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the command and its actions."""
+    backup = commands.add_parser("backup", help="every table that cannot be made again, and back")
+    actions = backup.add_subparsers(dest="action", required=True, metavar="ACTION")
+    out = actions.add_parser("export", help="into a new folder, which only you can read")
+    out.set_defaults(run=_export)
+    back = actions.add_parser("restore", help="from a folder, into tables that are empty")
+    back.add_argument(
+        "--over",
+        action="store_true",
+        help="into tables that are not: what is there may be replaced",
+    )
+    back.set_defaults(run=_restore)
+    for action in (out, back):
+        action.add_argument("folder", metavar="FOLDER", type=Path)
+    copied = actions.add_parser(
+        "copy",
+        help="from a table that was restored to a point in time, into the one it was made of",
+    )
+    copied.add_argument("--from", dest="source", required=True, metavar="TABLE")
+    copied.add_argument("--to", dest="name", required=True, metavar="TABLE")
+    copied.add_argument("--dry-run", action="store_true", help="change nothing, count only")
+    copied.set_defaults(run=_copy)
+    for action in actions.choices.values():
+        target.add_arguments(action)
+
+
+def tables() -> list[str]:
+    """The tables that CloudFormation keeps when the stack goes, by their names without the stage."""
+    from ops.local.provision import resources
+
+    return [
+        resource["Properties"]["TableName"]["Sub"].rpartition("}-")[2]
+        for resource in resources().values()
+        if resource["Type"] == "AWS::DynamoDB::Table" and resource["DeletionPolicy"] == "Retain"
+    ]
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from chalicelib.foundation import clock
+
+    counts = export(arguments.folder, now=clock.now())
+    print(
+        f"{sum(counts.values())} items of {len(counts)} tables are in {arguments.folder}; it holds "
+        "personal data and keys: keep it encrypted, delete it when it has served."
+    )
+
+
+def _restore(arguments: argparse.Namespace) -> None:
+    counts = restore(arguments.folder, over=arguments.over)
+    print(
+        f"{sum(counts.values())} items of {len(counts)} tables are restored, all that there were."
+    )
+
+
+def _copy(arguments: argparse.Namespace) -> None:
+    items = copy(arguments.source, arguments.name, dry_run=arguments.dry_run)
+    would = "would be" if arguments.dry_run else "were"
+    print(f"{items} items {would} copied from {arguments.source} to {arguments.name}.")
+
+
+# --- out ------------------------------------------------------------------------------------------
+
+
+def export(folder: Path, *, now: datetime, quiet: bool = False) -> Mapping[str, int]:
+    """Writes the backup, the manifest last; how many items each table has. Raises BackupRefused."""
+    from chalicelib.foundation.settings import settings, table
+
+    try:
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        raise BackupRefused(f"{folder} cannot be made: {error.strerror}.") from None
+    progress = Progress(quiet=quiet)
+    kept: dict[str, dict[str, Any]] = {}
+    for name in tables():
+        path = _file(folder, name)
+        count = 0
+        with _private(path) as raw, gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) as file:
+            for item in _items(table(name)):
+                file.write(json.dumps(item, sort_keys=True, default=_text).encode() + b"\n")
+                count += 1
+                progress.step(f"{name} exported", count)
+        kept[name] = {"items": count, "sha256": _digest(path)}
+    about = {"stage": settings().stage, "made_at": now.isoformat(), "tables": kept}
+    with _private(folder / MANIFEST) as file:
+        file.write(json.dumps(about, indent=2).encode())
+    return {name: one["items"] for name, one in kept.items()}
+
+
+def _items(table_name: str) -> Iterator[Mapping[str, Any]]:
+    from chalicelib.foundation.aws import clients
+
+    pages = clients.dynamodb().get_paginator("scan")
+    for page in pages.paginate(TableName=table_name, ConsistentRead=True):
+        yield from page["Items"]
+
+
+def _private(path: Path) -> Any:  # noqa: ANN401  # a binary file, as gzip takes it
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / f"{name}.jsonl.gz"
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _text(value: object) -> Mapping[str, str]:
+    if not isinstance(value, bytes):
+        raise TypeError(f"DynamoDB has no {type(value).__name__}")
+    return {"base64": base64.b64encode(value).decode()}
+
+
+def _bytes(found: dict[str, Any]) -> Any:  # noqa: ANN401  # bytes, or what it was
+    # An attribute of this name has a typed value, never a bare text.
+    text = found.get("base64")
+    return base64.b64decode(text) if len(found) == 1 and isinstance(text, str) else found
+
+
+# --- back -----------------------------------------------------------------------------------------
+
+
+def restore(folder: Path, *, over: bool, quiet: bool = False) -> Mapping[str, int]:
+    """Writes a backup into its tables; how many items each got. Nothing is written unless all is whole.
+
+    Raises BackupRefused.
+    """
+    from chalicelib.foundation.aws import clients
+    from chalicelib.foundation.settings import table
+
+    kept = _whole(folder)
+    if not over:
+        full = [n for n in kept if clients.dynamodb().scan(TableName=table(n), Limit=1)["Items"]]
+        if full:
+            raise BackupRefused(
+                f"There are items in {', '.join(full)} already; --over writes over those that are the "
+                "backup's too."
+            )
+    progress = Progress(quiet=quiet)
+    counts: dict[str, int] = {}
+    for name in kept:
+        counts[name] = 0
+        with gzip.open(_file(folder, name), "rt", encoding="utf-8") as file:
+            items = (json.loads(line, object_hook=_bytes) for line in file)
+            for written in _written(table(name), items):
+                counts[name] += written
+                progress.step(f"{name} restored", counts[name], kept[name])
+    if counts != kept:
+        raise BackupRefused(f"{counts} items were restored where the manifest has {kept}.")
+    return counts
+
+
+def _whole(folder: Path) -> Mapping[str, int]:
+    """How many items of each table a backup has. Raises BackupRefused where a file is not as it was."""
+    try:
+        about = json.loads((folder / MANIFEST).read_bytes())["tables"]
+        for name, one in about.items():
+            if _digest(_file(folder, name)) != one["sha256"]:
+                raise BackupRefused(f"{_file(folder, name)} is not as it was exported.")
+    except (OSError, ValueError, KeyError) as error:
+        raise BackupRefused(f"{folder} is no whole backup: {error}.") from None
+    strangers = about.keys() - set(tables())
+    if strangers:
+        raise BackupRefused(f"There are no tables {', '.join(sorted(strangers))}.")
+    return {name: one["items"] for name, one in about.items()}
+
+
+def _written(table_name: str, items: Iterator[Mapping[str, Any]]) -> Iterator[int]:
+    """Puts all items, and says of each batch how many it had. Raises BackupRefused."""
+    while batch := list(islice(items, ITEMS_A_WRITE)):
+        _put(table_name, batch)
+        yield len(batch)
+
+
+def _put(table_name: str, items: Iterable[Mapping[str, Any]]) -> None:
+    """Puts at most `ITEMS_A_WRITE`, again and again those that DynamoDB leaves. Raises BackupRefused."""
+    from chalicelib.foundation.aws import clients
+
+    waiting: Any = {table_name: [{"PutRequest": {"Item": item}} for item in items]}
+    for tries in range(TRIES):
+        waiting = clients.dynamodb().batch_write_item(RequestItems=waiting).get("UnprocessedItems")
+        if not waiting:
+            return
+        time.sleep(0.025 * 2**tries)
+    raise BackupRefused(
+        f"DynamoDB keeps refusing writes to {table_name}; run it again with --over."
+    )
+
+
+# --- from table to table ----------------------------------------------------------------------------
+
+
+def copy(source: str, to: str, *, dry_run: bool, quiet: bool = False) -> int:
+    """Puts every item of a table into one of this stage's that is kept; how many. Full names of tables.
+
+    What is there under the same key is replaced, what is only there stays. Half a unit per 4 KB twice over
+    to read, and what the items cost to write. Raises BackupRefused where the tables are not alike.
+    """
+    from chalicelib.foundation.aws import clients
+    from chalicelib.foundation.settings import table
+
+    if to not in {table(name) for name in tables()}:
+        raise BackupRefused(f"--to: {to} is no table of this stage that is kept.")
+    client = clients.dynamodb()
+    keys = []
+    for option, name in (("--from", source), ("--to", to)):
+        try:
+            keys.append(client.describe_table(TableName=name)["Table"]["KeySchema"])
+        except client.exceptions.ResourceNotFoundException:
+            raise BackupRefused(f"{option}: there is no table {name}.") from None
+    if source == to or keys[0] != keys[1]:
+        raise BackupRefused(f"--from: {source} is no copy of {to}.")
+    items = _items(source)
+    if dry_run:
+        return sum(1 for _ in items)
+    progress = Progress(quiet=quiet)
+    copied = 0
+    for written in _written(to, items):
+        copied += written
+        progress.step(f"items copied to {to}", copied)
+    return copied

@@ -1,0 +1,349 @@
+"""`maraude cost`: what the registry costs on AWS, from the units that the benchmark counted.
+
+Units come from `bench/figures.json`, which `make bench` writes, prices from `infra/prices.yaml`, which has
+a date. What was neither counted nor has a price is assumed, here, and printed as such.
+"""
+
+import argparse
+import itertools
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, log
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from ops import pages
+from ops.errors import CannotGoOn
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+ROOT = Path(__file__).resolve().parents[2]
+FIGURES = ROOT / "bench" / "figures.json"
+PRICES = ROOT / "infra" / "prices.yaml"
+
+MONTH_S, MONTH_H, MONTH_DAYS = 2_628_000, 730, 30.4
+PERIODS_S = (5, 10)  # that were measured; what is between lies on a line
+
+# Assumed: neither counted nor in a price list.
+VCPU = (
+    1024 / 1769
+)  # of a function of 1,024 MB; a whole one is as fast as the core that was measured
+REQUEST_CPU_MS = 2.0  # of Chalice, the key and the answer, in each request
+WAIT_MS = 6  # for a call of DynamoDB, and twice as long for one of Kinesis
+GB = 1.0  # memory of the functions
+LOG_BYTES = 1_300  # of a request: its line of metrics, Lambda's own three, the gateway's
+ANSWER_BYTES = 6_000  # of a search: ten taxis
+KB_A_TAXI = 4  # that are kept: registration, page, entry, pointer
+HAIL_REQUESTS, HAIL_MESSAGES = 7, 8  # of a hail that comes to its end; SQS: sent, received, deleted
+SHARDS, WINDOW_S = 4, 5
+STREAMS, METRICS, ALARMS, SECRETS = 2, 300, 30, 1
+
+ASSUMED = (
+    f"a month is {MONTH_H} hours; every taxi reports all the time; no free tier, no tax, no discount",
+    (
+        "searches are a mean of the month, of 500 m, nationally, and no process has the details of a taxi "
+        "at hand that another one has read"
+    ),
+    (
+        f"a function of 1,024 MB has {VCPU:.2f} of a core like the measured one; a request takes "
+        f"{REQUEST_CPU_MS:.0f} ms of processor besides what was measured; a call of DynamoDB takes {WAIT_MS} ms, "
+        f"one of Kinesis {2 * WAIT_MS} ms"
+    ),
+    (
+        f"{LOG_BYTES:,} bytes of logs a request, {ANSWER_BYTES:,} of an answer with taxis, "
+        f"{KB_A_TAXI} KB kept of a taxi, {METRICS} metrics, {ALARMS} alarms"
+    ),
+    "a change of status is read once more by the stream of descriptions, which finds it shown",
+    "nothing for jobs and statistics, lists and other reads of partners, retries, support and the UDP door, which were not counted",
+)
+
+
+class PriceMissing(CannotGoOn):
+    """The price file has no such price."""
+
+
+class OutOfRange(CannotGoOn):
+    """Asked for what was not measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A registry: its fleet, how often each taxi reports, and what a day or second brings."""
+
+    taxis: int
+    period_s: float = 5
+    searches_s: float = 1000
+    hails_day: float = 100_000
+    changes_day: float = 10  # of status, of each taxi
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What one cause costs at one service, a month."""
+
+    cause: str
+    service: str
+    usd: float
+
+
+def price(prices: Mapping[str, Any], name: str) -> float:
+    """USD of one of what a price is for. Raises PriceMissing."""
+    try:
+        of = prices["prices"][name]
+        return float(of["usd"]) / float(str(of["each"]).split()[0].replace("_", ""))
+    except KeyError:
+        raise PriceMissing(f"infra/prices.yaml has no price {name!r}.") from None
+
+
+def interpolated(fleets: Sequence[Mapping[str, float]], taxis: int, name: str) -> float:
+    """A figure of a fleet of another size: linear in the logarithm of its size. Raises OutOfRange."""
+    least, most = int(fleets[0]["taxis"]), int(fleets[-1]["taxis"])
+    if not least <= taxis <= most:
+        raise OutOfRange(f"--taxis must be from {least:,} to {most:,}, which were measured.")
+    below, above = next(pair for pair in itertools.pairwise(fleets) if taxis <= pair[1]["taxis"])
+    share = log(taxis / below["taxis"]) / log(above["taxis"] / below["taxis"])
+    return below[name] + share * (above[name] - below[name])
+
+
+def lines(wanted: Wanted, figures: Mapping[str, Any], prices: Mapping[str, Any]) -> list[Line]:
+    """What the registry costs a month. Raises OutOfRange and PriceMissing."""
+    if not PERIODS_S[0] <= wanted.period_s <= PERIODS_S[1]:
+        raise OutOfRange("--period must be from 5 to 10 seconds, which were measured.")
+    for name in ("searches_s", "hails_day", "changes_day"):
+        if getattr(wanted, name) < 0:
+            raise OutOfRange(f"{name} must be 0 or more.")
+
+    def usd(name: str, count: float) -> float:
+        return count * price(prices, name)
+
+    fleets, cpu, change, hail = (figures[name] for name in ("fleets", "cpu", "change", "hail"))
+    towards_5_s = (PERIODS_S[1] - wanted.period_s) / (PERIODS_S[1] - PERIODS_S[0])
+
+    def a_position(name: str) -> float:
+        """Units of a position: counted at 10 s for each size, and at 5 s for one."""
+        at_10_s = interpolated(fleets, wanted.taxis, f"{name}_per_1000") / 1000
+        return at_10_s * (1 + towards_5_s * (float(figures["of_5_s_to_10_s"][name]) - 1))
+
+    positions = wanted.taxis / wanted.period_s * MONTH_S
+    posts = positions / figures["post"]["positions"]
+    records = posts * figures["post"]["records"]
+    stream_gb = records * ceil(figures["post"]["record_bytes"] / 1024) / 1024**2
+    searches = wanted.searches_s * MONTH_S
+    search_reads = interpolated(fleets, wanted.taxis, "search_units") + 0.5 * interpolated(
+        fleets, wanted.taxis, "taxis_found"
+    )
+    hails = wanted.hails_day * MONTH_DAYS
+    changes = wanted.changes_day * wanted.taxis * MONTH_DAYS
+    requests = {
+        "positions": posts,
+        "searches": searches,
+        "hails": hails * HAIL_REQUESTS,
+        "status": changes,
+    }
+    writes = {
+        "positions": positions * a_position("write_units"),
+        "hails": hails * hail["write_units"],
+        "status": changes * change["write_units"],
+    }
+    reads = {
+        "positions": positions * a_position("read_units"),
+        "searches": searches * search_reads,
+        "hails": hails * hail["read_units"],
+        "status": changes * 2 * change["read_units"],
+    }
+    windows = SHARDS / WINDOW_S * MONTH_S
+    calls = positions * cpu["ingest_calls_per_position"]
+    ingest_ms = (positions * cpu["ingest_us_per_position"] + calls * cpu["sdk_us_per_call"]) / 1000
+    post_ms = REQUEST_CPU_MS + figures["post"]["positions"] * cpu["api_us_per_position"] / 1000
+    search_ms = REQUEST_CPU_MS + cpu["search_ms"]
+    busy_ms = {
+        "positions": posts * (post_ms / VCPU + 2 * WAIT_MS) + ingest_ms / VCPU,
+        "searches": searches * (search_ms / VCPU + 2 * WAIT_MS),
+        "hails": hails * HAIL_REQUESTS * 2 * (REQUEST_CPU_MS / VCPU + 4 * WAIT_MS),
+        "status": changes * 2 * (REQUEST_CPU_MS / VCPU + 4 * WAIT_MS),
+    }
+    also_invoked = {"positions": windows, "hails": hails * 2, "status": changes}
+    gateway = _gateway(prices, sum(requests.values()))
+    kept_gb = wanted.taxis * KB_A_TAXI / 1024**2
+    return [
+        *(
+            Line(
+                cause,
+                "DynamoDB",
+                usd("dynamodb_write", writes.get(cause, 0)) + usd("dynamodb_read", reads[cause]),
+            )
+            for cause in requests
+        ),
+        *(Line(cause, "API Gateway", count * gateway) for cause, count in requests.items()),
+        *(
+            Line(
+                cause,
+                "Lambda",
+                usd("lambda_request", count + also_invoked.get(cause, 0))
+                + usd("lambda_duration", busy_ms[cause] / 1000 * GB),
+            )
+            for cause, count in requests.items()
+        ),
+        *(
+            Line(cause, "CloudWatch", usd("logs_in", count * LOG_BYTES / 1024**3))
+            for cause, count in requests.items()
+        ),
+        Line("positions", "Kinesis", usd("kinesis_in", stream_gb) + usd("kinesis_out", stream_gb)),
+        Line("searches", "Transfer", usd("transfer_out", searches * ANSWER_BYTES / 1024**3)),
+        Line("hails", "SQS", usd("sqs_request", hails * HAIL_MESSAGES)),
+        Line("standing", "Kinesis", usd("kinesis_stream", STREAMS * MONTH_H)),
+        Line(
+            "standing",
+            "DynamoDB",
+            usd("dynamodb_storage", kept_gb) + usd("dynamodb_recovery", kept_gb),
+        ),
+        Line(
+            "standing",
+            "CloudWatch",
+            usd("metric", METRICS) + usd("alarm", ALARMS) + usd("dashboard", 1),
+        ),
+        Line("standing", "Secrets Manager", usd("secret", SECRETS)),
+    ]
+
+
+def _gateway(prices: Mapping[str, Any], requests: float) -> float:
+    """USD of a request, on average over the gateway's steps."""
+    steps = (
+        (0, "gateway_request"),
+        (333e6, "gateway_request_333m"),
+        (1e9, "gateway_request_1000m"),
+    )
+    usd = 0.0
+    for (start, name), (end, _) in zip(steps, [*steps[1:], (float("inf"), "")], strict=True):
+        usd += max(0.0, min(requests, end) - start) * price(prices, name)
+    return usd / requests
+
+
+CAUSES = ("positions", "searches", "hails", "status", "standing")
+
+
+def total(some: Iterable[Line]) -> float:
+    """USD a month of some lines."""
+    return sum(line.usd for line in some)
+
+
+def told(wanted: Wanted, figures: Mapping[str, Any], prices: Mapping[str, Any]) -> str:
+    """The costs as Markdown: a table, what a million costs, the largest lever."""
+    found = lines(wanted, figures, prices)
+
+    services = list(dict.fromkeys(line.service for line in found))
+    rows = [
+        (
+            service,
+            [
+                total(line for line in found if (line.service, line.cause) == (service, cause))
+                for cause in CAUSES
+            ],
+        )
+        for service in services
+    ]
+    rows.append(
+        ("**all**", [total(line for line in found if line.cause == cause) for cause in CAUSES])
+    )
+    text = "\n".join(
+        [
+            f"| USD a month | {' | '.join(CAUSES)} | all |",
+            "| --- " * (len(CAUSES) + 2) + "|",
+            *(
+                f"| {name} | {' | '.join(f'{one:,.0f}' for one in usd)} | {sum(usd):,.0f} |"
+                for name, usd in rows
+            ),
+        ]
+    )
+    largest = max(found, key=lambda line: line.usd)
+    positions = wanted.taxis / wanted.period_s * MONTH_S
+    searches = wanted.searches_s * MONTH_S
+    of_positions = total(line for line in found if line.cause == "positions") / positions * 1e6
+    text += f"\n\nA million positions cost {of_positions:.2f} USD"
+    if searches:
+        of_searches = total(line for line in found if line.cause == "searches") / searches * 1e6
+        text += f", a million searches {of_searches:.2f} USD"
+    share = largest.usd / total(found)
+    return (
+        f"{wanted.taxis:,} taxis, a report each {wanted.period_s:g} s, {wanted.searches_s:,g} searches a "
+        f"second, {wanted.hails_day:,.0f} hails a day, {wanted.changes_day:g} changes of status a taxi a "
+        f"day:\n\n{text}. The largest lever: {largest.service} for {largest.cause}, {share:.0%} of all."
+    )
+
+
+def assumptions(figures: Mapping[str, Any], prices: Mapping[str, Any]) -> str:
+    """What the costs rest on, as Markdown."""
+    remembered = sum(one["from"] == "remembered" for one in prices["prices"].values())
+    return "\n".join(
+        [
+            f"- units: counted by `make bench` on {figures['made_on']}, commit `{figures['commit']}`",
+            *([f"- units: {figures['note']}"] if "note" in figures else ()),
+            (
+                f"- prices: {prices['region']}, {prices['date']}, {remembered} of {len(prices['prices'])} "
+                "from memory and to be checked (`infra/prices.yaml`)"
+            ),
+            *(f"- assumed: {one}" for one in ASSUMED),
+        ]
+    )
+
+
+def loaded() -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """The figures and the prices that are kept with the code."""
+    figures = json.loads(FIGURES.read_text(encoding="utf-8"))
+    prices = yaml.safe_load(PRICES.read_text(encoding="utf-8"))
+    return figures, prices
+
+
+def page() -> str:
+    """The tables of `docs/cost.md`."""
+    figures, prices = loaded()
+    parts = [told(Wanted(taxis), figures, prices) for taxis in (60_000, 600_000)]
+    return "\n\n".join([*parts, assumptions(figures, prices)])
+
+
+BEGIN, END = "<!-- cost: begin -->", "<!-- cost: end -->"
+
+
+def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the command."""
+    usual = Wanted(0)
+    cost = commands.add_parser("cost", help="what the registry costs on AWS, a month")
+    cost.add_argument("--taxis", type=int, default=60_000, metavar="N", help="that report all day")
+    cost.add_argument(
+        "--period", type=float, default=usual.period_s, metavar="S", help="seconds between reports"
+    )
+    cost.add_argument(
+        "--searches",
+        type=float,
+        default=usual.searches_s,
+        metavar="N",
+        help="a second, nationwide, on average over the month (not at its peak)",
+    )
+    cost.add_argument(
+        "--hails", type=float, default=usual.hails_day, metavar="N", help="a day, nationwide"
+    )
+    cost.add_argument(
+        "--changes",
+        type=float,
+        default=usual.changes_day,
+        metavar="N",
+        help="changes of status of each taxi a day",
+    )
+    cost.add_argument(
+        "--page", type=Path, metavar="FILE", help="put the tables of 60,000 and 600,000 taxis there"
+    )
+    cost.set_defaults(run=_run)
+
+
+def _run(asked: argparse.Namespace) -> None:
+    if asked.page:
+        pages.put(page(), asked.page, BEGIN, END)
+        return
+    figures, prices = loaded()
+    wanted = Wanted(asked.taxis, asked.period, asked.searches, asked.hails, asked.changes)
+    print(told(wanted, figures, prices))
+    print(f"\n{assumptions(figures, prices)}")

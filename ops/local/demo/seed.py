@@ -1,0 +1,129 @@
+"""Fills an empty registry with the demonstration, and says what a newcomer may type.
+
+Everything goes through the ways that a real deployment has: the desk's loaders for the territory,
+its accounts, and the public API for the fleet. What is there already stays.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from ops.errors import CannotGoOn
+from ops.local import fleet
+from ops.local.client import Client
+from ops.local.demo import fleet as demo
+from ops.local.demo import ways
+
+HERE = Path(__file__).parent
+SHOWN_WITHIN_S = 30  # from the first report to the search that finds it
+
+
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    """What the simulator drives and the printed lines speak of."""
+
+    operator: Client
+    search_app: Client
+    driven: tuple[str, ...]
+    readers: str
+
+
+def territory() -> None:
+    """Loads the drawn towns and their zone, unless there are towns already."""
+    from chalicelib.taxis.territory import service
+    from ops.cli.territory import loads
+
+    if not service.town_exists("75056"):
+        loads.load_towns(HERE / "towns.geojson", quiet=True)
+        loads.load_zones(HERE / "zones.json", quiet=True)
+
+
+def clients(url: str) -> tuple[Client, Client]:
+    """The demonstration's operator and search app."""
+    from chalicelib.taxis.access import service as access
+    from chalicelib.taxis.access.rules import Role
+
+    _, operator = access.add(demo.OPERATOR, roles=[Role.OPERATEUR], name="Taxis de démonstration")
+    _, search_app = access.add(demo.SEARCH_APP, roles=[Role.MOTEUR], name="Appli de démonstration")
+    return Client(url, operator), Client(url, search_app)
+
+
+def send_hails_to(address: str) -> None:
+    """Sends the hails of the demonstration's taxis there from now on."""
+    from chalicelib.taxis.access import service as access
+
+    access.add(demo.OPERATOR, hook=(address, "", ""))
+
+
+def answers_hails() -> bool:
+    """Whether somebody has said where the hails of the demonstration's taxis go."""
+    from chalicelib.taxis.access import service as access
+
+    return access.hook_of(access.find(demo.OPERATOR).account.id) is not None
+
+
+def seed(url: str) -> Seeded:
+    """Puts territory, accounts and fleet there. Raises CannotGoOn where a search does not find it."""
+    territory()
+    operator, search_app = clients(url)
+    driven = tuple(fleet.put_on_the_road(operator, car) for car in demo.DRIVEN)
+    readers = fleet.put_on_the_road(operator, demo.READERS)
+    fleet.register_parts(operator, demo.SPARE)
+    seeded = Seeded(operator, search_app, driven, readers)
+    report(seeded, elapsed_s=0)
+    fleet.report(operator, [(readers, 2.3530, 48.8572)])
+    until = time.monotonic() + SHOWN_WITHIN_S
+    while not search_app.get("/taxis", lon=demo.CENTRE[0], lat=demo.CENTRE[1]):
+        if time.monotonic() > until:
+            raise CannotGoOn(
+                f"The demonstration's taxis are not found {SHOWN_WITHIN_S} s after they reported: "
+                "the logs in the data folder's logs/ say why."
+            )
+        time.sleep(0.2)
+    return seeded
+
+
+def prepare(url: str) -> list[str]:
+    """Seeds the registry at `url` and returns the lines to print. Raises CannotGoOn."""
+    return lines(seed(url))
+
+
+def report(seeded: Seeded, *, elapsed_s: float, without: Collection[str] = ()) -> None:
+    """Sends where the driven taxis are, except for those `without`."""
+    places = []
+    for number, taxi_id in enumerate(seeded.driven):
+        if taxi_id in without:
+            continue
+        way, ahead_s = ways.way(number)
+        lon, lat = way.at(elapsed_s + ahead_s, again=True)
+        places.append((taxi_id, round(lon, 6), round(lat, 6)))
+    fleet.report(seeded.operator, places)
+
+
+def lines(seeded: Seeded) -> list[str]:
+    """Three requests to copy (search, register, position), and a ride."""
+    lon, lat = demo.CENTRE
+    url = seeded.operator.url
+    position = {"positions": [{"taxi_id": seeded.readers, "lon": lon, "lat": lat}]}
+    return [
+        "# a search app finds the free taxis near the Hôtel de Ville",
+        f"curl -s '{url}/taxis?lon={lon}&lat={lat}' -H 'X-Api-Key: {seeded.search_app.key}'",
+        "# an operator registers a taxi",
+        _post(seeded.operator, "/taxis", fleet.taxi_body(demo.SPARE)),
+        "# it says where another one of its taxis is, which the first line then shows at 0 m",
+        _post(seeded.operator, "/geotaxi", position) + " -w '%{http_code}\\n'",
+        "# a customer hails a taxi, and is told each step until the end of the ride",
+        f"{sys.argv[0]} demo-hail --data {os.environ['MARAUDE_DATA']}",
+    ]
+
+
+def _post(client: Client, path: str, element: object) -> str:
+    body = json.dumps({"data": [element]}, separators=(",", ":"))
+    return (
+        f"curl -s {client.url}{path} -H 'X-Api-Key: {client.key}' "
+        f"-H 'Content-Type: application/json' -d '{body}'"
+    )

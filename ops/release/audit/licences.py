@@ -1,0 +1,203 @@
+"""The licences of what the registry is made with: what is shipped to AWS, and what stays at the desk.
+
+Read from the metadata of the installed distributions. `docs/licences.md` lists them; what is shipped must
+have a licence that `infra/audit.yaml` allows, with a reason.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from ops.errors import CannotGoOn
+from ops.release import package as packaging
+from ops.release.audit.decisions import ROOT, Decisions
+from ops.release.audit.outcome import Outcome
+
+PAGE = ROOT / "docs" / "licences.md"
+NOT_SAID = "not said"
+
+# Its runtime goes into the zip without being listed, and without what its command requires.
+CHALICE = "chalice"
+
+_LISTED_LICENCE = re.compile(r"License :: (?:OSI Approved :: )?(.+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Licensed:
+    """An installed distribution and its licence."""
+
+    name: str
+    version: str
+    licence: str  # an SPDX expression where it says one, or where we know what it means
+
+
+def requirements(file: Path) -> Iterator[Requirement]:
+    """What a requirements file asks for, without what it includes."""
+    for line in file.read_text("utf-8").splitlines():
+        asked = line.split("#")[0].strip()
+        if asked and not asked.startswith("-"):
+            yield Requirement(asked)
+
+
+def closure(asked: Iterable[Requirement]) -> dict[str, Distribution]:
+    """The distributions that are asked for, and what they take, by name. Raises CannotGoOn."""
+    found: dict[str, Distribution] = {}
+    done: set[tuple[str, str]] = set()
+    waiting = [
+        (one, extra)
+        for one in asked
+        if one.marker is None or one.marker.evaluate()  # else it is for other machines
+        for extra in ("", *one.extras)
+    ]
+    while waiting:
+        one, extra = waiting.pop()
+        name = canonicalize_name(one.name)
+        if (name, extra) in done:
+            continue
+        done.add((name, extra))
+        try:
+            found[name] = distribution(one.name)
+        except PackageNotFoundError:
+            raise CannotGoOn(
+                f"{one.name} is not installed: delete .venv and run make setup."
+            ) from None
+        for text in found[name].requires or ():
+            other = Requirement(text)
+            if other.marker is None or other.marker.evaluate({"extra": extra}):
+                waiting += [(other, wanted) for wanted in ("", *other.extras)]
+    return found
+
+
+def declared(about: Distribution, spelled: Mapping[str, str]) -> str:
+    """Its licence in its own words: the SPDX expression, else the line, else the classifiers.
+
+    Where its metadata says nothing, the title of the text that it comes with may.
+    """
+    told = about.metadata
+    for expression in told.get_all("License-Expression") or ():
+        return str(expression)
+    line = "".join(told.get_all("License") or ()).strip()
+    if line and "\n" not in line:
+        return spelled.get(line, line)
+    listed = [
+        spelled.get(match[1], match[1])
+        for one in told.get_all("Classifier") or ()
+        if (match := _LISTED_LICENCE.fullmatch(one))
+    ]
+    title = line.split("\n")[0] or _title(about)
+    return " AND ".join(listed) or spelled.get(title, NOT_SAID)
+
+
+def _title(about: Distribution) -> str:
+    """The first two lines of its licence's text, as one."""
+    for name in about.metadata.get_all("License-File") or ():
+        lines = (about.read_text(f"licenses/{name}") or "").split("\n")
+        return ", ".join([line.strip() for line in lines if line.strip()][:2])
+    return ""
+
+
+def is_allowed(expression: str, allowed: Iterable[str]) -> bool:
+    """Whether an SPDX expression can be met with allowed licences alone.
+
+    Brackets are not weighed: where they matter, a licence too many is asked for, never one too few.
+    """
+    allowed = frozenset(allowed)
+    parts = re.sub(r"[()]", "", expression).split(" AND ")
+    return all(any(one.strip() in allowed for one in part.split(" OR ")) for part in parts)
+
+
+def _licensed(found: Mapping[str, Distribution], spelled: Mapping[str, str]) -> list[Licensed]:
+    return [
+        Licensed(one.metadata["Name"], one.version, declared(one, spelled))
+        for _, one in sorted(found.items())
+    ]
+
+
+def shipped(decisions: Decisions) -> list[Licensed]:
+    """What travels in the zip, by name."""
+    found = closure(requirements(ROOT / "requirements.txt"))
+    kept = {name: one for name, one in found.items() if packaging.travels(f"{name}/__init__.py")}
+    return _licensed({**kept, CHALICE: distribution(CHALICE)}, decisions.spelled)
+
+
+def at_the_desk(decisions: Decisions) -> list[Licensed]:
+    """What runs at a desk only, by name."""
+    found = closure(requirements(ROOT / "requirements-desk.txt"))
+    travels = {canonicalize_name(one.name) for one in shipped(decisions)}
+    return _licensed(
+        {name: one for name, one in found.items() if name not in travels}, decisions.spelled
+    )
+
+
+def page(travels: Iterable[Licensed], stays: Iterable[Licensed], decisions: Decisions) -> str:
+    """The text of `docs/licences.md`."""
+    return "\n".join(
+        [
+            "# Licences",
+            "",
+            "Maraude is AGPL-3.0-or-later (`LICENSE`). Made by `python -m ops.release.audit licences --write`, from the",
+            "metadata of what is installed.",
+            "",
+            "## Shipped: in the package that runs on AWS",
+            "",
+            *_rows(travels),
+            "",
+            "What may be shipped, and why (`infra/audit.yaml`):",
+            "",
+            *(f"- {licence}: {reason}" for licence, reason in decisions.licences.items()),
+            "",
+            "## Not shipped: at the desk, for tests and packaging",
+            "",
+            *_rows(stays),
+            "",
+        ]
+    )
+
+
+def _rows(some: Iterable[Licensed]) -> Iterator[str]:
+    yield "| distribution | version | licence |"
+    yield "| --- | --- | --- |"
+    for one in some:
+        yield f"| {one.name} | {one.version} | {one.licence} |"
+
+
+def faults(
+    travels: Iterable[Licensed], stays: Iterable[Licensed], decisions: Decisions, listed: str
+) -> list[str]:
+    """What may not be shipped, what says nothing, and what the page (`listed`) lacks."""
+    travels, stays = tuple(travels), tuple(stays)
+    found = [
+        f"{one.name} {one.version} is shipped under {one.licence}, which infra/audit.yaml does not allow"
+        for one in travels
+        if not is_allowed(one.licence, decisions.licences)
+    ]
+    found += [
+        f"{one.name} {one.version} says no licence" for one in stays if one.licence == NOT_SAID
+    ]
+    before, _, after = listed.partition("## Not shipped")
+    for part, some in ((before, travels), (after, stays)):
+        wanted = list(_rows(some))
+        lines = [line for line in part.splitlines() if line.startswith("|")]
+        found += [f"docs/licences.md lacks: {row}" for row in wanted if row not in lines]
+        found += [
+            f"docs/licences.md has what is not there: {row}" for row in lines if row not in wanted
+        ]
+    return found
+
+
+def check(decisions: Decisions, *, write: bool = False) -> Outcome:
+    """Looks at every distribution's licence; `write` makes the page anew first."""
+    travels, stays = shipped(decisions), at_the_desk(decisions)
+    if write:
+        PAGE.write_text(page(travels, stays, decisions), encoding="utf-8")
+    listed = PAGE.read_text("utf-8") if PAGE.exists() else ""
+    return Outcome(
+        "licences",
+        f"{len(travels)} distributions that are shipped, {len(stays)} at the desk",
+        tuple(faults(travels, stays, decisions, listed)),
+    )

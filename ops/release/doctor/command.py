@@ -1,0 +1,77 @@
+"""`maraude doctor`: what is wrong with a registry, and what to do about each.
+
+It changes nothing. It reads descriptions of tables, streams, queues, schedules and alarms, small
+documents, the list of accounts and the hails that are overdue: some hundred units, and some fifty calls
+that cost nothing. Which permissions that takes, docs/runbook.md says.
+"""
+
+import argparse
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from ops.cli import target
+from ops.errors import CannotGoOn
+from ops.release.doctor import data, infrastructure
+from ops.release.doctor.findings import Finding, Note, Said
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+
+def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the command."""
+    doctor = commands.add_parser("doctor", help="say what is wrong, and what to do; change nothing")
+    target.add_arguments(doctor)
+    doctor.set_defaults(run=_run)
+
+
+def _run(_: argparse.Namespace) -> None:
+    from chalicelib.foundation import clock
+
+    said = list(findings(now=clock.now()))
+    wrong = [one for one in said if isinstance(one, Finding)]
+    for finding in wrong:
+        print(f"{finding.what}\n  -> {finding.do}")
+    for note in said:
+        if isinstance(note, Note):
+            print(note.what)
+    if wrong:
+        raise CannotGoOn(f"{len(wrong)} things are wrong." if len(wrong) > 1 else "That is wrong.")
+    print("Nothing is wrong.")
+
+
+def findings(*, now: datetime) -> Said:
+    """All that is wrong with the registry that this process is turned to, and what cannot be said of it."""
+    from botocore.exceptions import BotoCoreError, ClientError
+    from pynamodb.exceptions import PynamoDBException
+
+    from chalicelib.foundation.settings import settings
+
+    checks = {
+        "tables": infrastructure.tables(),
+        "streams": infrastructure.streams(),
+        "queues": infrastructure.queues(),
+        "jobs": data.jobs(now),
+        "hails": data.hails(now),
+        "documents": data.documents(),
+        "accounts": data.accounts(now),
+    }
+    if not settings().endpoint:
+        checks |= {
+            "schedules": infrastructure.schedules(),
+            "alarms": infrastructure.alarms(),
+            "secret": data.secret(now),
+        }
+    for name, check in checks.items():
+        try:
+            yield from check
+        except (BotoCoreError, ClientError, PynamoDBException) as error:
+            yield Finding(
+                f"The {name} could not be looked at: {error}",
+                "mend what is said above; else look at the credentials, and at AWS's status",
+            )
+    if settings().endpoint:
+        yield Note(
+            "Schedules (EventBridge), alarms (CloudWatch) and a secret with an age are not on the local "
+            "system."
+        )

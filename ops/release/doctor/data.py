@@ -1,0 +1,170 @@
+"""What the registry knows: its jobs, hails, documents, accounts and secret keys."""
+
+import zlib
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from ops.release.doctor.findings import Finding, Note, Said
+
+if TYPE_CHECKING:
+    from chalicelib.taxis.access.store import Record
+
+SWEPT_WITHIN = timedelta(minutes=3)  # of a hail's deadline, with the sweep running each minute
+
+# How old the last run of a job may be: two and a bit of its schedule's steps.
+MINUTES, HOURS, DAYS = timedelta(minutes=5), timedelta(hours=3), timedelta(hours=26)
+
+
+# --- what runs --------------------------------------------------------------------------------------
+
+
+def _longest(schedule: str) -> timedelta:
+    """How long ago a job on this schedule may have run."""
+    if schedule.startswith("rate("):
+        return MINUTES if "minute" in schedule else DAYS
+    return HOURS if schedule.split()[1] == "*" else DAYS
+
+
+def jobs(now: datetime) -> Said:
+    """Of when each ran last to its end."""
+    from chalicelib.foundation.aws import clients
+    from chalicelib.foundation.settings import table
+    from chalicelib.taxis.jobs import service
+    from ops.cli.jobs import schedules
+
+    known = schedules()
+    statistics = clients.dynamodb().describe_table(TableName=table("statistics"))["Table"]
+    runs = service.last_runs()
+    for name in sorted(service.JOBS.keys() & known.keys()):
+        last = runs.get(name)
+        if now - (last or statistics["CreationDateTime"]) <= _longest(known[name][0]):
+            continue
+        when = "never" if last is None else f"last at {last:%Y-%m-%d %H:%M} UTC"
+        yield Finding(
+            f"The job {name} ran {when}; it is due by {known[name][0]}.",
+            f"look at its function's log, then `maraude job run {name}`",
+        )
+
+
+def hails(now: datetime) -> Said:
+    """Of those whose time was up some minutes ago."""
+    from chalicelib.taxis.hails import lists
+
+    overdue = list(lists.late(now - SWEPT_WITHIN))
+    if overdue:
+        yield Finding(
+            f"{len(overdue)} hails should have ended, {overdue[0]} among them.",
+            "docs/runbook.md, Hails are not ended",
+        )
+
+
+# --- what it knows ----------------------------------------------------------------------------------
+
+
+def documents() -> Said:
+    """Of the leaf map and of the territory: whoever reads one document reads all of them."""
+    from chalicelib.taxis.positions import store as positions
+    from chalicelib.taxis.territory import store as territory
+
+    try:
+        positions.leaf_maps()
+        has_borders = bool(territory.edition.current().tiles)
+    except (KeyError, TypeError, ValueError, zlib.error) as error:
+        yield Finding(
+            f"The leaf map, or another document of the table config, cannot be read ({error!r}).",
+            "nothing is answered: compare its items with those of yesterday, and put back the one that differs",
+        )
+        return
+    if not has_borders:
+        yield Finding(
+            "No town has borders: every search is empty.",
+            "maraude territory load-towns FILE, then load-zones",
+        )
+
+
+def accounts(now: datetime) -> Said:
+    """Of their keys, and of where operators want their hails."""
+    from chalicelib.foundation.settings import settings
+    from chalicelib.taxis.access import store
+    from chalicelib.taxis.access.rules import Role
+
+    records = sorted(store.every(), key=lambda record: record.account.id)
+    if not records:
+        yield Finding("There is no account.", "maraude account add EMAIL --role ROLE")
+    yield from _sealed(records)
+    undated = [
+        record.account.email
+        for record in records
+        if record.account.active and record.key_since is None
+    ]
+    if undated:
+        yield Note(
+            f"Keys of unknown age: {len(undated)}, that of {undated[0]} among them. A key of before dates "
+            "were noted gets one when it is rotated."
+        )
+    overlapping = [record for record in records if record.old_key_at(now)]
+    if overlapping:
+        emails = ", ".join(record.account.email for record in overlapping)
+        yield Note(f"Two keys open for now (`maraude account list` says until when): {emails}.")
+    oldest = now - timedelta(days=settings().key_days)
+    for record in records:
+        account = record.account
+        if account.active and record.key_since is not None and record.key_since < oldest:
+            yield Finding(
+                f"The key of {account.email} is of {record.key_since:%Y-%m-%d}.",
+                "docs/runbook.md, Rotate a partner's key",
+            )
+        if not account.active or account.has(Role.ADMIN) or record.hail_endpoint_production:
+            continue
+        if account.has(Role.OPERATEUR):
+            yield Finding(
+                f"The operator {account.email} has no address for hails: they fail.",
+                f"maraude account add {account.email} --hail-url URL",
+            )
+
+
+def _sealed(records: "Iterable[Record]") -> Said:
+    from cryptography.fernet import InvalidToken
+
+    from chalicelib.foundation import sealing
+    from chalicelib.foundation.settings import BadSetting
+    from chalicelib.taxis.access import service
+
+    try:
+        sealing.derived_keys("doctor")
+        aged = [record for record in records if service.reseal(record, dry_run=True)]
+    except BadSetting as error:
+        yield Finding(f"{error}.", "set it as the functions have it")
+    except InvalidToken:
+        yield Finding(
+            "The secret keys are not those that the accounts' keys are sealed with.",
+            "put the key that is missing behind the others in MARAUDE_SECRET_KEYS or its secret",
+        )
+    else:
+        if aged:
+            yield Finding(
+                f"The keys of {len(aged)} accounts are sealed with a secret key that is not the newest.",
+                "maraude secrets reseal (docs/runbook.md, Rotate the secret keys)",
+            )
+
+
+def secret(now: datetime) -> Said:
+    """Of how long ago the secret keys were changed."""
+    from chalicelib.foundation.aws import clients
+    from chalicelib.foundation.settings import settings
+
+    secret_id = settings().secret_id
+    if settings().secret_keys or not secret_id:
+        yield Note(
+            "The secret keys are those of MARAUDE_SECRET_KEYS, of unknown age; the functions' own are in "
+            "Secrets Manager, which MARAUDE_SECRET_ID names."
+        )
+        return
+    # The date of the value itself: the secret's own changes with a tag, too.
+    since = clients.client("secretsmanager").get_secret_value(SecretId=secret_id)["CreatedDate"]
+    if now - since > timedelta(days=settings().secret_days):
+        yield Finding(
+            f"The secret keys in {secret_id} are of {since:%Y-%m-%d}.",
+            "docs/runbook.md, Rotate the secret keys",
+        )

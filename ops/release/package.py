@@ -1,0 +1,286 @@
+"""`make package`: the one zip and the one template that a stage on AWS is made of.
+
+    python -m ops.release.package --stage prod [--commit HEAD] [--out build/prod]
+
+From a clean export of a commit Chalice makes a zip and a template, merged with
+`infra/resources.yaml`, `watching.yaml` and `udp.yaml`; this module then gives each function a role of its
+own (`permissions.py`), takes out of the zip what never runs, compiles the rest, and writes it anew in
+one order and with one date, so that the same commit and the same Python give the same bytes. Lambda
+cannot keep what Python compiles there, so a function would compile all of it at each cold start.
+"""
+
+import argparse
+import gzip
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+
+from ops.errors import CannotGoOn
+from ops.release import permissions
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# The services that are called, of the 400 whose descriptions botocore carries. `sts` is looked up
+# for credentials.
+SERVICES = frozenset({"dynamodb", "kinesis", "secretsmanager", "sqs", "sts"})
+
+DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip can say
+UNPACKED_LIMIT_BYTES = 250 * 1024 * 1024  # AWS Lambda's, for a function's code
+
+_RUNTIME = "python3.11"  # `infra/resources.yaml` and Chalice name the same
+
+
+def export(commit: str, folder: Path) -> str:
+    """Writes the files of a commit, and nothing else, into a folder; its full name. Raises CannotGoOn."""
+    name = _git("rev-parse", "--verify", f"{commit}^{{commit}}").decode().strip()
+    archive = folder.parent / "export.tar"
+    _git("archive", "--format=tar", f"--output={archive}", name)
+    folder.mkdir()
+    subprocess.run(["tar", "-xf", str(archive), "-C", str(folder)], check=True)  # noqa: S607
+    return name
+
+
+def _git(*arguments: str) -> bytes:
+    made = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=False)  # noqa: S607
+    if made.returncode != 0:
+        raise CannotGoOn(f"git {arguments[0]} failed: {made.stderr.decode().strip()}")
+    return made.stdout
+
+
+def merged(source: Path) -> Path:
+    """What Chalice merges into its template, in one file of the export: it takes no more than one."""
+    from chalice.package import TemplateDeepMerger, YAMLTemplateSerializer
+
+    serializer = YAMLTemplateSerializer()
+    found: dict[str, Any] = {}
+    for name in ("resources.yaml", "watching.yaml", "udp.yaml"):
+        text = (source / "infra" / name).read_text(encoding="utf-8")
+        found = TemplateDeepMerger().merge(serializer.load_template(text, name), found)
+    made = source / "infra" / "merged.yaml"
+    made.write_text(serializer.serialize_template(found), encoding="utf-8")
+    return made
+
+
+def chalice(source: Path, stage: str, out: Path) -> None:
+    """Has Chalice package an export: `deployment.zip` and `sam.yaml` in `out`. Raises CannotGoOn."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("MARAUDE_")}
+    made = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("chalice")),
+            *("package", f"--stage={stage}", "--template-format=yaml"),
+            *(f"--merge-template={merged(source)}", str(out)),
+        ],
+        cwd=source,
+        env={
+            **ours,
+            "AWS_DEFAULT_REGION": ours.get("AWS_DEFAULT_REGION", "eu-west-3"),
+            "PIP_CONSTRAINT": str(source / "constraints.txt"),  # packages of packages, too
+            "PYTHONDONTWRITEBYTECODE": "1",  # it imports the application, and would pack that
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # It only warns where a package has no wheel for the functions' processor, and leaves it out.
+    if made.returncode != 0 or "Could not install dependencies" in made.stdout + made.stderr:
+        raise CannotGoOn(f"chalice package failed:\n{made.stdout}{made.stderr}")
+
+
+# --- what travels -----------------------------------------------------------------------------------
+
+
+def travels(name: str) -> bool:
+    """Whether a file of Chalice's zip is of use on AWS."""
+    path = PurePosixPath(name)
+    if path.suffix in {".pyi", ".pyx", ".pxd", ".c", ".h"} or path.name == "py.typed":
+        return False
+    if path.parts[0] == "docutils" or path.parts[0].startswith("docutils-"):
+        return False  # of Chalice's own command
+    if path.parts[:2] == ("botocore", "data") and len(path.parts) > 3:
+        return path.parts[2] in SERVICES and path.name != "examples-1.json"
+    if path.parts[:2] == ("boto3", "data") or path.parts[:2] == ("boto3", "examples"):
+        return False  # resources and their texts; only clients are used
+    return "tests" not in path.parts[1:-1]
+
+
+def _told_less(name: str, content: bytes) -> bytes:
+    """botocore's descriptions without what only people read, and without other services' addresses.
+
+    They are parsed at each cold start, at the first client.
+    """
+    path = PurePosixPath(name)
+    if path.parts[:2] != ("botocore", "data"):
+        return content
+    if path.name == "endpoints.json":
+        told = json.loads(content)
+        for partition in told["partitions"]:
+            services = partition["services"]
+            partition["services"] = {one: services[one] for one in services if one in SERVICES}
+        return json.dumps(told, separators=(",", ":")).encode()
+    if path.name == "service-2.json.gz":
+        told = _without_documentation(json.loads(gzip.decompress(content)))
+        return gzip.compress(json.dumps(told, separators=(",", ":")).encode(), 9, mtime=0)
+    return content
+
+
+def _without_documentation(told: Any) -> Any:  # noqa: ANN401  # JSON
+    if isinstance(told, list):
+        return [_without_documentation(one) for one in told]
+    if isinstance(told, dict):
+        # A member of a structure may have that name; its description is no text.
+        return {
+            name: _without_documentation(one)
+            for name, one in told.items()
+            if name != "documentation" or not isinstance(one, str)
+        }
+    return told
+
+
+def slimmed(packed: Path, made: Path) -> dict[str, str]:
+    """Writes the zip anew, compiled; answers the SHA-256 of each file in it, by name."""
+    digests = {}
+    with tempfile.TemporaryDirectory() as folder:
+        with zipfile.ZipFile(packed) as before:
+            for name in filter(travels, before.namelist()):
+                file = Path(folder, name)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(_told_less(name, before.read(name)))
+        _compile(Path(folder))
+        with zipfile.ZipFile(made, "w") as after:
+            for file in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
+                name, content = file.relative_to(folder).as_posix(), file.read_bytes()
+                entry = zipfile.ZipInfo(name, DATE)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                entry.external_attr = 0o644 << 16
+                after.writestr(entry, content)
+                digests[name] = hashlib.sha256(content).hexdigest()
+    return digests
+
+
+def _compile(folder: Path) -> None:
+    """Compiles every module, never to be compared with its source again (PEP 552).
+
+    In a process of its own, of the Python that no virtual environment has touched: which constants are
+    written once and referred to depends on what else the process has loaded, and so would the bytes
+    (https://github.com/python/cpython/issues/78274). A template among a package's data that is no
+    module stays as it is.
+    """
+    python = str(Path(sys.executable).resolve())
+    how = ["--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", "/var/task"]
+    subprocess.run(
+        [python, "-S", "-m", "compileall", "-qq", "-j", "1", *how, str(folder)],
+        env={"PYTHONHASHSEED": "0"},
+        check=False,
+    )
+
+
+# --- the template ---------------------------------------------------------------------------------
+
+
+class _Whole(yaml.CSafeDumper):
+    """Writes again what stands there twice: CloudFormation reads no aliases."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002  # of none
+        """Whether to write it out."""
+        return True
+
+
+def _name_schedules(resources: dict[str, Any]) -> None:
+    """Gives each schedule's rule its function's name, by which `maraude doctor` finds it."""
+    for name, resource in resources.items():
+        for event in resource.get("Properties", {}).get("Events", {}).values():
+            if event["Type"] == "Schedule":
+                rule = f"maraude-${{Stage}}-{permissions.in_words(name)}"
+                event["Properties"]["Name"] = {"Fn::Sub": rule}
+
+
+def finished(template: str, stage: str) -> str:
+    """Chalice's template, with a role for each function and a name for each schedule, for its stage only.
+
+    Raises CannotGoOn.
+    """
+    found = yaml.load(template, Loader=yaml.CSafeLoader)
+    permissions.give_roles(found["Resources"])
+    _name_schedules(found["Resources"])
+    # The functions' environment names the stage: under another name there would be no tables.
+    found["Parameters"]["Stage"] = {"Type": "String", "Default": stage, "AllowedValues": [stage]}
+    return yaml.dump(found, Dumper=_Whole, allow_unicode=True)
+
+
+# --- all of it ------------------------------------------------------------------------------------
+
+
+def build(stage: str, source: Path, out: Path, *, commit: str, told: Callable[[str], None]) -> None:
+    """Makes `deployment.zip`, `sam.yaml` and `manifest.json` of an export. Raises CannotGoOn."""
+    if f"python{sys.version_info.major}.{sys.version_info.minor}" != _RUNTIME:
+        raise CannotGoOn(f"The package must be made by {_RUNTIME}, which its functions run on.")
+    told(f"chalice package of {commit[:12]} for {stage}")
+    with tempfile.TemporaryDirectory() as folder:
+        raw = Path(folder, "raw")
+        chalice(source, stage, raw)
+        out.mkdir(parents=True, exist_ok=True)
+        told("taking out what never runs, compiling the rest")
+        digests = slimmed(raw / "deployment.zip", out / "deployment.zip")
+        (out / "sam.yaml").write_text(
+            finished((raw / "sam.yaml").read_text("utf-8"), stage), encoding="utf-8"
+        )
+    manifest = {
+        "commit": commit,
+        "stage": stage,
+        "python": platform.python_version(),  # another one compiles a little differently
+        "deployment.zip": _digest(out / "deployment.zip"),
+        "sam.yaml": _digest(out / "sam.yaml"),
+        "files": digests,
+    }
+    text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
+    (out / "manifest.json").write_text(text, encoding="utf-8")
+    unpacked = _unpacked_bytes(out / "deployment.zip")
+    if unpacked > UNPACKED_LIMIT_BYTES:
+        raise CannotGoOn(
+            f"The package has {unpacked} bytes unpacked; Lambda takes no more than {UNPACKED_LIMIT_BYTES}."
+        )
+    told(f"{len(digests)} files, {unpacked / 1e6:.1f} MB unpacked, in {out}")
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _unpacked_bytes(packed: Path) -> int:
+    with zipfile.ZipFile(packed) as files:
+        return sum(entry.file_size for entry in files.infolist())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Makes the package of a commit; its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m ops.release.package", description="Makes the package."
+    )
+    parser.add_argument("--stage", required=True, choices=("dev", "prod"))
+    parser.add_argument("--commit", default="HEAD", help="what to export (HEAD)")
+    parser.add_argument("--out", type=Path, help="where the files go (build/STAGE)")
+    asked = parser.parse_args(argv)
+    out = asked.out or ROOT / "build" / asked.stage
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder, "source")
+            commit = export(asked.commit, source)
+            build(asked.stage, source, out, commit=commit, told=print)
+    except CannotGoOn as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

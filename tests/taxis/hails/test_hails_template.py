@@ -1,0 +1,48 @@
+"""What `infra/resources.yaml` says of the hails' functions agrees with `app.py` and with AWS's rules."""
+
+from typing import Any
+
+import pytest
+import yaml
+from chalice.app import SQSEventConfig
+from chalice.utils import to_cfn_resource_name
+
+from app import app
+from chalicelib.foundation.settings import Settings
+from ops.local.provision import RESOURCES, Loader, resources
+
+DECLARED: dict[str, Any] = yaml.load(RESOURCES.read_text("utf-8"), Loader=Loader)["Resources"]  # noqa: S506  # a safe loader
+OURS = {
+    name: added for name, added in DECLARED.items() if "Type" not in added and name != "RestAPI"
+}
+QUEUES = {"CallOperators": "HailDispatchQueue", "ApplyDeadlines": "HailDeadlinesQueue"}
+
+
+def test_what_is_added_to_chalices_functions_is_added_to_functions_that_there_are() -> None:
+    assert set(OURS) <= {to_cfn_resource_name(source.name) for source in app.event_sources}
+
+
+@pytest.mark.parametrize(("function", "queue"), QUEUES.items())
+def test_a_queue_hides_a_message_for_as_long_as_its_function_may_run(
+    function: str, queue: str
+) -> None:
+    hidden_s = DECLARED[queue]["Properties"]["VisibilityTimeout"]
+
+    assert hidden_s >= OURS[function]["Properties"]["Timeout"] > Settings().hook_within_s
+
+
+@pytest.mark.parametrize("source", [s for s in app.event_sources if isinstance(s, SQSEventConfig)])
+def test_a_function_names_the_messages_that_failed(source: SQSEventConfig) -> None:
+    function = to_cfn_resource_name(source.name)
+    [(event, added)] = OURS[function]["Properties"]["Events"].items()
+
+    assert event == to_cfn_resource_name(f"{source.name}-sqs-event-source")
+    assert added["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    # The same key as Chalice's, which it replaces: another would stand beside it.
+    assert added["Properties"]["Queue"] == {"Sub": f"${{{QUEUES[function]}.Arn}}"}
+    named = DECLARED[QUEUES[function]]["Properties"]["QueueName"]["Sub"]
+    assert str(source.queue).endswith(named.removeprefix("maraude-${Stage}"))
+
+
+def test_nothing_is_provisioned_for_what_is_only_added() -> None:
+    assert not set(OURS) & set(resources())

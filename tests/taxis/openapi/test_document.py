@@ -1,0 +1,193 @@
+"""`/swagger.json` and `/doc`: valid, whole, and one with what the routes do."""
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import openapi_spec_validator
+import pytest
+from marshmallow import Schema, fields
+
+from app import app
+from chalicelib.foundation.http.json_schema import TEXT, WHOLE, one, record
+from chalicelib.taxis import web
+from chalicelib.taxis.access.rules import Role
+from chalicelib.taxis.openapi.document import document
+from chalicelib.taxis.openapi.page import page
+from tests.calls import Caller
+
+PATHS = Caller(app).get("/swagger.json").json["paths"]
+
+
+class Word(Schema):
+    """A body for these tests; makes nothing of it."""
+
+    word = fields.String(required=True)
+
+
+def an_app(*, answer: str = "Thing") -> web.Registry:
+    routes = web.Routes()
+
+    @routes.post(
+        "/things",
+        roles=(Role.ADMIN,),
+        body=Word(),
+        answers={201: one(record(answer, {"size": WHOLE}))},
+    )
+    def post_thing(request: web.Request) -> web.Reply:
+        """Keeps <b>bold</b> & other things. Twice."""
+        return web.reply([{"size": len(request.one()["word"])}], status=201)
+
+    @routes.get("/words", roles=None, answers={200: one(record("Found", {"word": TEXT}))})
+    def get_word(_: web.Request) -> web.Reply:
+        return web.reply([{"word": 1}])
+
+    @routes.get("/odd", roles=None, answers={})
+    def get_odd(_: web.Request) -> web.Reply:
+        return web.Reply(202, "{}")
+
+    app = web.Registry("tests")
+    app.serve(routes)
+    return app
+
+
+def test_it_is_valid_openapi_3_1() -> None:
+    answer = Caller(app).get("/swagger.json")
+
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.json["openapi"] == "3.1.0"
+    openapi_spec_validator.validate(answer.json)
+
+
+def test_it_documents_every_route_but_the_path_that_only_seems_to_be_one() -> None:
+    routed = {
+        (path, verb.lower())
+        for path, verbs in app.table.items()
+        for verb in verbs
+        if verb != "HEAD"
+    }
+    documented = {(path, verb) for path, verbs in PATHS.items() for verb in verbs}
+
+    assert routed - documented == {("/taxis/all", "put")}
+    assert documented <= routed
+
+
+def test_a_body_is_described_by_the_schema_that_reads_it() -> None:
+    made = document(an_app().table)
+
+    operation = made["paths"]["/things"]["post"]
+    data = operation["requestBody"]["content"]["application/json"]["schema"]["properties"]["data"]
+    assert data["items"] == {"$ref": "#/components/schemas/WordSent"}
+    assert made["components"]["schemas"]["WordSent"] == {
+        "type": "object",
+        "properties": {"word": {"type": "string"}},
+        "required": ["word"],
+        "additionalProperties": False,
+        "description": "A body for these tests.",
+    }
+
+
+def test_two_shapes_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="two different shapes are called Found"):
+        document(an_app(answer="Found").table)
+
+
+def test_limits_that_are_settings_are_those_of_this_deployment() -> None:
+    schemas = document(app.table)["components"]["schemas"]
+
+    radius = schemas["TaxiChangeSent"]["properties"]["radius"]
+    assert (radius["minimum"], radius["maximum"]) == (150, 500)
+    assert schemas["BatchSent"]["properties"]["positions"]["maxItems"] == 50
+
+
+def test_keys_roles_and_refusals_are_told() -> None:
+    post_hail = PATHS["/hails"]["post"]
+
+    assert post_hail["security"] == [{"ApiKeyAuth": []}]
+    assert post_hail["x-roles"] == ["admin", "moteur"]
+    assert post_hail["tags"] == ["client"]
+    assert set(post_hail["responses"]) == {
+        *("201", "400", "401", "403", "404", "409", "413", "429", "500", "503"),
+    }
+    assert "banned" in post_hail["responses"]["403"]["description"]
+    assert {"X-Logas", "Idempotency-Key"} == {one["name"] for one in post_hail["parameters"]}
+    assert PATHS["/stations/all"]["get"]["security"] == []
+
+
+def test_whoever_calls_with_a_key_is_told_that_it_may_be_used_too_often() -> None:
+    for verbs in PATHS.values():
+        for operation in verbs.values():
+            told = operation["responses"].get("429", {"description": ""})
+            assert ("key is used too often" in told["description"]) is bool(operation["security"])
+
+
+def test_an_answer_that_no_document_names_fails_a_test() -> None:
+    with pytest.raises(AssertionError, match="answered 202"):
+        Caller(an_app()).get("/odd")
+    with pytest.raises(ValueError, match='1 is not of type "string"'):
+        Caller(an_app()).get("/words")
+
+
+class _Links(HTMLParser):
+    """What a page links to, and the names that it has."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.to: list[str] = []
+        self.names: list[str] = []
+        self.tags: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        for name, value in attrs:
+            if name in ("href", "src"):
+                self.to.append(value or "")
+            if name == "id":
+                self.names.append(value or "")
+
+
+def test_the_page_needs_no_file_of_any_host() -> None:
+    answer = Caller(app).get("/doc")
+
+    found = _Links(answer.text)
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert (
+        "default-src 'none'; style-src 'unsafe-inline'" in answer.headers["Content-Security-Policy"]
+    )
+    assert {to for to in found.to if not to.startswith("#")} == {"/swagger.json"}
+    assert not found.tags & {"script", "link", "img", "iframe", "object"}
+    assert not re.search(r"url\(|@import", answer.text)
+
+
+def test_every_link_of_the_page_leads_somewhere_and_every_operation_is_there() -> None:
+    found = _Links(Caller(app).get("/doc").text)
+
+    inside = {to[1:] for to in found.to if to.startswith("#")}
+    assert inside <= set(found.names)
+    assert len(found.names) == len(set(found.names))
+    operations = sum(len(verbs) for verbs in PATHS.values())
+    assert (
+        sum(name.startswith(("get-", "post-", "put-")) or name == "get" for name in found.names)
+        == operations
+    )
+
+
+def test_texts_are_escaped_on_the_page() -> None:
+    table = {path: verbs for path, verbs in an_app().table.items() if path == "/things"}
+
+    shown = page(document(table))
+
+    assert "&lt;b&gt;bold&lt;/b&gt; &amp; other things" in shown
+    assert "<b>bold</b>" not in shown
+
+
+def test_what_writes_documents_is_loaded_only_when_one_is_asked_for() -> None:
+    script = "import sys, app\nassert 'apispec' not in sys.modules\nassert 'chalicelib.taxis.openapi.document' not in sys.modules\n"
+
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+
+    assert ran.returncode == 0, ran.stderr

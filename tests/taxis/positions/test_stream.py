@@ -1,0 +1,89 @@
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from chalicelib.foundation.aws import clients
+from chalicelib.taxis.positions import stream
+from chalicelib.taxis.positions.stream import StreamUnavailable
+
+
+@contextmanager
+def answering(*refusals: set[int]) -> Iterator[list[list[str]]]:
+    """Kinesis refuses the records at these places of each call in turn, the last ones for ever."""
+    calls: list[list[str]] = []
+
+    def answer(params: dict[str, Any], **_: Any) -> Any:
+        records = json.loads(params["body"])["Records"]
+        refused = refusals[min(len(calls), len(refusals) - 1)]
+        calls.append([record["PartitionKey"] for record in records])
+
+        class Http:
+            status_code = 200
+
+        return Http(), {
+            "FailedRecordCount": len(refused),
+            "Records": [
+                {"ErrorCode": "ProvisionedThroughputExceededException"}
+                if place in refused
+                else {"SequenceNumber": "1", "ShardId": "shardId-0"}
+                for place in range(len(records))
+            ],
+        }
+
+    events = clients.kinesis().meta.events
+    events.register("before-call.kinesis.PutRecords", answer)
+    try:
+        yield calls
+    finally:
+        events.unregister("before-call.kinesis.PutRecords", answer)
+
+
+REPORTS = [("lyon", b"1"), ("paris", b"2"), ("lille", b"3")]
+
+
+@pytest.mark.usefixtures("store")
+def test_what_kinesis_refuses_is_sent_again_alone() -> None:
+    """I5."""
+    with answering({0, 2}, {1}, set()) as calls:
+        stream.send(REPORTS)
+
+    assert calls == [["lyon", "paris", "lille"], ["lyon", "lille"], ["lille"]]
+
+
+@pytest.mark.usefixtures("store")
+def test_what_kinesis_goes_on_refusing_is_not_accepted() -> None:
+    """I5: the caller is told, and may send all of it again."""
+    with answering({1}, {0}) as calls, pytest.raises(StreamUnavailable):
+        stream.send(REPORTS)
+
+    assert len(calls) == 4
+
+
+@pytest.mark.usefixtures("store")
+def test_a_stream_that_cannot_be_reached_is_unavailable() -> None:
+    clients.kinesis().delete_stream(StreamName="maraude-test-positions")
+
+    with pytest.raises(StreamUnavailable):
+        stream.send(REPORTS)
+
+
+@pytest.mark.usefixtures("store")
+def test_nothing_to_send_is_no_call() -> None:
+    with answering(set()) as calls:
+        stream.send([])
+
+    assert calls == []
+
+
+@pytest.mark.usefixtures("store")
+def test_many_reports_respect_the_limits_of_a_call() -> None:
+    largest = 5 + 14 * stream.POSITIONS_A_REPORT
+
+    assert largest < 1_000_000
+    assert stream.REPORTS_A_CALL * (largest + 32) <= 5_000_000
+    with answering(set()) as calls:
+        stream.send([("paris", b"")] * 80)
+    assert [len(call) for call in calls] == [35, 35, 10]

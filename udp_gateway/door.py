@@ -1,0 +1,342 @@
+"""The UDP door: what it knows, what waits, what it counts. It never waits itself.
+
+It has no socket, no thread and no clock: who has them gives it datagrams (`take`), asks for what is to
+be looked up (`questions`) and brings the answers (`settle`, `fail`), and takes what is to be sent
+(`batches`), giving back what could not be (`put_back`). Times are Unix seconds.
+
+A datagram that fits what is known of its operator is settled at once. Any other waits until the
+operator has been looked up again, at most once each `AGAIN_S`: a new taxi, a new key and a new account
+are found, and a flood of others costs a bounded number of reads.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from udp_gateway import datagram
+from udp_gateway.datagram import Datagram, Drop, Unreadable
+from udp_gateway.senders import Sender
+
+AGAIN_S = 1.0  # between two look-ups of an operator
+STRANGE_S = 5.0  # how long an e-mail stays unknown
+TRUSTED_S = 60.0  # a suspension or a new key bites within a minute (architecture, decision 7)
+PERIOD_S = 1.0  # positions that came within it are sent together, as of its beginning
+
+OPERATORS_AT_ONCE = 16  # looked up together
+WAITING = 30_000  # datagrams of operators that are known, and as many of others: 30 MB each
+WAITING_EACH = 2500  # of one operator: judging them takes the loop some 10 ms
+STRANGERS = 500  # e-mails that wait to be looked up: some three seconds' look-ups
+TAXIS = 150_000  # whose positions wait to be sent
+STRANGE = 4096  # e-mails that are remembered to be nobody's
+
+
+class Waiting(NamedTuple):
+    """A datagram, and the beginning of the period in which it came."""
+
+    sent: Datagram
+    period_s: float
+
+
+@dataclass(slots=True)
+class _Known:
+    sender: Sender
+    looked_up_s: float
+    tried_s: float  # the last look-up, which may have failed
+
+
+@dataclass(slots=True)
+class _Room:
+    """Datagrams that wait for their operators to be looked up, in the order in which these came."""
+
+    operators: int
+    waiting: dict[str, list[Waiting]] = field(default_factory=dict)
+    count: int = 0
+
+    def add(self, one: Waiting) -> bool:
+        """Lets it wait, where there is room."""
+        name = one.sent.operator
+        there = self.waiting.get(name)
+        if self.count >= WAITING:
+            return False
+        if there is None:
+            if len(self.waiting) >= self.operators:
+                return False
+            self.waiting[name] = [one]
+        else:
+            if len(there) >= WAITING_EACH:
+                return False
+            there.append(one)
+        self.count += 1
+        return True
+
+    def leave(self, operator: str) -> list[Waiting]:
+        """Those of an operator, who wait no longer."""
+        gone = self.waiting.pop(operator, [])
+        self.count -= len(gone)
+        return gone
+
+
+class Question(NamedTuple):
+    """An operator to be looked up, and what waits for it."""
+
+    operator: str
+    waiting: list[Datagram]
+
+
+class Position(NamedTuple):
+    """Where a taxi is, and the beginning of the period in which it said so."""
+
+    lng_e7: int
+    lat_e7: int
+    period_s: float
+
+
+class Batch(NamedTuple):
+    """Positions (taxi id, lng_e7, lat_e7) to be sent together, as of one moment."""
+
+    received_at: datetime
+    positions: list[tuple[str, int, int]]
+
+
+class Door:
+    """One gateway's. Not thread-safe: everything is called by the event loop.
+
+    Each datagram is counted as `received`, and then once more: as `accepted` when it is in the stream,
+    as `superseded` when its taxi sent a newer one before it was, or as dropped, by reason.
+    """
+
+    def __init__(
+        self, *, renew_s: float, stale_s: float, late_s: float, now_s: float, taxis: int = TAXIS
+    ) -> None:
+        """Operators are looked up again each `renew_s`, while they send.
+
+        `stale_s`: age by the sender's clock from which a datagram is refused, 0 for none. For as long at
+        least, one is refused too that is older than another of its taxi, so that a datagram that somebody
+        has kept takes no taxi back. `late_s`: age from which a position is not worth sending. `taxis`:
+        those whose positions may wait at most.
+        """
+        self._renew_s = renew_s
+        self._stale_s = stale_s
+        self._late_s = late_s
+        self._taxis = taxis
+        self._known: dict[str, _Known] = {}
+        self._strange: dict[str, float] = {}  # e-mail, when it was looked up; oldest first
+        self._known_room = _Room(operators=WAITING)
+        self._strange_room = _Room(operators=STRANGERS)
+        self._due: dict[str, None] = {}  # known operators to look up again, in order
+        self._asked: dict[str, int] = {}  # being looked up, and how many waited when that began
+        self._outbox: dict[str, Position] = {}
+        self._period_s = now_s
+        # The newest time by its sender's clock of each taxi, in this `stale_s` and in the one before
+        self._stamps: dict[str, float] = {}
+        self._stamps_before: dict[str, float] = {}
+        self._stamps_since_s = now_s
+        self._counts: Counter[str] = Counter()
+        self._drops: Counter[Drop] = Counter()
+        self._refused: Counter[tuple[str, Drop]] = Counter()  # of operators that there are
+
+    # --- datagrams come in -----------------------------------------------------------------------
+
+    def take(self, sent: bytes, *, now_s: float) -> None:
+        """Takes in a datagram, whatever it is."""
+        self._counts["received"] += 1
+        try:
+            read = datagram.read(sent)
+        except Unreadable as error:
+            self._drops[error.reason] += 1
+            return
+        one = Waiting(read, self._period_s)
+        known = self._known.get(read.operator)
+        if self._stale_s and not _is_young(read, now_s - self._stale_s):
+            self._refuse(one, Drop.STALE, is_known=known is not None)
+        elif known is None:
+            self._take_stranger(one, now_s=now_s)
+        else:
+            self._take_known(one, known, age_s=now_s - known.looked_up_s)
+
+    def _take_known(self, one: Waiting, known: _Known, *, age_s: float) -> None:
+        operator = one.sent.operator
+        if age_s >= self._renew_s:
+            self._due[operator] = None
+        if age_s < TRUSTED_S and _refusal(one.sent, known.sender) is None:
+            self._post(one)
+        elif self._known_room.add(one):
+            self._due[operator] = None
+        else:
+            self._drops[Drop.OVERFLOW] += 1
+
+    def _take_stranger(self, one: Waiting, *, now_s: float) -> None:
+        looked_up_s = self._strange.get(one.sent.operator)
+        if looked_up_s is not None and now_s - looked_up_s < STRANGE_S:
+            self._drops[Drop.UNKNOWN_OPERATOR] += 1
+        elif not self._strange_room.add(one):
+            self._drops[Drop.OVERFLOW] += 1
+
+    def _post(self, one: Waiting) -> None:
+        """Puts a position where the next batch is taken from; the newest of a taxi stays."""
+        taxi_id = one.sent.taxi_id
+        if self._stale_s and not self._is_in_order(taxi_id, one.sent.sent_s):
+            self._refuse(one, Drop.OUT_OF_ORDER, is_known=True)
+            return
+        before = self._outbox.get(taxi_id)
+        if before is not None:
+            self._counts["superseded"] += 1
+            if before.period_s > one.period_s:
+                return
+        elif len(self._outbox) >= self._taxis:
+            self._drops[Drop.OVERFLOW] += 1
+            return
+        self._outbox[taxi_id] = Position(one.sent.lng_e7, one.sent.lat_e7, one.period_s)
+
+    def _is_in_order(self, taxi_id: str, sent_s: float | None) -> bool:
+        """Whether a taxi has sent nothing newer yet. Two of the same time are: a fix may be sent twice."""
+        newest_s = self._stamps.get(taxi_id, self._stamps_before.get(taxi_id))
+        if sent_s is None or (newest_s is not None and sent_s < newest_s):
+            return False
+        self._stamps[taxi_id] = sent_s
+        return True
+
+    def _refuse(self, one: Waiting, reason: Drop, *, is_known: bool) -> None:
+        self._drops[reason] += 1
+        if is_known:
+            self._refused[one.sent.operator, reason] += 1
+
+    # --- operators are looked up -----------------------------------------------------------------
+
+    def questions(self, *, now_s: float) -> list[Question]:
+        """The operators to be looked up now; each is to be settled, or failed, before it comes again.
+
+        Those that are known come first, so that a flood of strange e-mails keeps nobody waiting.
+        """
+        chosen: list[Question] = []
+        for operator in [*self._due]:
+            if len(chosen) + len(self._asked) >= OPERATORS_AT_ONCE:
+                return self._ask(chosen)
+            known = self._known.get(operator)
+            if operator in self._asked or (known and now_s - known.tried_s < AGAIN_S):
+                continue
+            del self._due[operator]
+            waiting = self._known_room.waiting.get(operator, [])
+            chosen.append(Question(operator, [one.sent for one in waiting]))
+        for operator, waiting in self._strange_room.waiting.items():
+            if len(chosen) + len(self._asked) >= OPERATORS_AT_ONCE:
+                break
+            if operator not in self._asked:
+                chosen.append(Question(operator, [one.sent for one in waiting]))
+        return self._ask(chosen)
+
+    def _ask(self, chosen: list[Question]) -> list[Question]:
+        self._asked |= {question.operator: len(question.waiting) for question in chosen}
+        return chosen
+
+    def settle(self, operator: str, sender: Sender | None, *, now_s: float) -> None:
+        """Takes in what an operator was found to be, and judges for good what waited when it was asked.
+
+        What came while it was looked up, and does not fit either, waits for the next time.
+        """
+        asked = self._asked.get(operator, 0)
+        waited = self._leave(operator)
+        self._strange.pop(operator, None)
+        if sender is None:
+            self._known.pop(operator, None)
+            if len(self._strange) >= STRANGE:
+                del self._strange[next(iter(self._strange))]
+            self._strange[operator] = now_s
+            self._drops[Drop.UNKNOWN_OPERATOR] += len(waited)
+            return
+        self._known[operator] = _Known(sender, looked_up_s=now_s, tried_s=now_s)
+        for place, one in enumerate(waited):
+            refused = _refusal(one.sent, sender)
+            if refused is None:
+                self._post(one)
+            elif place < asked:
+                self._refuse(one, refused, is_known=True)
+            elif self._known_room.add(one):
+                self._due[operator] = None
+            else:
+                self._drops[Drop.OVERFLOW] += 1
+
+    def fail(self, operator: str, *, now_s: float) -> None:
+        """An operator could not be looked up: what is known of it stands, as long as it is trusted."""
+        self._drops[Drop.LOOK_UP_FAILED] += len(self._leave(operator))
+        known = self._known.get(operator)
+        if known is not None:
+            known.tried_s = now_s
+
+    def _leave(self, operator: str) -> list[Waiting]:
+        self._asked.pop(operator, None)
+        return [*self._known_room.leave(operator), *self._strange_room.leave(operator)]
+
+    # --- positions go out ------------------------------------------------------------------------
+
+    def batches(self, *, now_s: float) -> list[Batch]:
+        """All positions there are, oldest first, and begins a new period.
+
+        They are the caller's now: to be sent, and then `sent` or `put_back`.
+        """
+        by_period: dict[float, list[tuple[str, int, int]]] = {}
+        for taxi_id, (lng_e7, lat_e7, period_s) in self._outbox.items():
+            by_period.setdefault(period_s, []).append((taxi_id, lng_e7, lat_e7))
+        self._outbox = {}
+        self._period_s = now_s
+        if now_s - self._stamps_since_s >= self._stale_s:
+            self._stamps_before, self._stamps, self._stamps_since_s = self._stamps, {}, now_s
+        return [
+            Batch(datetime.fromtimestamp(period_s, UTC), by_period[period_s])
+            for period_s in sorted(by_period)
+        ]
+
+    def sent(self, batch: Batch) -> None:
+        """A batch is in the stream."""
+        self._counts["accepted"] += len(batch.positions)
+
+    def put_back(self, batches: Iterable[Batch], *, now_s: float) -> None:
+        """Keeps what the stream did not take for the next time, unless newer ones came or it is late."""
+        for batch in batches:
+            period_s = batch.received_at.timestamp()
+            for taxi_id, lng_e7, lat_e7 in batch.positions:
+                if taxi_id in self._outbox:
+                    self._counts["superseded"] += 1
+                elif now_s - period_s >= self._late_s or len(self._outbox) >= self._taxis:
+                    self._drops[Drop.STREAM_UNAVAILABLE] += 1
+                else:
+                    self._outbox[taxi_id] = Position(lng_e7, lat_e7, period_s)
+
+    # --- counts ----------------------------------------------------------------------------------
+
+    def lost_in_kernel(self, datagrams: int) -> None:
+        """Counts what the socket's buffer had no room for: it was never received."""
+        self._drops[Drop.KERNEL] += datagrams
+
+    def counts(self) -> dict[str, int]:
+        """What happened since it was asked last, with every reason, and what waits."""
+        counted = {name: self._counts[name] for name in ("received", "accepted", "superseded")}
+        counted |= {f"dropped_{reason}": self._drops[reason] for reason in Drop}
+        counted["waiting"] = self.waiting
+        self._counts.clear()
+        self._drops.clear()
+        return counted
+
+    def refused(self, *, limit: int) -> list[tuple[str, Drop, int]]:
+        """The operators whose datagrams were refused most since it was asked last, why, and how many."""
+        most = self._refused.most_common(limit)
+        self._refused.clear()
+        return [(operator, reason, datagrams) for (operator, reason), datagrams in most]
+
+    @property
+    def waiting(self) -> int:
+        """Datagrams that are neither sent nor dropped."""
+        return self._known_room.count + self._strange_room.count + len(self._outbox)
+
+
+def _refusal(read: Datagram, sender: Sender) -> Drop | None:
+    """Why a sender may not say this. The hash comes first: without it nothing is said by anybody."""
+    if not read.is_signed_with(*sender.keys):
+        return Drop.BAD_HASH
+    return None if read.taxi_id in sender.taxi_ids else Drop.NOT_OWNER
+
+
+def _is_young(read: Datagram, since_s: float) -> bool:
+    return read.sent_s is not None and read.sent_s >= since_s
