@@ -335,7 +335,10 @@ def test_a_checkpoint_that_cannot_be_written_brings_the_batch_again(
     assert function.handled == ["a", "a"]
 
 
-def test_a_new_shard_is_found_and_read_from_its_beginning(clients: Clients) -> None:
+def test_a_new_shard_is_found_when_its_parent_ends_and_read_from_its_beginning(
+    clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runners, "RESHARD_S", 60)
     function = Function()
     with running(clients, function):
         put(clients, *"abcdefgh")
@@ -537,7 +540,10 @@ def test_a_queue_is_handled_by_as_many_at_once_as_its_mapping_says_and_one_asks_
     assert attributes["Attributes"]["ApproximateNumberOfMessagesNotVisible"] == "0"
 
 
-def test_a_stop_waits_for_the_messages_that_are_under_way(services: MiniStack) -> None:
+def test_a_stop_waits_for_the_messages_that_are_under_way(
+    services: MiniStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runners._QueueFeeder, "WAIT_S", 0)
     clients = services.clients
     url = clients.sqs.create_queue(QueueName="hails")["QueueUrl"]
     clients.sqs.send_message(QueueUrl=url, MessageBody="x")
