@@ -9,7 +9,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as examples
 from hypothesis import strategies as some
 from ministack.services import dynamodb as dynamodb_service
@@ -264,10 +264,14 @@ CONDITIONS = {
 
 @pytest.mark.usefixtures("tables")
 @examples(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=80,
+    deadline=None,
+    phases=[Phase.generate],  # to shrink takes minutes
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     entries=some.lists(KEYS, min_size=17, max_size=40, unique=True),
+    again=some.lists(some.integers(0, 39), max_size=5),
     gone=some.lists(some.integers(0, 39), max_size=5),
     condition=some.sampled_from(sorted(CONDITIONS)),
     values=some.lists(KEYS, min_size=2, max_size=2),
@@ -276,6 +280,7 @@ CONDITIONS = {
 )
 def test_a_query_answers_as_without_the_repair(
     entries: list[str],
+    again: list[int],
     gone: list[int],
     condition: str,
     values: list[str],
@@ -287,6 +292,8 @@ def test_a_query_answers_as_without_the_repair(
         write(owner, entry)
         if place == 20:  # there is an order to keep from here on
             call(dynamodb_service, "Query", **query("#0 = :0", owner))
+    for place in again:
+        write(owner, entries[place % len(entries)])
     for place in gone:
         delete(owner, entries[place % len(entries)])
     if "BETWEEN" in condition:
