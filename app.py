@@ -4,27 +4,32 @@ from chalice import Cron, Rate
 from chalice.app import SQSEvent
 
 from chalicelib.foundation import clock
+from chalicelib.foundation.http.application import Application
 from chalicelib.foundation.observe import guard
 from chalicelib.foundation.settings import table
 from chalicelib.taxis import root
 from chalicelib.taxis.access import routes as access
 from chalicelib.taxis.activity import routes as activity
+from chalicelib.taxis.contract import LeTaxi
 from chalicelib.taxis.hails import handlers
 from chalicelib.taxis.hails import routes as hails
 from chalicelib.taxis.openapi import routes as openapi
+from chalicelib.taxis.positions import routes as positions
 from chalicelib.taxis.registry import routes as registry
 from chalicelib.taxis.search import routes as search
 from chalicelib.taxis.stats import routes as stats
+from chalicelib.taxis.stats.active import routes as areas
 from chalicelib.taxis.territory import routes as territory
-from chalicelib.taxis.web import Registry
 
-app = Registry("maraude")
+app = Application("maraude", LeTaxi())
 app.serve(
     root.routes,
     access.routes,
     registry.routes,
+    positions.routes,
     search.routes,
     hails.routes,
+    areas.routes,
     territory.routes,
     activity.routes,
     stats.routes,

@@ -14,9 +14,10 @@ from bench import units
 from bench.units import Meter
 from chalicelib.foundation import cache
 from chalicelib.foundation.aws import clients
-from chalicelib.foundation.settings import settings, table
+from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import documents
 from chalicelib.foundation.store.reads import Item
+from chalicelib.taxis.settings import settings
 from tests.taxis.positions.small_dynamodb import SmallDynamoDB
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -22,10 +22,10 @@ from chalicelib.foundation import geo
 from chalicelib.foundation.aws import clients, kinesis
 from chalicelib.foundation.geo import E7
 from chalicelib.foundation.settings import table
+from chalicelib.taxis.contract import parsed
 from chalicelib.taxis.positions import codec, store, window
-from chalicelib.taxis.registry import service as registry
-from chalicelib.taxis.registry.schemas import BatchSchema
-from chalicelib.taxis.web import parsed
+from chalicelib.taxis.positions import service as positions
+from chalicelib.taxis.positions.schemas import BatchSchema
 from ingest_lambda import handler
 
 REPEATS = 7  # the best of which counts
@@ -81,7 +81,7 @@ def run(scene: Scene) -> Cost:
         sent.clear()
         for viewer, body in bodies:
             batch: Any = schema.load(parsed(body))
-            registry.report_positions(viewer, batch, now=scene.cloud.now)
+            positions.report(viewer, batch, now=scene.cloud.now)
 
     def taken(_: str, records: list[tuple[str, bytes]]) -> int:
         sent.extend(records)
@@ -155,14 +155,15 @@ def _stages(scene: Scene, records: list[dict[str, Any]], whole_s: float) -> dict
         for cell in touched
         if (item := scene.cloud.held(table("cells"), {"cell": {"S": geo.key(cell)}}))
     ]
-    cells = store.cells_read(touched, items)
+    unpacked = store.cells(touched).parse
+    cells = unpacked(items)
     stages = {
         "base64, unpacked": _best(
             lambda: [codec.unpack_report(base64.b64decode(one, validate=True)) for one in data]
         ),
         "the newest of each taxi": _best(lambda: window.newest(reports)),
         "the cell of each": _best(leaves),
-        "cells unpacked": _best(lambda: store.cells_read(touched, items)),
+        "cells unpacked": _best(lambda: unpacked(items)),
         "cells packed": _best(lambda: [cell.entries.packed() for cell in cells.values()]),
     }
     stages["merged, planned, keys and the rest"] = whole_s - sum(stages.values())

@@ -10,10 +10,10 @@ from moto import mock_aws
 from bench import units
 from bench.units import Meter
 from chalicelib.foundation.aws import clients
-from chalicelib.foundation.settings import settings
 from chalicelib.foundation.store import documents
 from chalicelib.taxis.hails import service as hails
 from chalicelib.taxis.hails.rules import Status
+from chalicelib.taxis.settings import settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,6 @@ def run() -> Cost:
         scene = Scene()
         with meter.counting() as bill:
             answer = scene.post()
-            hail = hails.show(answer.data[0]["id"]).hail
+            hail = hails.history(answer.data[0]["id"]).hail
             scene.drive(hail, *WAYS[Status.FINISHED])
         return Cost(bill.write_units, bill.read_units)

@@ -1,13 +1,12 @@
 """The drawings of the benchmarks, as SVG: the same figures make the same file. Loads nothing of the registry."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bench.report import Results
-    from bench.requests import Cost
 
 THIS_INDEX = "this index"
 
@@ -56,20 +55,3 @@ def fleet_sizes(results: "Results", to: Path) -> None:
             panel.set_yscale("log")
             panel.set_xlabel("taxis")
         writes.legend()
-
-
-def latencies(costs: Mapping[str, "Cost"], to: Path) -> None:
-    """p50, p90 and p99 of each kind of request, and the CPU that it takes."""
-    names = list(costs)
-    with drawing(
-        to, "", across=True, title="One client, one connection, a local system: ms, log scale"
-    ) as [panel]:
-        panel.figure.set_size_inches(9, 0.6 + 0.42 * len(names))
-        rows = range(len(names))
-        for attribute, mark in (("cpu_ms", "|"), ("p50_ms", "o"), ("p90_ms", "s"), ("p99_ms", "x")):
-            values = [getattr(costs[name], attribute) for name in names]
-            panel.plot(values, rows, mark, label=attribute.removesuffix("_ms"), markersize=8)
-        panel.set_yticks(rows, names)
-        panel.invert_yaxis()
-        panel.set_xscale("log")
-        panel.legend(loc="lower right")

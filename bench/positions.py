@@ -13,13 +13,13 @@ import numpy as np
 from bench import fleets
 from bench.scene import VIEWERS, Scene
 from bench.units import Bill
-from chalicelib.foundation.settings import settings, table
+from chalicelib.foundation.settings import table
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.rules import Availability
 from chalicelib.taxis.registry import availability
-from chalicelib.taxis.registry import service as registry
-from chalicelib.taxis.registry.rules import TaxiStatus
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import TaxiStatus
 
 SHARDS = 4  # that an on-demand stream begins with, and keeps up to 4 MB/s
 WARM_S = 20  # not counted
@@ -163,7 +163,7 @@ def _report(scene: Scene, cost: Cost, layouts: Sequence[Layout]) -> None:
                 taxis.tolist(), lngs[taxis].tolist(), lats[taxis].tolist(), strict=True
             )
         ]
-        registry.report_positions(VIEWERS[operator], reported, now=now)
+        positions.report(VIEWERS[operator], reported, now=now)
         cost.posts += 1
         for layout in layouts:
             for taxi in taxis.tolist():

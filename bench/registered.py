@@ -19,17 +19,18 @@ from bench.scene import a_pointer
 from chalicelib.foundation import clock, geo
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.geo import LngLat, to_e7
-from chalicelib.foundation.settings import settings, table
-from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Account, Role
+from chalicelib.foundation.settings import table
+from chalicelib.taxis.fleets import store as pages
+from chalicelib.taxis.fleets.store import FleetRow
 from chalicelib.taxis.positions import codec, leaf_map, store
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.leaf_map import LeafMap
 from chalicelib.taxis.positions.regions import CENTRES
-from chalicelib.taxis.registry import fleet as pages
 from chalicelib.taxis.registry import rows
-from chalicelib.taxis.registry.rows import FleetRow
 from chalicelib.taxis.registry.rules import Driver
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import Account, Role
+from ops.cli import administration
 from ops.local.demo import seed
 
 OPERATORS = 10
@@ -69,9 +70,9 @@ class Registered:
             for taxi in range(taxis)
         ]
         self._ids = [codec.id_of(fleets.number(taxi)) for taxi in range(taxis)]
-        _, self.customer_key = access.add("customers-app", roles=[Role.MOTEUR])
+        _, self.customer_key = administration.add("customers-app", roles=[Role.MOTEUR])
         accounts = [
-            access.add(f"operator-{n}", roles=[Role.OPERATEUR], hook=(hails_to, "", ""))
+            administration.add(f"operator-{n}", roles=[Role.OPERATEUR], hook=(hails_to, "", ""))
             for n in range(OPERATORS)
         ]
         self.operator_keys = [key for _, key in accounts]

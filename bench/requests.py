@@ -7,14 +7,11 @@ the local DynamoDB in it, which shares the machine. Beside each run stands a ser
 and `json.loads` of the same answers in this process: those two say how fast the machine was.
 """
 
-import argparse
 import http.client
 import json
 import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,10 +26,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from bench import page, plots
-from ops import pages
+from bench import harness, page, plots, system
 from ops.local import place
-from ops.local.place import Place, Run
+from ops.local.place import Run
 
 if TYPE_CHECKING:
     from bench.registered import Registered
@@ -155,28 +151,6 @@ def _get(client: Client, path: str) -> Callable[[], object]:
     return partial(client.ask, "GET", path)
 
 
-@contextmanager
-def system(folder: Path) -> Iterator[tuple[Run, Place]]:
-    """A `maraude up` of its own on a free port; without the UDP door or the demonstration."""
-    maraude = str(Path(sys.executable).with_name("maraude"))
-    words = [maraude, "up", "--port", "0", "--udp-port", "0", "--ingest-window", "1"]
-    where = place.of(str(folder))
-    with subprocess.Popen(  # noqa: S603  # our own words
-        [*words, "--data", str(folder)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={name: value for name, value in os.environ.items() if not name.startswith("MARAUDE_")},
-    ) as up:
-        try:
-            assert up.stdout is not None
-            line = up.stdout.readline()
-            assert line.startswith("ready "), line
-            yield where.running(), where
-        finally:
-            up.send_signal(signal.SIGINT)
-            up.wait(STOPPED_S)
-
-
 class _Nothing(BaseHTTPRequestHandler):
     """Takes whatever comes, and answers `{}`."""
 
@@ -260,9 +234,10 @@ def _measured(size: Size) -> dict[str, Cost]:
     with (
         nothing() as (hook, idle),
         tempfile.TemporaryDirectory(prefix="maraude-") as folder,
-        system(Path(folder)) as (run, where),
+        system.running(place.of(folder), window_s=1) as running,
     ):
-        os.environ.update(where.environment(run.endpoint))
+        run = running.run
+        os.environ.update(running.place.environment(run.endpoint))
         costs = {f"no-op server {size.taxis}": least(idle, [_get(Client(hook), "/")], size)}
         costs.update(_asked(size, run, hook))
     return costs
@@ -363,26 +338,37 @@ def _said(goal: Goal | None) -> str:
     return ", ".join("—" if one is None else f"{one:g}" for one in (goal.cpu_ms, goal.p50_ms))
 
 
+def latencies(costs: Mapping[str, Cost], to: Path) -> None:
+    """Draws p50, p90 and p99 of each kind of request, and the CPU that it takes."""
+    names = list(costs)
+    with plots.drawing(
+        to, "", across=True, title="One client, one connection, a local system: ms, log scale"
+    ) as [panel]:
+        panel.figure.set_size_inches(9, 0.6 + 0.42 * len(names))
+        rows = range(len(names))
+        for attribute, mark in (("cpu_ms", "|"), ("p50_ms", "o"), ("p90_ms", "s"), ("p99_ms", "x")):
+            values = [getattr(costs[name], attribute) for name in names]
+            panel.plot(values, rows, mark, label=attribute.removesuffix("_ms"), markersize=8)
+        panel.set_yticks(rows, names)
+        panel.invert_yaxis()
+        panel.set_xscale("log")
+        panel.legend(loc="lower right")
+
+
 def main() -> None:
     """Runs the command."""
-    asked = argparse.ArgumentParser(prog="python -m bench.requests", description="Whole requests.")
+    asked = harness.parser("bench.requests", "Whole requests.")
     asked.add_argument("--quick", action="store_true", help="one small fleet, half a minute")
-    asked.add_argument("--page", type=Path, help="where to put the table; without it only printed")
-    asked.add_argument("--results", type=Path, help="where to put the figures as JSON")
-    asked.add_argument("--draw", type=Path, metavar="SVG", help="draws the latencies")
     given = asked.parse_args()
     began_at = datetime.now(UTC)
     costs = measured(QUICK if given.quick else SIZES)
-    text = made(costs, began_at=began_at)
-    print(text)
-    if given.page:
-        pages.put(text, given.page, BEGIN, END)
-    if given.draw:
-        plots.latencies(costs, given.draw)
-    if given.results:
-        given.results.parent.mkdir(parents=True, exist_ok=True)
-        figures = {name: asdict(cost) for name, cost in costs.items()}
-        given.results.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    harness.publish(
+        given,
+        made(costs, began_at=began_at),
+        markers=(BEGIN, END),
+        figures={name: asdict(cost) for name, cost in costs.items()},
+        draw=lambda to: latencies(costs, to),
+    )
 
 
 if __name__ == "__main__":

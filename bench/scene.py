@@ -9,15 +9,16 @@ from bench import fleets, taxis
 from bench.cloud import Cloud, Drawn
 from bench.fleets import SHIFT_S, Fleet
 from chalicelib.foundation import geo
-from chalicelib.foundation.settings import settings, table
-from chalicelib.taxis.access.rules import Account, Role
-from chalicelib.taxis.positions import codec, leaf_map, store
+from chalicelib.foundation.settings import table
+from chalicelib.taxis.fleets import store as pages
+from chalicelib.taxis.positions import codec, leaf_map, pointers, store
 from chalicelib.taxis.positions.codec import Entry
+from chalicelib.taxis.positions.entries import Cell
 from chalicelib.taxis.positions.leaf_map import LeafMap
-from chalicelib.taxis.positions.window import Cell
-from chalicelib.taxis.registry import fleet as pages
 from chalicelib.taxis.registry import rows
-from chalicelib.taxis.registry.rules import Description, Taxi, TaxiStatus
+from chalicelib.taxis.registry.rules import Description, Taxi
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import Account, Role, TaxiStatus
 
 VIEWERS = [
     Account(operator + 1, f"operator-{operator}@example.org", frozenset({Role.OPERATEUR}))
@@ -113,5 +114,5 @@ def a_pointer(taxi_id: str, at_e7: tuple[int, int], *, since: datetime) -> dict[
         "before": square,
         "square": square,
         "since": {"N": str(codec.tick(since))},
-        "ttl": {"N": str(int(since.timestamp()) + store.LAST_POSITION_KEPT_S)},
+        "ttl": {"N": str(int(since.timestamp()) + pointers.LAST_POSITION_KEPT_S)},
     }

@@ -14,15 +14,16 @@ from bench.fleets import PARIS
 from bench.scene import Scene
 from chalicelib.foundation import cache
 from chalicelib.foundation.geo import E7, METRES_A_DEGREE, Circle, E7Point, LngLat, to_e7
-from chalicelib.foundation.settings import settings
 from chalicelib.foundation.store import documents, reads
-from chalicelib.taxis.access.rules import Account, Role
+from chalicelib.foundation.store.reads import Item, Read
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.search import service as search
-from chalicelib.taxis.territory import store as territory
+from chalicelib.taxis.settings import settings
 from chalicelib.taxis.territory.borders import Outline, Path, Shape
 from chalicelib.taxis.territory.store import Edition
+from chalicelib.taxis.vocabulary import Account, Role
+from ops.cli.territory import writing
 from ops.cli.territory.tiles import Map
 
 _CENTRE_M = 3000.0  # dense: so far from Notre-Dame, at most
@@ -92,15 +93,15 @@ def _load_towns(points: list[LngLat]) -> None:
         for along in (-1, 0, 1)
     }
     shapes = {f"{code:05}": _town(*square) for code, square in enumerate(sorted(squares))}
-    generation = territory.new_generation()
+    generation = writing.new_generation()
     borders = Map(shapes)
     tiles = {
         cell: item
         for root, edges in borders.roots().items()
         for cell, item in borders.tiles(generation, root, edges)
     }
-    territory.put_all(tiles.values())
-    territory.switch_edition(Edition(version=1, generation=generation, tiles=frozenset(tiles)))
+    writing.put_all(tiles.values())
+    writing.switch_edition(Edition(version=1, generation=generation, tiles=frozenset(tiles)))
 
 
 def _town(column: int, row: int) -> Shape:
@@ -164,8 +165,7 @@ def _run(
 def _recalled(scene: Scene, circle: Circle, moment_s: float) -> tuple[set[str], set[str]]:
     """The free taxis that a search shows so many seconds from now, and those that are there then."""
     fleet, now = scene.fleet, scene.cloud.now + timedelta(seconds=moment_s)
-    (items,) = reads.fetch(positions.wants(circle, now=now))
-    found = {taxi.taxi_id for taxi in positions.near(circle, items, now=now)}
+    found = {taxi.taxi_id for taxi in reads.one(positions.near(circle, now=now))}
     lng, lat = fleet.after(moment_s)
     north = (lat - circle.centre.lat) * METRES_A_DEGREE
     east = (lng - circle.centre.lng) * METRES_A_DEGREE * np.cos(np.radians(circle.centre.lat))
@@ -186,24 +186,25 @@ def _time(scene: Scene, points: list[LngLat], cost: Cost) -> None:
     read = []
     for point in points:
         circle = Circle(point, settings().radius_max_m)
-        read.append((circle, reads.fetch(positions.wants(circle, now=now))[0]))
+        near = positions.near(circle, now=now)
+        read.append((circle, near, reads.one(Read(near.table, near.keys, list[Item]))))
     entries = [
         [
             {"lat": lat / E7, "lng": lng / E7, "seen": seen, "head": head}
             for item in items
             for head, lat, lng, seen, _ in codec.unpack_entries(bytes(item["taxis"]["B"]))
         ]
-        for _, items in read
+        for _, _, items in read
     ]
     cost.entries = sum(map(len, entries)) / len(points)
     best = best_pass = float("inf")
     for _ in range(REPEATS):
         started = time.process_time()
-        for circle, items in read:
-            positions.near(circle, items, now=now)
+        for _, near, items in read:
+            near.parse(items)
         best = min(best, time.process_time() - started)
         started = time.process_time()
-        for (circle, _), some in zip(read, entries, strict=True):
+        for (circle, _, _), some in zip(read, entries, strict=True):
             south, lat = circle.centre.lat - 0.0045, circle.centre.lat + 0.0045
             [one for one in some if south <= one["lat"] <= lat and one["seen"] > 0]
         best_pass = min(best_pass, time.process_time() - started)

@@ -4,10 +4,10 @@ from datetime import datetime
 
 from msgspec.structs import asdict
 
-from chalicelib.taxis.access.rules import Account
 from chalicelib.taxis.registry import rules
 from chalicelib.taxis.registry.rows import DescriptionRow
-from chalicelib.taxis.registry.rules import Description, Taxi, TaxiStatus, Vehicle
+from chalicelib.taxis.registry.rules import Description, Taxi, Vehicle
+from chalicelib.taxis.vocabulary import Account, TaxiStatus
 
 DEPARTEMENT, INSEE = "75", "75056"
 

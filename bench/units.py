@@ -23,7 +23,8 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from chalicelib.foundation.store.reads import Item
-from ops.local.provision import resources
+from ops import apps
+from ops.templates import resources
 
 READ_STEP, WRITE_STEP = 4096, 1024  # bytes of a unit [units]
 TRANSACTION = 2  # a transaction prepares, and then commits [units]
@@ -112,16 +113,17 @@ Schema = Mapping[str, Sequence[str]]  # the names of each table's key
 def schema(
     stage: str, declared: Mapping[str, Mapping[str, Any]] | None = None
 ) -> dict[str, tuple[str, ...]]:
-    """The keys of our tables, or of the tables of these resources.
+    """The keys of all services' tables, or of the tables of these resources.
 
     Raises NotCounted for a table with an index, whose writes cost more.
     """
     found = {}
-    for resource in (declared or resources()).values():
+    every = [declared] if declared else [resources(app) for app in apps.every().values()]
+    for resource in (one for each in every for one in each.values()):
         if resource["Type"] != "AWS::DynamoDB::Table":
             continue
         made = resource["Properties"]
-        name = made["TableName"]["Sub"].replace("${Stage}", stage)
+        name = made["TableName"]["Fn::Sub"].replace("${Stage}", stage)
         if made.get("GlobalSecondaryIndexes") or made.get("LocalSecondaryIndexes"):
             raise NotCounted(f"{name} has an index")
         found[name] = tuple(part["AttributeName"] for part in made["KeySchema"])

@@ -18,8 +18,7 @@ from chalicelib.foundation.observe import logs, metrics, tracing
 from chalicelib.foundation.observe.guard import guarded
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store.reads import StoreBusy
-from chalicelib.taxis.positions import codec
-from chalicelib.taxis.positions import service as positions
+from chalicelib.taxis.positions import availability, codec, ingest
 from chalicelib.taxis.positions.codec import Unreadable
 from chalicelib.taxis.positions.rules import Availability, CellContended
 from chalicelib.taxis.registry import availability as registry
@@ -70,7 +69,7 @@ def _store_positions(
         except (binascii.Error, Unreadable) as error:
             failures.append((record, str(error)))
     with tracing.followed([report.trace for report in reports], table("ingest")):
-        stored = positions.store_window(reports, availability_of=registry.availability_of, now=now)
+        stored = ingest.store_window(reports, availability_of=registry.availability_of, now=now)
     metrics.emit(
         INGEST,
         counts={
@@ -97,11 +96,11 @@ def _store_changes(
         except (KeyError, ValueError) as error:
             failures.append((record, f"no description: {error!r}"))
             continue
-        for taxi_id, availability in changed.items():
+        for taxi_id, newer in changed.items():
             known = changes.get(taxi_id)
-            if known is None or known.changed_at <= availability.changed_at:
-                changes[taxi_id] = availability
-    shown = positions.show_availability(changes, now=now)
+            if known is None or known.changed_at <= newer.changed_at:
+                changes[taxi_id] = newer
+    shown = availability.show_availability(changes, now=now)
     metrics.emit(INGEST, counts={"changes": len(changes), "changes_shown": shown})
 
 

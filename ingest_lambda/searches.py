@@ -16,9 +16,9 @@ from msgspec.structs import asdict
 from chalicelib.foundation.observe import logs, metrics
 from chalicelib.foundation.observe.guard import guarded
 from chalicelib.foundation.store.writes import Moved
-from chalicelib.taxis.stats.searches import codec
+from chalicelib.taxis.search import rules
+from chalicelib.taxis.search.rules import Unreadable
 from chalicelib.taxis.stats.searches import service as searches
-from chalicelib.taxis.stats.searches.codec import Unreadable
 from chalicelib.taxis.stats.searches.service import Report
 from ingest_lambda.records import Answer, Event, put_aside, sequence_number, shard_of
 
@@ -61,5 +61,5 @@ def _report(record: Event) -> Report:
     return Report(
         int(inner["sequenceNumber"]),
         datetime.fromtimestamp(inner["approximateArrivalTimestamp"], UTC),
-        codec.unpack(base64.b64decode(inner["data"], validate=True)),
+        rules.unpack(base64.b64decode(inner["data"], validate=True)),
     )

@@ -1,4 +1,4 @@
-"""Alarms as CloudWatch evaluates them, from their own definitions in `infra/watching.yaml`.
+"""Alarms as CloudWatch evaluates them, as packaging makes them of `infra/taxis/alarms.yaml`.
 
 What the registry's alarms use, and no more: statistics of one metric, `SUM(METRICS())` of several,
 a query that groups by one dimension; M of N periods; missing data.
@@ -9,9 +9,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ops.local.provision import resources
+from ops import apps
+from ops.templates import resources
 
 STAGE = "test"
+TAXIS = apps.find("taxis")
 
 Samples = Sequence[float]  # what came in one period; empty: nothing came
 
@@ -27,16 +29,11 @@ class Source(NamedTuple):
     grouped_by: str | None = None
 
 
-def watching() -> dict[str, dict[str, Any]]:
-    """The resources of `infra/watching.yaml`, by their logical names."""
-    return resources("watching.yaml")
-
-
 def alarms() -> dict[str, dict[str, Any]]:
     """The properties of each alarm."""
     return {
         name: resource["Properties"]
-        for name, resource in watching().items()
+        for name, resource in resources(TAXIS).items()
         if resource["Type"] == "AWS::CloudWatch::Alarm"
     }
 
@@ -44,6 +41,8 @@ def alarms() -> dict[str, dict[str, Any]]:
 def text_of(value: object) -> str:
     """A value of the template as text: the stage is `test`, another resource its logical name."""
     said = next(iter(value.values())) if isinstance(value, dict) else str(value)
+    if isinstance(said, list):  # a resource's attribute
+        return str(said[0])
     return said.replace("${Stage}", STAGE) if said != "Stage" else STAGE
 
 

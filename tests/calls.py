@@ -8,11 +8,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlencode
+from urllib.parse import urlencode
 
-from chalice.local import LambdaContext, LambdaEventConverter, RouteMatcher
+from chalice.local import LambdaContext
 
-from chalicelib.taxis.web import EVERY_PATH, Registry
+from chalicelib.foundation.http.application import Application
+from ops.local import payload
 from tests.documented import Documented
 
 
@@ -43,15 +44,15 @@ class Answer:
 class Caller:
     """Somebody who calls an app, with one key or none."""
 
-    def __init__(self, app: Registry, *, key: str | None = None, logas: str | None = None) -> None:
+    def __init__(
+        self, app: Application, *, key: str | None = None, logas: str | None = None
+    ) -> None:
         self._app = app
         self._headers = {
             name: value
             for name, value in {"X-Api-Key": key, "X-Logas": logas}.items()
             if value is not None
         }
-        known = {"/", *(path for path in app.routes if path != EVERY_PATH)}
-        self._events = LambdaEventConverter(RouteMatcher(sorted(known)))
         self._documented = Documented(app)
 
     def get(self, path: str, **query: object) -> Answer:
@@ -74,18 +75,21 @@ class Caller:
         body: str | bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Any request; a path that no route matches reaches the last one, as in the gateway."""
-        content = body.encode() if isinstance(body, str) else body
+        """Any request: `path` may have a query, and is percent-encoded as it would be sent."""
+        content = body.encode() if isinstance(body, str) else body or b""
         sent = {**self._headers, **(headers or {})}
-        try:
-            event = self._events.create_lambda_event(method, path, sent, content)
-        except ValueError:
-            event = self._events.create_lambda_event(method, "/", sent, content)
-            event["requestContext"]["path"] = path.partition("?")[0]
-            event["requestContext"]["resourcePath"] = EVERY_PATH
-            event["pathParameters"] = {"proxy+": path.partition("?")[0].lstrip("/")}
-        parameters = event["pathParameters"]
-        event["pathParameters"] = {name: unquote(value) for name, value in parameters.items()}
+        bare, _, query = path.partition("?")
+        text, encoded = payload.text(content, sent.get("Content-Type", ""))
+        event = payload.event(
+            method,
+            payload.decoded(bare),
+            query,
+            sent,
+            text,
+            encoded=encoded,
+            source="127.0.0.1",
+            request_id="r",
+        )
         answer = self._app(event, LambdaContext("api", 256))
         came = Answer(answer["statusCode"], answer["headers"], answer["body"])
         self._documented.check(method, path, came.status, came.headers, came.text)

@@ -1,12 +1,14 @@
 """What every test may use: an empty registry on an in-process AWS, and the package of this code."""
 
+import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # Before anything of ours is imported: the stage names the tables, the keys are for tests only.
@@ -21,26 +23,39 @@ os.environ.update(
 )
 os.environ.pop("AWS_PROFILE", None)
 
-from moto import mock_aws  # it must see the environment above
-
 from chalicelib.foundation import cache
 from chalicelib.foundation.store import documents
-from chalicelib.taxis.stats.searches import stream
-from ops.local.provision import provision
+from chalicelib.taxis.search import notes
+from ops import apps
+from ops.apps import App
 from ops.release import package as packaging
+from tests import services
+from tests.emitted import without_metrics
+from tests.provisioned import moto_with, tables  # moto must see the environment above
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# The same inputs in every run, however slow the machine is; `make abuse` sends others.
+hypothesis.settings.register_profile(
+    "steady",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("steady")
+
 
 @contextmanager
-def empty_registry() -> Iterator[None]:
-    """Empty tables, stream and queues, in this process (moto), and no cache of an earlier test."""
-    with mock_aws():
+def empty_registry(make: Callable[[], None] = tables) -> Iterator[None]:
+    """Empty tables, stream and queues, in this process (moto), and no cache of an earlier test.
+
+    Or what `make` makes, which is called once a process.
+    """
+    with moto_with(make):
         documents.forget()
         cache.forget_all()
-        provision("test", endpoint=None, region="eu-west-3")
         yield
-        stream.notes.forget()
+        notes.notes.forget()
 
 
 @pytest.fixture
@@ -48,6 +63,13 @@ def store() -> Iterator[None]:
     """The same for a test."""
     with empty_registry():
         yield
+
+
+@pytest.fixture(scope="session")
+def state_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a real state service answers: one for all tests, each with a stage of its own."""
+    with services.running(tmp_path_factory.mktemp("state")) as endpoint:
+        yield endpoint
 
 
 def exported(folder: Path) -> None:
@@ -67,11 +89,46 @@ def exported(folder: Path) -> None:
         shutil.copy2(source, there, follow_symlinks=False)
 
 
+def package_of(app: App, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with `deployment.zip`, `sam.yaml` and `manifest.json`: one for all workers of a run."""
+    run = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        run = run.parent
+    built = run / f"package-{app.name}"
+    with (run / f"{built.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not built.exists():
+            folder = tmp_path_factory.mktemp("package")
+            exported(folder / "source")
+            made = folder / "out"
+            packaging.build(
+                app, "dev", folder / "source", made, commit="0" * 40, told=lambda _: None
+            )
+            made.rename(built)
+    return built
+
+
 @pytest.fixture(scope="session", name="package")
-def made_package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder with `deployment.zip`, `sam.yaml` and `manifest.json`."""
-    folder = tmp_path_factory.mktemp("package")
-    exported(folder / "source")
-    packaging.build("dev", folder / "source", folder / "out", commit="0" * 40, told=lambda _: None)
-    yield folder / "out"
-    shutil.rmtree(folder)
+def package_of_the_first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package of the repository's first service."""
+    return package_of(apps.first(), tmp_path_factory)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """The report of a test without the metrics that it has printed: there may be hundreds of lines."""
+    report = yield
+    said = [(title, without_metrics(printed)) for title, printed in report.sections]
+    report.sections = [(title, printed) for title, printed in said if printed.strip()]
+    return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker has all tests of local systems, one after the other, and begins with them.
+
+    So they share the systems that they only look at, and never run side by side.
+    """
+    for item in items:
+        if item.get_closest_marker("local_stack") is not None:
+            item.add_marker(pytest.mark.xdist_group("local_stack"))
+    items.sort(key=lambda item: item.get_closest_marker("local_stack") is None)

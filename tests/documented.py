@@ -8,9 +8,11 @@ from urllib.parse import unquote
 
 import jsonschema_rs
 
+from chalicelib.foundation.http.application import Application
 from chalicelib.foundation.http.json_schema import ERRORS
+from chalicelib.foundation.http.messages import JSON
+from chalicelib.foundation.http.routes import Route
 from chalicelib.taxis.openapi.document import document
-from chalicelib.taxis.web import JSON, Registry, Route
 
 # What the registry answers before it knows a route: the body gate, unknown paths and verbs.
 _BEFORE_ROUTING = {400, 404, 405, 413}
@@ -20,7 +22,7 @@ _REFUSAL = jsonschema_rs.validator_for(dict(ERRORS))
 class Documented:
     """The document of an app, an operation of which is read when it is first called."""
 
-    def __init__(self, app: Registry) -> None:
+    def __init__(self, app: Application) -> None:
         self._table = app.table
 
     def check(

@@ -31,3 +31,9 @@ def metrics_of(printed: str) -> Iterator[Metric]:
                 dimensions = tuple(sorted((name, said[name]) for name in names))
                 for metric in directive["Metrics"]:
                     yield Metric(metric["Name"], metric["Unit"], dimensions, said[metric["Name"]])
+
+
+def without_metrics(printed: str) -> str:
+    """What was printed beside metrics."""
+    lines = printed.splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith('{"_aws"'))

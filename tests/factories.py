@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.foundation.store import documents
-from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Account, Role
 from chalicelib.taxis.territory import store as territory
 from chalicelib.taxis.territory.rules import Town
+from chalicelib.taxis.vocabulary import Account, Role
+from ops.cli import administration
+from ops.cli.territory import writing
 from tests.calls import Caller
 
 PARIS, CHARENTON, BORDEAUX = "75056", "94018", "33063"
@@ -18,19 +19,19 @@ def an_account(
     email: str = "operator", *roles: Role, manager: str | None = None
 ) -> tuple[Account, str]:
     """An account and its key; an operator unless other roles are given."""
-    return access.add(email, roles=roles or (Role.OPERATEUR,), manager=manager)
+    return administration.add(email, roles=roles or (Role.OPERATEUR,), manager=manager)
 
 
 def known_towns(towns: Mapping[str, str] = TOWNS) -> None:
     """Makes these the towns of the registry, by code and name; they have no borders."""
     known = [Town(insee, name) for insee, name in towns.items()]
-    generation = territory.new_generation()
-    territory.put_all(territory.names_items(generation, known))
-    territory.switch_edition(
+    generation = writing.new_generation()
+    writing.put_all(writing.names_items(generation, known))
+    writing.switch_edition(
         territory.Edition(
             version=territory.edition.current().version + 1,
             generation=generation,
-            prefixes=territory.prefixes(known),
+            prefixes=writing.prefixes(known),
         )
     )
     documents.forget()

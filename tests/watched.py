@@ -24,19 +24,23 @@ from chalicelib.foundation import cache as caches
 from chalicelib.foundation import clock
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.geo import LngLat, to_e7
+from chalicelib.foundation.http.application import Application
+from chalicelib.foundation.http.messages import Reply
+from chalicelib.foundation.http.routes import Routes
 from chalicelib.foundation.rate_limit import store as throttles
-from chalicelib.foundation.settings import settings
+from chalicelib.foundation.settings import forget as forget_settings
 from chalicelib.foundation.store import documents
-from chalicelib.taxis import web
-from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
+from chalicelib.taxis.contract import LeTaxi
+from chalicelib.taxis.envelope import Request
 from chalicelib.taxis.hails import handlers
 from chalicelib.taxis.hails.rules import Status
 from chalicelib.taxis.jobs import service as jobs
 from chalicelib.taxis.positions import codec
-from chalicelib.taxis.stats.searches import codec as codec_of_searches
-from chalicelib.taxis.stats.searches import stream
+from chalicelib.taxis.search import notes
+from chalicelib.taxis.search import rules as search_rules
+from chalicelib.taxis.vocabulary import Role
 from ingest_lambda import handler, records, searches
+from ops.cli import administration
 from ops.cli.territory import loads
 from ops.local.provision import provision
 from tests.calls import Caller
@@ -87,7 +91,7 @@ def _listening() -> Iterator[tuple[io.StringIO, io.StringIO]]:
 @cache
 def day() -> Day:
     """The day, once for all tests of a run."""
-    there = {"MARAUDE_ALLOW_PRIVATE_HOOKS": "true", "MARAUDE_HOOK_WITHIN_S": "1"}
+    there = {"MARAUDE_ALLOW_PRIVATE_HOOKS": "true"}
     with (
         mock_aws(),
         mock.patch.dict(os.environ, there),
@@ -96,14 +100,14 @@ def day() -> Day:
     ):
         documents.forget()
         caches.forget_all()
-        settings.cache_clear()
+        forget_settings()
         records._url.cache_clear()
         provision("test", endpoint=None, region="eu-west-3")
         try:
             secrets = _lived()
         finally:
-            stream.notes.forget()
-            settings.cache_clear()
+            notes.notes.forget()
+            forget_settings()
             documents.forget()
             caches.forget_all()
             records._url.cache_clear()
@@ -113,7 +117,7 @@ def day() -> Day:
 def _lived() -> Mapping[str, str]:
     _load_paris()
     scene = Scene(with_towns=False)
-    _, key = access.add("watched", roles=[Role.MOTEUR])
+    _, key = administration.add("watched", roles=[Role.MOTEUR])
     _search(Caller(app, key=key), scene)
     _report(scene)
     _hail(scene)
@@ -199,7 +203,7 @@ def _hail(scene: Scene) -> None:
     reply = servers.http("200 OK", f'{{"data":[{{"taxi_phone_number":"{TAXI_PHONE}"}}]}}'.encode())
     for script in (servers.answers(reply), servers.answers(servers.http("500 Oops"))):
         with servers.serving(script) as operator:
-            access.add("operateur", hook=(operator.url, "X-Key", MADE_UP_KEY))
+            administration.add("operateur", hook=(operator.url, "X-Key", MADE_UP_KEY))
             [made] = scene.as_moteur.post("/hails", _wish(scene)).data
             message = json.dumps({"hail_id": made["id"]})
             assert _feed("call_operators", message) == []
@@ -269,7 +273,7 @@ def _ingest(scene: Scene) -> None:
         "dynamodb": {"SequenceNumber": "4", "NewImage": {"customer_phone_number": {"S": PHONE}}},
     }
     assert handler.handle({"Records": [change]}, None) == {"batchItemFailures": []}
-    whole = [_record(5, codec_of_searches.pack([])), _record(6, PHONE.encode())]
+    whole = [_record(5, search_rules.pack([])), _record(6, PHONE.encode())]
     assert searches.handle({"Records": whole}, None) == {"batchItemFailures": []}
     clients.dynamodb().delete_table(TableName="maraude-test-last-positions")
     clients.dynamodb().delete_table(TableName="maraude-test-cells")
@@ -280,18 +284,18 @@ def _ingest(scene: Scene) -> None:
 def _work(scene: Scene) -> None:
     for name in jobs.JOBS:
         jobs.run(name, now=scene.now)
-    stream.lost(3)
+    notes.lost(3)
 
 
 def _fail(key: str) -> None:
     """Faults of ours, with the caller's values in their texts."""
-    routes = web.Routes()
+    routes = Routes()
 
     @routes.get("/broken/{what}", roles=None)
-    def get_broken(_: web.Request, what: str) -> web.Reply:
+    def get_broken(_: Request, what: str) -> Reply:
         raise KeyError(PHONE, ADDRESS, key, what)
 
-    broken = web.Registry("broken")
+    broken = Application("broken", LeTaxi())
     broken.serve(routes)
     assert Caller(broken).get(f"/broken/{CUSTOMER_ID}", key=MADE_UP_KEY).status == 500
     caller = Caller(app, key=key)

@@ -22,8 +22,9 @@ from datetime import datetime
 
 from chalicelib.foundation.errors import Unavailable
 from chalicelib.foundation.observe import logs, metrics
-from chalicelib.foundation.settings import BadSetting, settings
-from chalicelib.taxis.positions import service as positions
+from chalicelib.foundation.settings import BadSetting
+from chalicelib.taxis.positions.accept import accept
+from chalicelib.taxis.settings import settings
 from udp_gateway import listener
 from udp_gateway.datagram import LIMIT_BYTES
 from udp_gateway.door import OPERATORS_AT_ONCE, PERIOD_S, Batch, Door, Question
@@ -57,7 +58,7 @@ def new_door(*, now_s: float) -> Door:
 
 
 def _accept(batch: Sequence[tuple[str, int, int]], received_at: datetime) -> None:
-    positions.accept(batch, now=received_at)
+    accept(batch, now=received_at)
 
 
 def _look_up(question: Question) -> Sender | None:

@@ -12,10 +12,9 @@ from typing import NamedTuple
 
 from chalicelib.foundation import clock, sealing
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
-from chalicelib.taxis.positions import service as positions
-from chalicelib.taxis.registry import rules
-from chalicelib.taxis.registry import service as registry
+from chalicelib.taxis.fleets import service as fleets
+from chalicelib.taxis.positions.accept import accept
+from chalicelib.taxis.vocabulary import Role, is_taxi_id
 from udp_gateway.datagram import Datagram
 
 
@@ -39,11 +38,9 @@ def look_up(operator: str, waiting: Iterable[Datagram]) -> Sender | None:
         return None
     keys = tuple(key.encode() for key in api_keys)
     expected = [
-        one.taxi_id
-        for one in waiting
-        if rules.is_taxi_id(one.taxi_id) and one.is_signed_with(*keys)
+        one.taxi_id for one in waiting if is_taxi_id(one.taxi_id) and one.is_signed_with(*keys)
     ]
-    return Sender(keys, registry.taxi_ids_of(account, expecting=expected))
+    return Sender(keys, fleets.taxi_ids_of(account.owner, expecting=expected))
 
 
 def warm_up() -> None:
@@ -53,4 +50,4 @@ def warm_up() -> None:
     """
     sealing.unseal(sealing.seal(""))
     access.signer("nobody", now=clock.now())
-    positions.accept([], now=clock.now())
+    accept([], now=clock.now())

@@ -3,26 +3,23 @@
 MARAUDE_LOAD_S and MARAUDE_LOAD_TAXIS say for how long, and with how many taxis.
 """
 
-import argparse
 import json
 import os
 import sys
 import tempfile
 from pathlib import Path
 
+from bench import harness
 from bench.load import report, run
-from ops import pages
 from ops.local import place
 from ops.local.place import Place
 
 
 def main() -> None:
     """Runs the command; its exit code is 1 where something was lost."""
-    asked = argparse.ArgumentParser(prog="python -m bench.load", description=__doc__)
+    asked = harness.parser("bench.load", __doc__ or "")
+    asked.set_defaults(figures=Path("build/load.json"))
     asked.add_argument("--data", type=Path, help="a folder to keep; its fleet serves again")
-    asked.add_argument("--figures", type=Path, default=Path("build/load.json"))
-    asked.add_argument("--page", type=Path, help="where to put the table; without it only printed")
-    asked.add_argument("--draw", type=Path, metavar="SVG", help="draws the figures")
     asked.add_argument("--window", type=float, default=5.0, metavar="SECONDS", help="of ingest")
     asked.add_argument("--only-draw", action="store_true", help="the figures there are already")
     given = asked.parse_args()
@@ -37,12 +34,13 @@ def main() -> None:
                 window_s=given.window,
             )
         found = report.figures(results)
-        report.kept(found, given.figures)
-    print(report.table(found))
-    if given.page:
-        pages.put(report.table(found), given.page, report.BEGIN, report.END)
-    if given.draw:
-        report.drawn(found, given.draw)
+    harness.publish(
+        given,
+        report.table(found),
+        markers=(report.BEGIN, report.END),
+        figures=found,
+        draw=lambda to: report.drawn(found, to),
+    )
     counted = (found["counted"], found["after_restart"])
     sys.exit(any(one["lost"] or one["hails_open"] or one["taxis_held"] for one in counted))
 

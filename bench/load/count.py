@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import reads
 from chalicelib.taxis.hails.rules import Status
-from chalicelib.taxis.positions import codec, rules, store
+from chalicelib.taxis.positions import codec, pointers, rules, store
 from chalicelib.taxis.positions.rules import Position
 
 A_PAGE = 1000
@@ -27,8 +27,8 @@ def newest() -> dict[str, Position]:
                 found[taxi] = max(at, found.get(taxi, at))
     after: str | None = None
     while True:
-        pointers, after = store.page_of_pointers(after, size=A_PAGE)
-        for taxi, pointer in pointers.items():
+        page, after = pointers.page(after, size=A_PAGE)
+        for taxi, pointer in page.items():
             if pointer.last is not None:
                 found[taxi] = max(pointer.last, found.get(taxi, pointer.last))
         if after is None:

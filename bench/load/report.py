@@ -1,6 +1,5 @@
 """The table of a load, its figures as JSON, and its drawing."""
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -146,9 +145,3 @@ def drawn(found: dict[str, Any], to: Path) -> None:
         memory.legend(ncol=3)
         for axes in (rate, age):
             axes.set_ylim(bottom=0)
-
-
-def kept(found: dict[str, Any], to: Path) -> None:
-    """Writes the figures."""
-    to.parent.mkdir(parents=True, exist_ok=True)
-    to.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -10,11 +10,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from bench import system
 from bench.fleets import POST
-from bench.load import customers, fleet, system
+from bench.load import customers, fleet
 from bench.load.customers import Customers
 from bench.load.senders import Senders, Sent
-from bench.load.system import System, Use, Windows
+from bench.system import System, Use, Windows
 from ops.local.place import Place
 
 LOOK_S = 1.0

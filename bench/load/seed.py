@@ -24,14 +24,15 @@ from bench.load.fleet import Places
 from bench.scene import a_pointer
 from chalicelib.foundation import geo
 from chalicelib.foundation.aws import clients
-from chalicelib.foundation.settings import settings, table
-from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Account, Role
+from chalicelib.foundation.settings import table
+from chalicelib.taxis.fleets import store as pages
 from chalicelib.taxis.positions import leaf_map, store
 from chalicelib.taxis.positions.leaf_map import LeafMap
-from chalicelib.taxis.registry import fleet as pages
 from chalicelib.taxis.registry import rows
 from chalicelib.taxis.registry.rules import Ads, Driver
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import Account, Role
+from ops.cli import administration
 from ops.cli.territory import loads
 from ops.local.provision import provision
 
@@ -50,7 +51,7 @@ def accounts() -> dict[str, tuple[Account, str]]:
     """The operators and the search app, with their keys, by e-mail."""
     wanted = {fleets.operator(number): Role.OPERATEUR for number in range(fleets.OPERATORS)}
     wanted[fleets.SEARCH_APP] = Role.MOTEUR
-    return {email: access.add(email, roles=[role]) for email, role in wanted.items()}
+    return {email: administration.add(email, roles=[role]) for email, role in wanted.items()}
 
 
 def taxi_items(
@@ -96,7 +97,7 @@ def made_of(fleet: Fleet, owners: list[Account], *, now: datetime) -> Iterator[M
     for owner_id, its in by_owner.items():
         for start in range(0, len(its), pages.PAGE):
             entry = f"page#{start // pages.PAGE:06}"
-            yield rows.FleetRow(owner_id, entry, ids=set(its[start : start + pages.PAGE]))
+            yield pages.FleetRow(owner_id, entry, ids=set(its[start : start + pages.PAGE]))
 
 
 def put(batch: list[Put]) -> int:
@@ -146,7 +147,7 @@ def main() -> None:
     given = asked.parse_args()
     if given.hooks:
         for number in range(fleets.OPERATORS):
-            access.add(fleets.operator(number), hook=(f"{given.hooks}/{number}", "", ""))
+            administration.add(fleets.operator(number), hook=(f"{given.hooks}/{number}", "", ""))
         print(json.dumps({"hooks": fleets.OPERATORS}))
     else:
         register(given.taxis)

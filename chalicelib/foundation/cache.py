@@ -63,6 +63,10 @@ class Memory(Generic[K, V]):
             values.update(found)
         return values
 
+    def of(self, key: K, read: Callable[[], V]) -> V:
+        """The value of a key, read where it is not at hand."""
+        return self.completed([key], lambda _: {key: read()})[key]
+
     def put(self, key: K, value: V) -> None:
         """Remembers a value from now on."""
         self.put_many({key: value})

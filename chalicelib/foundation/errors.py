@@ -1,46 +1,54 @@
-"""The kinds of refusal. A domain derives its own from them; only `web.py` knows their statuses.
+"""The kinds of refusal. A domain derives its own from them; only `http/refusals.py` knows their statuses.
 
-A refusal carries faults, and a fault says where the caller went wrong: `at` is the path of the
-error in the contract's error tree (`spec`: section 4), built by the four functions below.
+A refusal carries faults, and a fault says where the caller went wrong. How that is told is the
+contract's of a service.
 """
+
+from enum import StrEnum
 
 from msgspec import Struct
 
-Path = tuple[str, ...]
+
+class Part(StrEnum):
+    """A part of a request."""
+
+    BODY = "body"
+    URL = "url"
+    REQUEST = "request"  # as a whole: its headers, its key, its size
 
 
 class Fault(Struct, frozen=True):
-    """One thing that is wrong, and where it stands in the error tree of the answer."""
+    """One thing that is wrong, and where: a part of the request and the steps to a field of it."""
 
-    at: Path
+    part: Part
+    steps: tuple[str, ...]
     message: str
 
 
 def in_body(field: str, message: str) -> Fault:
-    """A fault of the one element of `data`; `field` is dotted (`ads.insee`), or `""` for all of it."""
-    return Fault(("data", "0", *(field.split(".") if field else ())), message)
-
-
-def in_query(parameter: str, message: str) -> Fault:
-    """A fault of one query parameter."""
-    return Fault((parameter,), message)
+    """A fault of the body; `field` is dotted (`ads.insee`), or `""` for all of it."""
+    return Fault(Part.BODY, tuple(field.split(".")) if field else (), message)
 
 
 def in_url(message: str) -> Fault:
     """A fault of the thing that the URL names."""
-    return Fault(("url",), message)
+    return Fault(Part.URL, (), message)
 
 
 def in_request(message: str) -> Fault:
     """A fault of the request as a whole: its headers, its key, its size."""
-    return Fault(("",), message)
+    return Fault(Part.REQUEST, (), message)
 
 
 class Refusal(Exception):
     """What the registry will not do, and why. Raise one of the kinds below, or a class of theirs."""
 
     def __init__(self, *faults: Fault) -> None:
-        super().__init__("; ".join(f"{'.'.join(fault.at)}: {fault.message}" for fault in faults))
+        super().__init__(
+            "; ".join(
+                f"{'.'.join((fault.part, *fault.steps))}: {fault.message}" for fault in faults
+            )
+        )
         self.faults = faults
 
 

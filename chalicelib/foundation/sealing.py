@@ -44,6 +44,12 @@ def _fernet() -> "MultiFernet":
         ) from error
 
 
+def forget() -> None:
+    """Has the keys read anew: for tests, and commands that turn to another deployment."""
+    _keys.cache_clear()
+    _fernet.cache_clear()
+
+
 def seal(text: str) -> str:
     """The text, encrypted and authenticated with the newest key."""
     return _fernet().encrypt(text.encode()).decode()

@@ -3,8 +3,10 @@
 from html import escape
 
 from chalicelib.foundation.http import json_schema
-from chalicelib.foundation.settings import settings
-from chalicelib.taxis.web import HTML, Reply, Request, Routes
+from chalicelib.foundation.http.messages import HTML, Reply
+from chalicelib.foundation.http.routes import Routes
+from chalicelib.taxis.envelope import Request
+from chalicelib.taxis.settings import settings
 
 routes = Routes()
 

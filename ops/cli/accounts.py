@@ -94,8 +94,8 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 
 def _add(arguments: argparse.Namespace) -> None:
     from chalicelib.foundation import clock
-    from chalicelib.taxis.access import service
-    from chalicelib.taxis.access.rules import Role
+    from chalicelib.taxis.vocabulary import Role
+    from ops.cli import administration
 
     hook = None
     if arguments.hail_url is not None:
@@ -103,7 +103,7 @@ def _add(arguments: argparse.Namespace) -> None:
     elif arguments.hail_header or arguments.hail_value:
         raise CannotGoOn("--hail-header and --hail-value need --hail-url.")
     try:
-        account, key = service.add(
+        account, key = administration.add(
             arguments.email,
             roles=[Role(role) for role in arguments.roles],
             name=arguments.name,
@@ -112,7 +112,7 @@ def _add(arguments: argparse.Namespace) -> None:
             fleet_size=arguments.fleet_size,
             now=clock.now(),
         )
-    except service.AccountUnknown:
+    except administration.AccountUnknown:
         raise _unknown(arguments.manager) from None
     print(json.dumps({"id": account.id, "email": account.email, "api_key": key}))
 
@@ -178,34 +178,36 @@ def _harmless(value: object) -> object:
 
 
 def _set_roles(arguments: argparse.Namespace) -> None:
-    from chalicelib.taxis.access import service
-    from chalicelib.taxis.access.rules import Role
+    from chalicelib.taxis.vocabulary import Role
+    from ops.cli import administration
 
     try:
-        account = service.set_roles(arguments.email, [Role(role) for role in arguments.roles])
-    except service.AccountUnknown:
+        account = administration.set_roles(
+            arguments.email, [Role(role) for role in arguments.roles]
+        )
+    except administration.AccountUnknown:
         raise _unknown(arguments.email) from None
     print(f"{account.email} is {', '.join(sorted(account.roles))}, within a minute.")
 
 
 def _set_manager(arguments: argparse.Namespace) -> None:
-    from chalicelib.taxis.access import service
+    from ops.cli import administration
 
     for email in filter(None, (arguments.email, arguments.manager)):
         try:
-            service.find(email)
-        except service.AccountUnknown:
+            administration.find(email)
+        except administration.AccountUnknown:
             raise _unknown(email) from None
-    service.set_manager(arguments.email, arguments.manager)
+    administration.set_manager(arguments.email, arguments.manager)
     print(f"{arguments.manager or 'Nobody'} manages {arguments.email}, within a minute.")
 
 
 def _set_fleet_size(arguments: argparse.Namespace) -> None:
-    from chalicelib.taxis.access import service
+    from ops.cli import administration
 
     try:
-        service.set_fleet_size(arguments.email, arguments.fleet_size)
-    except service.AccountUnknown:
+        administration.set_fleet_size(arguments.email, arguments.fleet_size)
+    except administration.AccountUnknown:
         raise _unknown(arguments.email) from None
     if arguments.none:
         print(f"{arguments.email} has not said how many taxis it has.")
@@ -214,13 +216,13 @@ def _set_fleet_size(arguments: argparse.Namespace) -> None:
 
 
 def _set_password(arguments: argparse.Namespace) -> None:
-    from chalicelib.taxis.access import service
+    from ops.cli import administration
 
     try:
-        service.set_password(arguments.email, _asked_password())
-    except service.AccountUnknown:
+        administration.set_password(arguments.email, _asked_password())
+    except administration.AccountUnknown:
         raise _unknown(arguments.email) from None
-    except service.PasswordTooShort as error:
+    except administration.PasswordTooShort as error:
         raise CannotGoOn(str(error)) from None
     print(f"{arguments.email} has a new password.")
 
@@ -262,46 +264,46 @@ def _resume(arguments: argparse.Namespace) -> None:
 
 
 def _set_active(arguments: argparse.Namespace, *, active: bool) -> None:
-    from chalicelib.taxis.access import service
+    from ops.cli import administration
 
     try:
-        service.set_active(arguments.email, active=active)
-    except service.AccountUnknown:
+        administration.set_active(arguments.email, active=active)
+    except administration.AccountUnknown:
         raise _unknown(arguments.email) from None
 
 
 def _rotate(arguments: argparse.Namespace) -> None:
     from chalicelib.foundation import clock
-    from chalicelib.taxis.access import service
+    from ops.cli import administration
 
     try:
-        account, key = service.rotate_key(
+        account, key = administration.rotate_key(
             arguments.email, now=clock.now(), overlap=arguments.overlap
         )
-    except service.AccountUnknown:
+    except administration.AccountUnknown:
         raise _unknown(arguments.email) from None
-    except service.OverlapRefused as error:
+    except administration.OverlapRefused as error:
         raise CannotGoOn(str(error)) from None
     print(json.dumps({"id": account.id, "email": account.email, "api_key": key}))
 
 
 def _revoke(arguments: argparse.Namespace) -> None:
-    from chalicelib.taxis.access import service
+    from ops.cli import administration
 
     try:
-        service.revoke_old_key(arguments.email)
-    except service.AccountUnknown:
+        administration.revoke_old_key(arguments.email)
+    except administration.AccountUnknown:
         raise _unknown(arguments.email) from None
     print(f"Only the newest key of {arguments.email} opens, within a minute.")
 
 
 def _secret(arguments: argparse.Namespace) -> None:
-    from chalicelib.taxis.access import service
     from chalicelib.taxis.hails import webhook
+    from ops.cli import administration
 
     try:
-        account = service.find(arguments.email).account
-    except service.AccountUnknown:
+        account = administration.find(arguments.email).account
+    except administration.AccountUnknown:
         raise _unknown(arguments.email) from None
     secrets = webhook.secrets_of(account.id)
     print(json.dumps({"id": account.id, "email": account.email, "webhook_secrets": secrets}))

@@ -19,6 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ops.apps import App
 from ops.cli import target
 from ops.cli.territory.progress import Progress
 from ops.errors import CannotGoOn
@@ -62,13 +63,13 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         target.add_arguments(action)
 
 
-def tables() -> list[str]:
+def tables(app: App) -> list[str]:
     """The tables that CloudFormation keeps when the stack goes, by their names without the stage."""
-    from ops.local.provision import resources
+    from ops.templates import resources
 
     return [
-        resource["Properties"]["TableName"]["Sub"].rpartition("}-")[2]
-        for resource in resources().values()
+        resource["Properties"]["TableName"]["Fn::Sub"].rpartition("}-")[2]
+        for resource in resources(app).values()
         if resource["Type"] == "AWS::DynamoDB::Table" and resource["DeletionPolicy"] == "Retain"
     ]
 
@@ -76,7 +77,7 @@ def tables() -> list[str]:
 def _export(arguments: argparse.Namespace) -> None:
     from chalicelib.foundation import clock
 
-    counts = export(arguments.folder, now=clock.now())
+    counts = export(arguments.app, arguments.folder, now=clock.now())
     print(
         f"{sum(counts.values())} items of {len(counts)} tables are in {arguments.folder}; it holds "
         "personal data and keys: keep it encrypted, delete it when it has served."
@@ -84,14 +85,14 @@ def _export(arguments: argparse.Namespace) -> None:
 
 
 def _restore(arguments: argparse.Namespace) -> None:
-    counts = restore(arguments.folder, over=arguments.over)
+    counts = restore(arguments.app, arguments.folder, over=arguments.over)
     print(
         f"{sum(counts.values())} items of {len(counts)} tables are restored, all that there were."
     )
 
 
 def _copy(arguments: argparse.Namespace) -> None:
-    items = copy(arguments.source, arguments.name, dry_run=arguments.dry_run)
+    items = copy(arguments.app, arguments.source, arguments.name, dry_run=arguments.dry_run)
     would = "would be" if arguments.dry_run else "were"
     print(f"{items} items {would} copied from {arguments.source} to {arguments.name}.")
 
@@ -99,7 +100,7 @@ def _copy(arguments: argparse.Namespace) -> None:
 # --- out ------------------------------------------------------------------------------------------
 
 
-def export(folder: Path, *, now: datetime, quiet: bool = False) -> Mapping[str, int]:
+def export(app: App, folder: Path, *, now: datetime, quiet: bool = False) -> Mapping[str, int]:
     """Writes the backup, the manifest last; how many items each table has. Raises BackupRefused."""
     from chalicelib.foundation.settings import settings, table
 
@@ -109,7 +110,7 @@ def export(folder: Path, *, now: datetime, quiet: bool = False) -> Mapping[str, 
         raise BackupRefused(f"{folder} cannot be made: {error.strerror}.") from None
     progress = Progress(quiet=quiet)
     kept: dict[str, dict[str, Any]] = {}
-    for name in tables():
+    for name in tables(app):
         path = _file(folder, name)
         count = 0
         with _private(path) as raw, gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) as file:
@@ -160,7 +161,7 @@ def _bytes(found: dict[str, Any]) -> Any:  # noqa: ANN401  # bytes, or what it w
 # --- back -----------------------------------------------------------------------------------------
 
 
-def restore(folder: Path, *, over: bool, quiet: bool = False) -> Mapping[str, int]:
+def restore(app: App, folder: Path, *, over: bool, quiet: bool = False) -> Mapping[str, int]:
     """Writes a backup into its tables; how many items each got. Nothing is written unless all is whole.
 
     Raises BackupRefused.
@@ -168,7 +169,7 @@ def restore(folder: Path, *, over: bool, quiet: bool = False) -> Mapping[str, in
     from chalicelib.foundation.aws import clients
     from chalicelib.foundation.settings import table
 
-    kept = _whole(folder)
+    kept = _whole(app, folder)
     if not over:
         full = [n for n in kept if clients.dynamodb().scan(TableName=table(n), Limit=1)["Items"]]
         if full:
@@ -190,7 +191,7 @@ def restore(folder: Path, *, over: bool, quiet: bool = False) -> Mapping[str, in
     return counts
 
 
-def _whole(folder: Path) -> Mapping[str, int]:
+def _whole(app: App, folder: Path) -> Mapping[str, int]:
     """How many items of each table a backup has. Raises BackupRefused where a file is not as it was."""
     try:
         about = json.loads((folder / MANIFEST).read_bytes())["tables"]
@@ -199,7 +200,7 @@ def _whole(folder: Path) -> Mapping[str, int]:
                 raise BackupRefused(f"{_file(folder, name)} is not as it was exported.")
     except (OSError, ValueError, KeyError) as error:
         raise BackupRefused(f"{folder} is no whole backup: {error}.") from None
-    strangers = about.keys() - set(tables())
+    strangers = about.keys() - set(tables(app))
     if strangers:
         raise BackupRefused(f"There are no tables {', '.join(sorted(strangers))}.")
     return {name: one["items"] for name, one in about.items()}
@@ -230,7 +231,7 @@ def _put(table_name: str, items: Iterable[Mapping[str, Any]]) -> None:
 # --- from table to table ----------------------------------------------------------------------------
 
 
-def copy(source: str, to: str, *, dry_run: bool, quiet: bool = False) -> int:
+def copy(app: App, source: str, to: str, *, dry_run: bool, quiet: bool = False) -> int:
     """Puts every item of a table into one of this stage's that is kept; how many. Full names of tables.
 
     What is there under the same key is replaced, what is only there stays. Half a unit per 4 KB twice over
@@ -239,7 +240,7 @@ def copy(source: str, to: str, *, dry_run: bool, quiet: bool = False) -> int:
     from chalicelib.foundation.aws import clients
     from chalicelib.foundation.settings import table
 
-    if to not in {table(name) for name in tables()}:
+    if to not in {table(name) for name in tables(app)}:
         raise BackupRefused(f"--to: {to} is no table of this stage that is kept.")
     client = clients.dynamodb()
     keys = []

@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FIGURES = ROOT / "bench" / "figures.json"
 PRICES = ROOT / "infra" / "prices.yaml"
 
+GATEWAY_STEP = 300e6  # requests a month of an HTTP API at the full price
+
 MONTH_S, MONTH_H, MONTH_DAYS = 2_628_000, 730, 30.4
 PERIODS_S = (5, 10)  # that were measured; what is between lies on a line
 
@@ -211,15 +213,10 @@ def lines(wanted: Wanted, figures: Mapping[str, Any], prices: Mapping[str, Any])
 
 
 def _gateway(prices: Mapping[str, Any], requests: float) -> float:
-    """USD of a request, on average over the gateway's steps."""
-    steps = (
-        (0, "gateway_request"),
-        (333e6, "gateway_request_333m"),
-        (1e9, "gateway_request_1000m"),
-    )
-    usd = 0.0
-    for (start, name), (end, _) in zip(steps, [*steps[1:], (float("inf"), "")], strict=True):
-        usd += max(0.0, min(requests, end) - start) * price(prices, name)
+    """USD of a request, on average over the gateway's two steps."""
+    first = min(requests, GATEWAY_STEP)
+    usd = first * price(prices, "gateway_request")
+    usd += (requests - first) * price(prices, "gateway_request_300m")
     return usd / requests
 
 

@@ -11,9 +11,9 @@ from ops.errors import CannotGoOn
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
+    from chalicelib.taxis.hails.request_log import Exchange
     from chalicelib.taxis.hails.rules import Transition
-    from chalicelib.taxis.hails.service import Story
-    from chalicelib.taxis.hails.store import Exchange
+    from chalicelib.taxis.hails.service import History
 
 
 def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -27,26 +27,26 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def _show(arguments: argparse.Namespace) -> None:
-    from chalicelib.taxis.hails import service
+    from chalicelib.taxis.hails import rules, service
 
     try:
-        story = service.show(arguments.hail_id)
-    except service.HailUnknown:
+        history = service.history(arguments.hail_id)
+    except rules.HailUnknown:
         raise CannotGoOn(f"There is no hail {arguments.hail_id!r}.") from None
-    for line in lines(story):
+    for line in lines(history):
         print(line)
 
 
-def lines(story: "Story") -> Iterator[str]:
+def lines(history: "History") -> Iterator[str]:
     """The hail in a few lines, then what happened to it, oldest first; no telephone number."""
-    hail = story.hail
+    hail = history.hail
     deadline = "" if hail.deadline is None else f", until {_at(hail.deadline)} at most"
     yield f"hail {hail.hail_id} is {hail.status}{deadline}"
     yield f"taxi {hail.taxi_id} ({hail.licence_plate}) of {hail.operateur}, account {hail.operateur_id}"
     yield f"customer {hail.customer_id!r} of {hail.moteur}, account {hail.moteur_id}"
     yield f"session {hail.session_id}"
     steps = [(step.at, _step(step)) for step in hail.transitions]
-    requests = [(exchange.at, _request(exchange)) for exchange in story.exchanges]
+    requests = [(exchange.at, _request(exchange)) for exchange in history.exchanges]
     for at, text in sorted(steps + requests, key=lambda event: event[0]):
         yield f"{_at(at)}  {text}"
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
+from ops import apps
 from ops.cli import target
 from ops.cli.territory.progress import Progress
 from ops.errors import CannotGoOn
@@ -32,29 +33,13 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     target.add_arguments(run)
 
 
-def _list(_: argparse.Namespace) -> None:
+def _list(arguments: argparse.Namespace) -> None:
     from chalicelib.taxis.jobs import service
 
-    known = schedules()
+    known = apps.schedules(arguments.app)
     for name in sorted(service.JOBS):
         when, what = known.get(name, ("by hand", ""))
         print(f"{name:20} {when:20} {what}")
-
-
-def schedules() -> Mapping[str, tuple[str, str]]:
-    """When each job runs and what it does: the application's schedule of the same name says it."""
-    from chalice.app import ScheduledEventConfig
-
-    from app import app
-
-    found = {}
-    for source in app.event_sources:
-        if isinstance(source, ScheduledEventConfig):
-            schedule = source.schedule_expression
-            when = schedule if isinstance(schedule, str) else schedule.to_string()
-            what = getattr(app.handler_map[source.name], "func").__doc__ or ""  # noqa: B009  # Chalice's, without a type
-            found[source.name.replace("_", "-")] = when, what
-    return found
 
 
 def _run(arguments: argparse.Namespace) -> None:
@@ -70,7 +55,7 @@ def _run(arguments: argparse.Namespace) -> None:
         # The run's metric, a line on standard output for CloudWatch, says the same and is not for a desk.
         with redirect_stdout(io.StringIO()):
             outcome = service.run(
-                arguments.name, now=clock.now(), dry_run=arguments.dry_run, told=told
+                arguments.name, now=clock.now(), dry_run=arguments.dry_run, report=told
             )
     except service.JobUnknown:
         names = ", ".join(sorted(service.JOBS))

@@ -1,6 +1,6 @@
-"""The `maraude` command: each group of it is a module with `add_parser(subparsers)`.
+"""The `maraude` command: `maraude [SERVICE] COMMAND`, without one the service of the repository's root.
 
-A command sets `run`, a function of the parsed arguments, as its parser's default. Those that have
+Each group of commands is a module with `add_parser(subparsers)`. A command sets `run`, a function of the parsed arguments, as its parser's default. Those that have
 the options of `ops.cli.target` are turned to their registry before they run. What a command raises as
 CannotGoOn is told to the user as it is, mostly in one sentence.
 """
@@ -8,36 +8,45 @@ CannotGoOn is told to the user as it is, mostly in one sentence.
 import argparse
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from chalicelib.foundation.settings import BadSetting
+from ops import apps
+from ops.apps import App
 from ops.cli import target
 from ops.errors import CannotGoOn
 
+# What every service has; the others stand in its `app.yaml`.
 COMMANDS = {
     "up": "ops.cli.up",
-    "account": "ops.cli.accounts",
-    "territory": "ops.cli.territory.command",
-    "cells": "ops.cli.cells",
-    "import": "ops.cli.imports.command",
     "backup": "ops.cli.backup",
-    "secrets": "ops.cli.secret_keys",
-    "replay": "ops.cli.replay",
-    "hail": "ops.cli.hails",
-    "job": "ops.cli.jobs",
-    "queue": "ops.cli.queues",
     "doctor": "ops.release.doctor.command",
-    "cost": "ops.cli.cost",
-    "demo-hail": "ops.local.demo.customer",
 }
 
 
-def _parser(commands: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="maraude", description="The registry of available taxis.")
+def commands_of(app: App) -> Mapping[str, str]:
+    """The modules of a service's commands, by their names."""
+    return {**COMMANDS, **app.home.commands}
+
+
+def parser_of(app: App, commands: Iterable[str]) -> argparse.ArgumentParser:
+    """Reads the arguments of these commands of a service."""
+    parser = argparse.ArgumentParser(prog="maraude", description=app.home.title)
+    parser.set_defaults(app=app)
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    modules = commands_of(app)
     for command in commands:
-        importlib.import_module(COMMANDS[command]).add_parser(subparsers)
+        importlib.import_module(modules[command]).add_parser(subparsers)
     return parser
+
+
+def _service(arguments: Sequence[str]) -> tuple[App, Sequence[str]]:
+    """The service that the first argument may name, by its name or folder, and the other arguments."""
+    first = arguments[0] if arguments else ""
+    if first in apps.every() or Path(first, apps.CONFIG).exists():
+        return apps.find(first), arguments[1:]
+    return apps.first(), arguments
 
 
 def _of_aws() -> tuple[type[Exception], ...]:
@@ -51,10 +60,12 @@ def _of_aws() -> tuple[type[Exception], ...]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; its exit code."""
     arguments = sys.argv[1:] if argv is None else list(argv)
-    # Only the module of the command that is asked for, so that it starts at once.
-    asked = [command for command in COMMANDS if arguments[:1] == [command]]
-    args = _parser(asked or list(COMMANDS)).parse_args(arguments)
     try:
+        app, words = _service(arguments)
+        commands = commands_of(app)
+        # Only the module of the command that is asked for, so that it starts at once.
+        asked = [words[0]] if words and words[0] in commands else commands
+        args = parser_of(app, asked).parse_args(words)
         if "stage" in args:
             target.connect(args)
         args.run(args)

@@ -136,9 +136,9 @@ def cars(found: Sequence[Trip], towns: Callable[[LonLat], str | None]) -> list[C
 
 def _run(arguments: argparse.Namespace) -> None:
     from chalicelib.foundation.geo import LngLat
-    from chalicelib.taxis.access import service as access
-    from chalicelib.taxis.access.rules import Role
     from chalicelib.taxis.territory import service as territory
+    from chalicelib.taxis.vocabulary import Role
+    from ops.cli import administration
 
     found = ways(arguments.file, taxis=arguments.taxis, shift=arguments.shift)
     if arguments.stage and not arguments.url:
@@ -149,7 +149,7 @@ def _run(arguments: argparse.Namespace) -> None:
         return towns[0] if towns else None
 
     made = cars(found, town)
-    _, key = access.add(arguments.operator, roles=[Role.OPERATEUR])
+    _, key = administration.add(arguments.operator, roles=[Role.OPERATEUR])
     client = Client((arguments.url or target.url(arguments)).rstrip("/"), key)
     drive = Drive(client, {}, arguments.speed, arguments.again)
     for car, way in zip(made, found, strict=True):

@@ -52,14 +52,15 @@ def reseal(*, dry_run: bool, quiet: bool = False) -> Sealed:
     """
     from cryptography.fernet import InvalidToken
 
-    from chalicelib.taxis.access import service, store
+    from chalicelib.taxis.access import store
+    from ops.cli import administration
 
     progress = Progress(quiet=quiet)
     sealed = Sealed()
     for record in store.every():
         sealed.accounts += 1
         try:
-            sealed.anew += service.reseal(record, dry_run=dry_run)
+            sealed.anew += administration.reseal(record, dry_run=dry_run)
         except InvalidToken:
             sealed.lost.append(record.account.email)
         progress.step("accounts looked at", sealed.accounts)

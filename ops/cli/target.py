@@ -23,7 +23,7 @@ def connect(args: argparse.Namespace) -> None:
     if args.stage:
         os.environ["MARAUDE_STAGE"] = args.stage
         return
-    where = place.of(args.data)
+    where = place.of(args.data, service=args.app.data)
     run = where.running()
     for name in place.FOREIGN:
         os.environ.pop(name, None)
@@ -34,4 +34,4 @@ def url(args: argparse.Namespace) -> str:
     """Where the API of the local system answers. Raises NotRunning, and CannotGoOn for a stage."""
     if args.stage:
         raise CannotGoOn("This command drives the API of the local system only; leave --stage out.")
-    return place.of(args.data).running().url
+    return place.of(args.data, service=args.app.data).running().url

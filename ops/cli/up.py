@@ -9,10 +9,8 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: "Subparsers") -> None:
     """Adds the command."""
-    parser = subparsers.add_parser("up", help="run the whole registry on this machine")
-    parser.add_argument(
-        "--port", type=_port, default=8000, help="of the API (%(default)s; 0 for any)"
-    )
+    parser = subparsers.add_parser("up", help="run all of it on this machine")
+    parser.add_argument("--port", type=_port, help="of the API (the service's own; 0 for any)")
     parser.add_argument(
         "--udp-port", type=_port, help="of the UDP door (the API's number; 0 for no door)"
     )
@@ -43,8 +41,9 @@ def run(args: argparse.Namespace) -> None:
 
     default_window_s = 1.0 if args.demo else 5.0
     stack.Stack(
-        place.of(args.data),
-        args.port,
+        args.app,
+        place.of(args.data, service=args.app.data),
+        args.app.home.port if args.port is None else args.port,
         demo=args.demo,
         ingest_window_s=default_window_s if args.ingest_window is None else args.ingest_window,
         endpoint=args.endpoint,

@@ -1,9 +1,9 @@
-"""HTTP in front of the application: what API Gateway is to it on AWS.
+"""HTTP in front of the application: what API Gateway's HTTP API is to it on AWS.
 
-Chalice's own local gateway makes the events; the HTTP below it is h11's, because the stock handler
-loses chunked bodies, waits for ever on a short one, answers HEAD with a body and some requests in
-HTML, and sends small packets that wait 40 ms for each other. Whatever arrives, the answer is JSON in
-the contract's envelope, and the connection is either ready for the next request or closed.
+The application is handed the same events (`payload.py`), whatever the path. The HTTP below is h11's, because
+the handler of `chalice local` loses chunked bodies, waits for ever on a short one, answers HEAD with a body
+and some requests in HTML, and sends small packets that wait 40 ms for each other. Whatever arrives, the
+answer is JSON in the contract's envelope, and the connection is either ready for the next request or closed.
 """
 
 import base64
@@ -13,28 +13,22 @@ import socket
 import socketserver
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import urlsplit
 
 import h11
 from chalice import Chalice
-from chalice.config import Config
-from chalice.local import (
-    LambdaEventConverter,
-    LocalChalice,
-    LocalGateway,
-    LocalGatewayException,
-    MatchResult,
-    RouteMatcher,
-)
+from chalice.local import LambdaContext, LocalChalice
+
+from ops.local import payload
 
 HEAD_LIMIT = 32_768  # bytes of request line and headers (letaxi-api 1)
-VERBS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+MEMORY_MB, TIMEOUT_MS = 1024, 30_000  # of the API's function
 HOP_BY_HOP = frozenset({"connection", "content-length", "date", "keep-alive", "transfer-encoding"})
 LINGER_S = 5.0  # how long a client may go on sending what nobody will read
 LINGER_BYTES = 64 * 1_048_576
@@ -42,160 +36,51 @@ LINGER_BYTES = 64 * 1_048_576
 log = logging.getLogger("maraude.gateway")
 
 
-class Refused(LocalGatewayException):
+class Refused(Exception):
     """The gateway answers by itself."""
 
-    def __init__(
-        self, status: int, message: str, *, at: str = "", headers: Mapping[str, str] | None = None
-    ) -> None:
-        super().__init__(dict(headers or {}), envelope(message, at=at))
-        self.reply = _Reply(status, list((headers or {}).items()), envelope(message, at=at))
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.reply = _Reply(status, [], envelope(message))
 
 
-def envelope(message: str, *, at: str = "") -> bytes:
+def envelope(message: str) -> bytes:
     """An error as the contract writes it (letaxi-api 4)."""
-    return json.dumps({"errors": {at: [message]}}, separators=(",", ":")).encode() + b"\n"
-
-
-# --- paths ---------------------------------------------------------------------------------------
-
-
-class _Node:
-    """One step of the routes' paths: what may follow it."""
-
-    def __init__(self) -> None:
-        self.named: dict[str, _Node] = {}
-        self.variable: _Node | None = None
-        self.route: str | None = None  # that ends here
-        self.rest: str | None = None  # that takes whatever follows: `{proxy+}`
-
-
-def _is_variable(step: str) -> bool:
-    return step.startswith("{") and step.endswith("}")
-
-
-class Routes(RouteMatcher):
-    """API Gateway's choice of a route: named steps before variables, variables before `{proxy+}`.
-
-    Captured values come decoded, as they do on AWS. A slash at the end makes no difference.
-    """
-
-    def __init__(self, route_urls: Sequence[str]) -> None:
-        super().__init__(list(route_urls))
-        self._root = _Node()
-        self._names: dict[str, list[tuple[int, str]]] = {}
-        for route in route_urls:
-            steps = route.strip("/").split("/")
-            self._names[route] = [
-                (place, step[1:-1]) for place, step in enumerate(steps) if _is_variable(step)
-            ]
-            node = self._root
-            for step in steps[:-1] if steps[-1].endswith("+}") else steps:
-                if _is_variable(step):
-                    node.variable = node.variable or _Node()
-                    node = node.variable
-                else:
-                    node = node.named.setdefault(step, _Node())
-            if steps[-1].endswith("+}"):
-                node.rest = route
-            else:
-                node.route = route
-
-    def match_route(self, url: str) -> MatchResult:
-        """The route of a request target. Raises Refused (404) when no route takes it."""
-        path, _, query = url.partition("?")
-        steps = [unquote(step) for step in path.removesuffix("/")[1:].split("/")]
-        route = _choose(self._root, steps, 0)
-        if route is None:
-            raise Refused(HTTPStatus.NOT_FOUND, "API endpoint not found.", at="url")
-        captured = {
-            name.removesuffix("+"): "/".join(steps[place:]) if name.endswith("+") else steps[place]
-            for place, name in self._names[route]
-        }
-        return MatchResult(route, captured, parse_qs(query, keep_blank_values=True))
-
-
-def _choose(node: _Node, steps: Sequence[str], place: int) -> str | None:
-    if place == len(steps):
-        return node.route
-    step, found = steps[place], None
-    if step in node.named:
-        found = _choose(node.named[step], steps, place + 1)
-    if found is None and step and node.variable:
-        found = _choose(node.variable, steps, place + 1)
-    return found or node.rest
+    return json.dumps({"errors": {"": [message]}}, separators=(",", ":")).encode() + b"\n"
 
 
 # --- events --------------------------------------------------------------------------------------
 
 
-class _Events(LambdaEventConverter):
-    """API Gateway's proxy event of a request."""
-
-    def create_lambda_event(
-        self, method: str, path: str, headers: dict[str, str], body: bytes | None = None
-    ) -> dict[str, Any]:
-        matched = self._route_matcher.match_route(path)
-        text, encoded = self._text(headers, body)
-        bare = path.partition("?")[0]
-        query = matched.query_params
-        return {
-            "resource": matched.route,
-            "path": bare,
-            "httpMethod": method,
-            "headers": headers,
-            "queryStringParameters": {name: values[-1] for name, values in query.items()} or None,
-            "multiValueQueryStringParameters": query or None,
-            "pathParameters": matched.captured,
-            "stageVariables": {},
-            "requestContext": {
-                "httpMethod": method,
-                "resourcePath": matched.route,
-                "path": bare,
-                "identity": {"sourceIp": self.LOCAL_SOURCE_IP},
-            },
-            "body": text,
-            "isBase64Encoded": encoded,
-        }
-
-    def _text(self, headers: Mapping[str, str], body: bytes | None) -> tuple[str | None, bool]:
-        if not body:
-            return None, False
-        if headers.get("content-type", "") not in self._binary_types:
-            try:
-                return body.decode(), False
-            except UnicodeDecodeError:
-                pass  # not text, whatever its type says: the application must still see its bytes
-        return base64.b64encode(body).decode(), True
-
-
-class Gateway(LocalGateway):
+class Gateway:
     """Requests to events, to the application, and back. One for all threads."""
 
     def __init__(self, app: Chalice) -> None:
-        super().__init__(
-            _thread_safe(app),
-            Config(
-                config_from_disk={"lambda_timeout": 30, "lambda_memory_size": 1024},
-                chalice_stage="local",
-                user_provided_params={"lambda_functions": {}},
-            ),
-        )
-        self.event_converter = _Events(Routes(list(app.routes)), app.api.binary_types)
+        self._app = _thread_safe(app)
 
     def handle_request(
-        self, method: str, path: str, headers: dict[str, str], body: bytes | None
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes
     ) -> dict[str, Any]:
-        """The application's answer, as API Gateway takes it. Raises Refused."""
-        event = self.event_converter.create_lambda_event(method, path, headers, body)
-        context = self._generate_lambda_context()
-        event["requestContext"]["requestId"] = context.aws_request_id
-        answer: dict[str, Any] = self._app_object(event, context)
+        """The application's answer to a request, as API Gateway takes it."""
+        path, _, query = target.partition("?")
+        text, encoded = payload.text(body, headers.get("content-type", ""))
+        context = LambdaContext(self._app.app_name, MEMORY_MB, max_runtime_ms=TIMEOUT_MS)
+        event = payload.event(
+            method,
+            payload.decoded(path),
+            query,
+            headers,
+            text,
+            encoded=encoded,
+            source="127.0.0.1",
+            request_id=context.aws_request_id,
+        )
+        answer: dict[str, Any] = self._app(event, context)
         return answer
 
 
 def _thread_safe(app: Chalice) -> Chalice:
-    """The application, with a `current_request` for each thread, as `chalice local` makes it."""
+    """The application, with a `current_request` for each thread, as `chalice local` has it."""
     if not isinstance(app, LocalChalice):
         app.__class__ = type("Served", (LocalChalice, type(app)), {})
     return app
@@ -329,13 +214,6 @@ class _Connection(socketserver.BaseRequestHandler):
 
     def _answer(self, method: str, head: h11.Request, body: bytes) -> _Reply:
         """The reply to a whole request. Raises Refused."""
-        if method not in VERBS:
-            raise Refused(
-                HTTPStatus.METHOD_NOT_ALLOWED,
-                f"This endpoint only accepts requests of type: {', '.join(VERBS)}.",
-                at="url",
-                headers={"Allow": ", ".join(VERBS)},
-            )
         target = head.target.decode()
         if not target.startswith("/"):
             target = urlsplit(target)._replace(scheme="", netloc="").geturl()
@@ -344,8 +222,6 @@ class _Connection(socketserver.BaseRequestHandler):
         headers = {name.decode(): value.decode("latin-1") for name, value in head.headers}
         try:
             return _reply(self.server.gateway.handle_request(method, target, headers, body))
-        except Refused:
-            raise
         except Exception:  # whatever the application did, the client gets an answer
             log.exception("%s %s failed", method, target)
             return _FAULT

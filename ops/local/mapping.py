@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ops.local.provision import resources
+from ops.apps import App
+from ops.templates import resources, text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +53,16 @@ class Source:
     mapping: EventSourceMapping
 
 
-def sources(function: str, stage: str) -> list[Source]:
-    """The streams that feed a function of `infra/resources.yaml`, by its logical name."""
-    declared = resources()
+def sources(app: App, function: str, stage: str) -> list[Source]:
+    """The streams that feed a function of a service's templates, by its logical name."""
+    declared = resources(app)
 
-    def name(reference: Mapping[str, str]) -> str:
-        logical = reference["GetAtt"].partition(".")[0]
-        properties = declared[logical]["Properties"]
+    def name(reference: Mapping[str, Any]) -> str:
+        properties = declared[reference["Fn::GetAtt"][0]]["Properties"]
         named = next(
             properties[key] for key in ("Name", "TableName", "QueueName") if key in properties
         )
-        return str(named["Sub"]).replace("${Stage}", stage)
+        return text_of(named, stage)
 
     found = []
     for event in declared[function]["Properties"]["Events"].values():

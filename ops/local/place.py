@@ -189,9 +189,12 @@ FOREIGN = (
 )
 
 
-def of(data: str | None) -> Place:
-    """The place that `--data` names, or MARAUDE_DATA, or `.maraude` in the current folder."""
-    return Place(Path(data or os.environ.get("MARAUDE_DATA") or ".maraude").absolute())
+def of(data: str | None, *, service: str = ".") -> Place:
+    """The place that `--data` names, or MARAUDE_DATA, or `.maraude` in the current folder.
+
+    `service` is a service's own folder in it.
+    """
+    return Place(Path(data or os.environ.get("MARAUDE_DATA") or ".maraude", service).absolute())
 
 
 def _write(path: Path, content: object) -> None:

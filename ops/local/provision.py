@@ -1,57 +1,24 @@
-"""Makes the tables, stream and queues of `infra/resources.yaml` through AWS's own calls.
+"""Makes the tables, streams and queues of a service's templates through AWS's own calls.
 
 For the local stack and the tests; AWS itself gets the file through CloudFormation. What is there
 already is left alone, so it may be repeated.
 """
 
 import json
-import re
+from collections.abc import Iterable, Mapping
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
-import yaml
+
+from ops import apps
+from ops.apps import App
+from ops.templates import resources, text_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_sqs import SQSClient
-
-RESOURCES = Path(__file__).resolve().parents[2] / "infra" / "resources.yaml"
-
-
-class Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short tags, each as `{tag: value}`."""
-
-
-def _tagged(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    if isinstance(node, yaml.ScalarNode):
-        return {suffix: loader.construct_scalar(node)}
-    if isinstance(node, yaml.SequenceNode):
-        return {suffix: loader.construct_sequence(node, deep=True)}
-    assert isinstance(node, yaml.MappingNode)  # noqa: S101  # YAML has no fourth kind of node
-    return {suffix: loader.construct_mapping(node, deep=True)}
-
-
-Loader.add_multi_constructor("!", _tagged)
-
-
-@cache
-def resources(name: str = RESOURCES.name) -> dict[str, dict[str, Any]]:
-    """The resources of a file of `infra`: logical name to `{"Type": ..., "Properties": ...}`.
-
-    Without what the file adds to Chalice's own functions, which has no type.
-    """
-    with RESOURCES.with_name(name).open(encoding="utf-8") as file:
-        found: dict[str, dict[str, Any]] = yaml.load(file, Loader=Loader)["Resources"]  # noqa: S506  # a safe loader
-    return {logical: resource for logical, resource in found.items() if "Type" in resource}
-
-
-def named(value: object, stage: str) -> str:
-    """A name in the template, in a stage."""
-    text = value["Sub"] if isinstance(value, dict) else str(value)
-    return re.sub(r"\$\{Stage\}", stage, text)
 
 
 @cache
@@ -65,8 +32,15 @@ def _clients(
     )
 
 
-def provision(stage: str, *, endpoint: str | None, region: str, shards: int = 2) -> list[str]:
-    """Makes what is missing and returns its names.
+def provision(
+    stage: str,
+    *,
+    endpoint: str | None,
+    region: str,
+    shards: int = 2,
+    services: Iterable[App] | None = None,
+) -> list[str]:
+    """Makes what these services lack, or all of the repository, and returns its names.
 
     The local stream gets `shards` shards, not the one that the emulator opens for an on-demand
     stream, so that mistakes about order show early.
@@ -79,44 +53,54 @@ def provision(stage: str, *, endpoint: str | None, region: str, shards: int = 2)
     }
     streams = set(kinesis.list_streams()["StreamNames"])
     made = []
-    for resource in resources().values():
-        properties = resource["Properties"]
-        if resource["Type"] == "AWS::DynamoDB::Table":
-            name = named(properties["TableName"], stage)
-            if name in tables:
-                continue
-            stream = properties.get("StreamSpecification")
-            streamed: Any = (
-                {"StreamSpecification": {"StreamEnabled": True, **stream}} if stream else {}
-            )
-            dynamodb.create_table(
-                TableName=name,
-                BillingMode=properties["BillingMode"],
-                AttributeDefinitions=properties["AttributeDefinitions"],
-                KeySchema=properties["KeySchema"],
-                **streamed,
-            )
-            if "TimeToLiveSpecification" in properties:
-                dynamodb.update_time_to_live(
-                    TableName=name,
-                    TimeToLiveSpecification=properties["TimeToLiveSpecification"],
-                )
-            made.append(name)
-        elif resource["Type"] == "AWS::Kinesis::Stream":
-            name = named(properties["Name"], stage)
-            if name not in streams:
+    for app in apps.every().values() if services is None else services:
+        declared = resources(app)
+        for resource in declared.values():
+            properties = resource["Properties"]
+            if resource["Type"] == "AWS::DynamoDB::Table":
+                name = text_of(properties["TableName"], stage)
+                if name in tables:
+                    continue
+                _make_table(dynamodb, name, properties)
+            elif resource["Type"] == "AWS::Kinesis::Stream":
+                name = text_of(properties["Name"], stage)
+                if name in streams:
+                    continue
                 kinesis.create_stream(StreamName=name, ShardCount=shards)
-                made.append(name)
-        elif resource["Type"] == "AWS::SQS::Queue":
-            name = named(properties["QueueName"], stage)
-            url = sqs.create_queue(QueueName=name)["QueueUrl"]
-            # Apart, so that a queue of an older version gets them too.
-            sqs.set_queue_attributes(QueueUrl=url, Attributes=_attributes(sqs, properties, stage))
+            elif resource["Type"] == "AWS::SQS::Queue":
+                name = text_of(properties["QueueName"], stage)
+                url = sqs.create_queue(QueueName=name)["QueueUrl"]
+                # Apart, so that a queue of an older version gets them too.
+                attributes = _attributes(sqs, properties, stage, declared)
+                sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
+            else:
+                continue
             made.append(name)
     return made
 
 
-def _attributes(sqs: "SQSClient", properties: dict[str, Any], stage: str) -> dict[Any, str]:
+def _make_table(dynamodb: "DynamoDBClient", name: str, properties: Mapping[str, Any]) -> None:
+    stream = properties.get("StreamSpecification")
+    streamed: Any = {"StreamSpecification": {"StreamEnabled": True, **stream}} if stream else {}
+    dynamodb.create_table(
+        TableName=name,
+        BillingMode=properties["BillingMode"],
+        AttributeDefinitions=properties["AttributeDefinitions"],
+        KeySchema=properties["KeySchema"],
+        **streamed,
+    )
+    if "TimeToLiveSpecification" in properties:
+        dynamodb.update_time_to_live(
+            TableName=name, TimeToLiveSpecification=properties["TimeToLiveSpecification"]
+        )
+
+
+def _attributes(
+    sqs: "SQSClient",
+    properties: Mapping[str, Any],
+    stage: str,
+    declared: Mapping[str, dict[str, Any]],
+) -> dict[Any, str]:
     """A queue's attributes as SQS takes them: text. Its dead-letter queue must be there."""
     found: dict[Any, str] = {
         name: str(properties[name])
@@ -125,8 +109,8 @@ def _attributes(sqs: "SQSClient", properties: dict[str, Any], stage: str) -> dic
     }
     if "RedrivePolicy" in properties:
         policy = properties["RedrivePolicy"]
-        logical = policy["deadLetterTargetArn"]["GetAtt"].partition(".")[0]
-        dead = named(resources()[logical]["Properties"]["QueueName"], stage)
+        logical = policy["deadLetterTargetArn"]["Fn::GetAtt"][0]
+        dead = text_of(declared[logical]["Properties"]["QueueName"], stage)
         url = sqs.get_queue_url(QueueName=dead)["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
         found["RedrivePolicy"] = json.dumps({**policy, "deadLetterTargetArn": arn["QueueArn"]})

@@ -1,10 +1,11 @@
-"""The local system: its state service, its API, its UDP door, its ingest worker and its demonstration fleet.
+"""The local system of a service: its state service, its API, its worker, and what else it has beside them.
 
 `Stack.run` starts them in that order, keeps them running, and stops them so that nothing is lost:
 first what takes requests, then what works on them, last what keeps the state.
 """
 
 import http.client
+import importlib
 import os
 import signal
 import socket
@@ -20,13 +21,12 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ops.apps import App
 from ops.errors import CannotGoOn
 from ops.local import gateway, provision
-from ops.local.demo import seed
 from ops.local.place import FOREIGN, REGION, STAGE, Place, Run
 from ops.local.process import Process
 from ops.local.state import StateService
-from udp_gateway import listener as udp
 
 ANSWER_S = 45.0  # for the API to answer its first request
 STOP_S = {"api": 12.0, "udp": 30.0, "worker": 45.0, "demo": 5.0}
@@ -78,9 +78,10 @@ class _Kept:
 class Stack:
     """One local system. `endpoint`: AWS-compatible services to use instead of its own.
 
-    `udp_port`: of the UDP door; None for the API's number, 0 for no door.
+    `udp_port`: of the UDP door, where the service has one; None for the API's number, 0 for no door.
     """
 
+    app: App
     place: Place
     port: int
     demo: bool
@@ -150,11 +151,15 @@ class Stack:
 
     def _datagrams(self) -> "socket.socket | nullcontext[None]":
         """Where the UDP door listens, bound here for the same reasons; None inside for no door."""
-        if self.udp_port == 0:
+        door = self.app.home.udp
+        if not door or self.udp_port == 0:
             return nullcontext()
         port = self.port if self.udp_port is None else self.udp_port
         try:
-            return udp.listen("127.0.0.1", port)
+            bound: socket.socket = importlib.import_module(f"{door}.listener").listen(
+                "127.0.0.1", port
+            )
+            return bound
         except OSError:
             raise PortTaken(
                 f"UDP port {port} is in use: name another with --udp-port, or 0 for none."
@@ -169,11 +174,12 @@ class Stack:
         os.environ.update(environment)
         self._provision()
         logs = self.place.logs
+        app = ["--app", str(self.app.project)]
         self._kept = {
             "api": _Kept(
                 Process(
                     "ops.local.api",
-                    ["--fd", str(listener.fileno())],
+                    [*app, "--fd", str(listener.fileno())],
                     logs / "api.log",
                     environment,
                     keeps=[listener.fileno()],
@@ -182,7 +188,7 @@ class Stack:
             "worker": _Kept(
                 Process(
                     "ops.local.worker",
-                    ["--ingest-window", str(self.ingest_window_s)],
+                    [*app, "--ingest-window", str(self.ingest_window_s)],
                     logs / "worker.log",
                     environment,
                 )
@@ -190,14 +196,13 @@ class Stack:
         }
         if datagrams is not None:
             fd = datagrams.fileno()
-            door = Process(
-                "udp_gateway.gateway", ["--fd", str(fd)], logs / "udp.log", environment, keeps=[fd]
-            )
+            module = f"{self.app.home.udp}.gateway"
+            door = Process(module, ["--fd", str(fd)], logs / "udp.log", environment, keeps=[fd])
             self._kept["udp"] = _Kept(door)
         for kept in self._kept.values():
             kept.start()
         self._await_api()
-        lines = self._start_demo(environment) if self.demo else []
+        lines = self._start_demo(environment) if self.demo and self.app.home.demo else []
         self._write_run()
         say(f"ready {self.url}")
         if datagrams is not None:
@@ -207,16 +212,16 @@ class Stack:
 
     def _start_demo(self, environment: dict[str, str]) -> list[str]:
         self._interruptible = True
-        lines = seed.prepare(self.url)
-        seed.send_hails_to("")  # where the last run's drivers listened nobody does any more
+        seed = importlib.import_module(f"{self.app.home.demo}.seed")
+        lines: list[str] = seed.prepare(self.url)
         self._interruptible = False
         demo = Process(
-            "ops.local.demo", ["--url", self.url], self.place.logs / "demo.log", environment
+            self.app.home.demo, ["--url", self.url], self.place.logs / "demo.log", environment
         )
         self._kept["demo"] = _Kept(demo)
         self._kept["demo"].start()
         deadline_s = time.monotonic() + ANSWER_S
-        while not seed.answers_hails():
+        while not seed.is_ready():
             if self._stop.is_set():
                 raise Stopped
             if demo.ended() is not None or time.monotonic() > deadline_s:
@@ -236,7 +241,7 @@ class Stack:
             # boto3 would try for half a minute
             port = where.port or (443 if where.scheme == "https" else 80)
             socket.create_connection((where.hostname or "", port), timeout=5).close()
-            provision.provision(STAGE, endpoint=self._services, region=REGION)
+            provision.provision(STAGE, endpoint=self._services, region=REGION, services=[self.app])
         except (BotoCoreError, ClientError, OSError, ValueError) as error:
             raise NoServices(f"The services at {self._services} cannot be used: {error}") from error
 

@@ -1,10 +1,11 @@
-"""The ingest process: what feeds the functions of AWS. `python -m ops.local.worker`.
+"""The worker process of a service: what feeds its functions. `python -m ops.local.worker --app NAME`.
 
-It feeds the ingest function from the positions and from the changes of descriptions, the function
-that counts searches from theirs, and the application's own queue handlers and schedules.
+It feeds the functions that its templates declare from their streams, and the application's own queue handlers
+and schedules.
 """
 
 import argparse
+import importlib
 import os
 import re
 from collections.abc import Collection
@@ -14,15 +15,16 @@ from chalice import Chalice
 from chalice.app import ScheduledEventConfig, SQSEventConfig
 
 from chalicelib.foundation.settings import settings
+from ops import apps
+from ops.apps import App
 from ops.errors import CannotGoOn
 from ops.local.delivery import Handler
 from ops.local.mapping import EventSourceMapping, sources
 from ops.local.process import told_to_stop
 from ops.local.runner import Clients, Runner
 from ops.local.times import times
+from ops.templates import resources, text_of
 
-INGEST = "ingest"
-COUNT_SEARCHES = "count-searches"
 AT_ONCE = 16  # invocations from one queue at a desk
 _UNITS_S = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 
@@ -41,14 +43,26 @@ def rate_s(expression: str) -> float:
     return int(found[1]) * _UNITS_S[found[2]]
 
 
+def feed_functions(runner: Runner, app: App, *, window_s: float) -> None:
+    """Feeds each function that a service's templates declare, as they say, under its name in the service."""
+    stage = settings().stage
+    for logical, resource in resources(app).items():
+        if resource["Type"] == "AWS::Serverless::Function":
+            properties = resource["Properties"]
+            module, _, function = properties["Handler"].rpartition(".")
+            handler = getattr(importlib.import_module(module), function)
+            name = text_of(properties["FunctionName"], stage).removeprefix(app.named("", stage))
+            feed_function(runner, app, logical, name[1:], handler, window_s=window_s)
+
+
 def feed_function(
-    runner: Runner, function: str, name: str, handler: Handler, *, window_s: float
+    runner: Runner, app: App, function: str, name: str, handler: Handler, *, window_s: float
 ) -> None:
-    """Feeds a function as `infra/resources.yaml` says, where it has this logical name.
+    """Feeds a function of a service's templates, where it has this logical name.
 
     From Kinesis it is fed each `window_s`, for at a desk nobody waits for minutes.
     """
-    for source in sources(function, settings().stage):
+    for source in sources(app, function, settings().stage):
         if source.kind == "Kinesis":
             mapping = replace(source.mapping, maximum_batching_window_in_seconds=window_s)
             runner.feed_kinesis(source.name, name, handler, mapping)
@@ -88,26 +102,16 @@ def feed_application(
 def main() -> None:
     """Feeds until SIGTERM, then finishes what is under way."""
     parser = argparse.ArgumentParser(prog="python -m ops.local.worker", description=__doc__)
+    parser.add_argument("--app", type=apps.find, required=True, help="a service, or its folder")
     parser.add_argument("--ingest-window", type=float, default=5.0, metavar="SECONDS")
     args = parser.parse_args()
-    stopped = told_to_stop()
-
-    # It takes a while: the signals are caught before.
-    from app import app
-    from ingest_lambda import handler, searches
+    stopped = told_to_stop()  # before the application is loaded, which takes a while
 
     runner = Runner(Clients.at(settings().endpoint or None))
-    feed_function(runner, "IngestFunction", INGEST, handler.handle, window_s=args.ingest_window)
-    feed_function(
-        runner,
-        "CountSearchesFunction",
-        COUNT_SEARCHES,
-        searches.handle,
-        window_s=args.ingest_window,
-    )
+    feed_functions(runner, args.app, window_s=args.ingest_window)
     feed_application(
         runner,
-        app,
+        apps.application(args.app),
         without=os.environ.get("MARAUDE_LOCAL_WITHOUT", "").split(","),
         minute_s=float(os.environ.get("MARAUDE_LOCAL_MINUTE_S", "60")),
     )

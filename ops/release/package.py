@@ -1,9 +1,9 @@
 """`make package`: the one zip and the one template that a stage on AWS is made of.
 
-    python -m ops.release.package --stage prod [--commit HEAD] [--out build/prod]
+    python -m ops.release.package --app taxis --stage prod [--commit HEAD] [--out build/taxis/prod]
 
-From a clean export of a commit Chalice makes a zip and a template, merged with
-`infra/resources.yaml`, `watching.yaml` and `udp.yaml`; this module then gives each function a role of its
+From a clean export of a commit Chalice makes a zip and a template, merged with the service's own
+(`ops/templates.py`); this module then takes Chalice's REST API out of it, gives each function a role of its
 own (`permissions.py`), takes out of the zip what never runs, compiles the rest, and writes it anew in
 one order and with one date, so that the same commit and the same Python give the same bytes. Lambda
 cannot keep what Python compiles there, so a function would compile all of it at each cold start.
@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,21 +24,26 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import msgspec
 import yaml
 
+from ops import apps
+from ops.apps import ROOT, App
 from ops.errors import CannotGoOn
+from ops.names import in_words
 from ops.release import permissions
-
-ROOT = Path(__file__).resolve().parents[2]
+from ops.templates import template
 
 # The services that are called, of the 400 whose descriptions botocore carries. `sts` is looked up
 # for credentials.
 SERVICES = frozenset({"dynamodb", "kinesis", "secretsmanager", "sqs", "sts"})
 
+SITE = Path(msgspec.__file__).parents[1]  # where this machine's packages are
+
 DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip can say
 UNPACKED_LIMIT_BYTES = 250 * 1024 * 1024  # AWS Lambda's, for a function's code
 
-_RUNTIME = "python3.11"  # `infra/resources.yaml` and Chalice name the same
+_RUNTIME = "python3.11"  # the templates and Chalice name the same
 
 
 def export(commit: str, folder: Path) -> str:
@@ -57,30 +63,19 @@ def _git(*arguments: str) -> bytes:
     return made.stdout
 
 
-def merged(source: Path) -> Path:
-    """What Chalice merges into its template, in one file of the export: it takes no more than one."""
-    from chalice.package import TemplateDeepMerger, YAMLTemplateSerializer
-
-    serializer = YAMLTemplateSerializer()
-    found: dict[str, Any] = {}
-    for name in ("resources.yaml", "watching.yaml", "udp.yaml"):
-        text = (source / "infra" / name).read_text(encoding="utf-8")
-        found = TemplateDeepMerger().merge(serializer.load_template(text, name), found)
-    made = source / "infra" / "merged.yaml"
-    made.write_text(serializer.serialize_template(found), encoding="utf-8")
-    return made
-
-
-def chalice(source: Path, stage: str, out: Path) -> None:
-    """Has Chalice package an export: `deployment.zip` and `sam.yaml` in `out`. Raises CannotGoOn."""
+def chalice(app: App, source: Path, stage: str, out: Path) -> None:
+    """Has Chalice package a service of an export: `deployment.zip` and `sam.yaml` in `out`. Raises CannotGoOn."""
+    # It takes no more than one file, so all sections stand in one.
+    merged = app.project / ".chalice" / "merged.yaml"
+    merged.write_text(yaml.dump(template(app), Dumper=_Whole), encoding="utf-8")
     ours = {name: value for name, value in os.environ.items() if not name.startswith("MARAUDE_")}
     made = subprocess.run(
         [
             str(Path(sys.executable).with_name("chalice")),
             *("package", f"--stage={stage}", "--template-format=yaml"),
-            *(f"--merge-template={merged(source)}", str(out)),
+            *(f"--merge-template={merged}", str(out)),
         ],
-        cwd=source,
+        cwd=app.project,
         env={
             **ours,
             "AWS_DEFAULT_REGION": ours.get("AWS_DEFAULT_REGION", "eu-west-3"),
@@ -97,6 +92,12 @@ def chalice(source: Path, stage: str, out: Path) -> None:
 
 
 # --- what travels -----------------------------------------------------------------------------------
+
+
+def is_foreign(app: App, name: str) -> bool:
+    """Whether a file is of another service's package: Chalice packs all of `chalicelib`."""
+    first, *rest = PurePosixPath(name).parts
+    return first == "chalicelib" and len(rest) > 1 and rest[0] not in {"foundation", app.name}
 
 
 def travels(name: str) -> bool:
@@ -146,12 +147,14 @@ def _without_documentation(told: Any) -> Any:  # noqa: ANN401  # JSON
     return told
 
 
-def slimmed(packed: Path, made: Path) -> dict[str, str]:
+def slimmed(app: App, packed: Path, made: Path) -> dict[str, str]:
     """Writes the zip anew, compiled; answers the SHA-256 of each file in it, by name."""
     digests = {}
     with tempfile.TemporaryDirectory() as folder:
         with zipfile.ZipFile(packed) as before:
-            for name in filter(travels, before.namelist()):
+            for name in before.namelist():
+                if is_foreign(app, name) or not travels(name):
+                    continue
                 file = Path(folder, name)
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(_told_less(name, before.read(name)))
@@ -195,23 +198,41 @@ class _Whole(yaml.CSafeDumper):
         return True
 
 
-def _name_schedules(resources: dict[str, Any]) -> None:
+def _leave_out_rest_api(template: dict[str, Any]) -> None:
+    """Removes the REST API that Chalice writes: `infra/every/http_api.yaml` stands in its place."""
+    for name in ("RestAPI", "APIHandlerInvokePermission"):
+        del template["Resources"][name]
+    for name in ("RestAPIId", "EndpointURL"):
+        del template["Outputs"][name]
+
+
+def _name_schedules(app: App, resources: dict[str, Any]) -> None:
     """Gives each schedule's rule its function's name, by which `maraude doctor` finds it."""
     for name, resource in resources.items():
         for event in resource.get("Properties", {}).get("Events", {}).values():
             if event["Type"] == "Schedule":
-                rule = f"maraude-${{Stage}}-{permissions.in_words(name)}"
+                rule = f"{app.prefix}-{in_words(name)}"
                 event["Properties"]["Name"] = {"Fn::Sub": rule}
 
 
-def finished(template: str, stage: str) -> str:
+def _name_metrics(app: App, resources: dict[str, Any]) -> None:
+    """Tells each function the namespace of its service's metrics, which its alarms read."""
+    for resource in resources.values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            environment = resource["Properties"].setdefault("Environment", {})
+            environment.setdefault("Variables", {})["MARAUDE_NAMESPACE"] = app.namespace
+
+
+def finished(app: App, made: str, stage: str) -> str:
     """Chalice's template, with a role for each function and a name for each schedule, for its stage only.
 
-    Raises CannotGoOn.
+    Without Chalice's REST API. Raises CannotGoOn.
     """
-    found = yaml.load(template, Loader=yaml.CSafeLoader)
-    permissions.give_roles(found["Resources"])
-    _name_schedules(found["Resources"])
+    found = yaml.load(made, Loader=yaml.CSafeLoader)
+    _leave_out_rest_api(found)
+    permissions.give_roles(app, found["Resources"])
+    _name_schedules(app, found["Resources"])
+    _name_metrics(app, found["Resources"])
     # The functions' environment names the stage: under another name there would be no tables.
     found["Parameters"]["Stage"] = {"Type": "String", "Default": stage, "AllowedValues": [stage]}
     return yaml.dump(found, Dumper=_Whole, allow_unicode=True)
@@ -220,22 +241,26 @@ def finished(template: str, stage: str) -> str:
 # --- all of it ------------------------------------------------------------------------------------
 
 
-def build(stage: str, source: Path, out: Path, *, commit: str, told: Callable[[str], None]) -> None:
-    """Makes `deployment.zip`, `sam.yaml` and `manifest.json` of an export. Raises CannotGoOn."""
+def build(
+    app: App, stage: str, source: Path, out: Path, *, commit: str, told: Callable[[str], None]
+) -> None:
+    """Makes `deployment.zip`, `sam.yaml` and `manifest.json` of a service in an export. Raises CannotGoOn."""
     if f"python{sys.version_info.major}.{sys.version_info.minor}" != _RUNTIME:
         raise CannotGoOn(f"The package must be made by {_RUNTIME}, which its functions run on.")
-    told(f"chalice package of {commit[:12]} for {stage}")
+    told(f"chalice package of {app.name} in {commit[:12]} for {stage}")
+    exported = app.within(source)
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder, "raw")
-        chalice(source, stage, raw)
+        chalice(exported, source, stage, raw)
         out.mkdir(parents=True, exist_ok=True)
         told("taking out what never runs, compiling the rest")
-        digests = slimmed(raw / "deployment.zip", out / "deployment.zip")
+        digests = slimmed(app, raw / "deployment.zip", out / "deployment.zip")
         (out / "sam.yaml").write_text(
-            finished((raw / "sam.yaml").read_text("utf-8"), stage), encoding="utf-8"
+            finished(exported, (raw / "sam.yaml").read_text("utf-8"), stage), encoding="utf-8"
         )
     manifest = {
         "commit": commit,
+        "app": app.name,
         "stage": stage,
         "python": platform.python_version(),  # another one compiles a little differently
         "deployment.zip": _digest(out / "deployment.zip"),
@@ -256,6 +281,15 @@ def _digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
+def unpacked(package: Path, folder: Path) -> None:
+    """The files of a zip, with this machine's compiled modules in place of the functions' own."""
+    with zipfile.ZipFile(package) as files:
+        files.extractall(folder)
+    for theirs in [*folder.rglob("*.so")]:
+        name = theirs.name.replace("aarch64", platform.machine())
+        shutil.copy2(SITE / theirs.relative_to(folder).with_name(name), theirs.with_name(name))
+
+
 def _unpacked_bytes(packed: Path) -> int:
     with zipfile.ZipFile(packed) as files:
         return sum(entry.file_size for entry in files.infolist())
@@ -266,16 +300,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m ops.release.package", description="Makes the package."
     )
+    parser.add_argument("--app", required=True, help="a service, or its project folder")
     parser.add_argument("--stage", required=True, choices=("dev", "prod"))
     parser.add_argument("--commit", default="HEAD", help="what to export (HEAD)")
-    parser.add_argument("--out", type=Path, help="where the files go (build/STAGE)")
+    parser.add_argument("--out", type=Path, help="where the files go (build/APP/STAGE)")
     asked = parser.parse_args(argv)
-    out = asked.out or ROOT / "build" / asked.stage
     try:
+        app = apps.find(asked.app)
+        out = asked.out or ROOT / "build" / app.name / asked.stage
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder, "source")
             commit = export(asked.commit, source)
-            build(asked.stage, source, out, commit=commit, told=print)
+            build(app, asked.stage, source, out, commit=commit, told=print)
     except CannotGoOn as error:
         print(error, file=sys.stderr)
         return error.exit_code

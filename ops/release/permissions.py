@@ -1,15 +1,15 @@
-"""A role for each function, which may do what `infra/permissions.yaml` says and nothing else."""
+"""A role for each function, which may do what `permissions.yaml` of its service says and nothing else."""
 
-import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import yaml
 
+from ops.apps import App
 from ops.errors import CannotGoOn
+from ops.names import in_words
 
-PERMISSIONS = Path(__file__).resolve().parents[2] / "infra" / "permissions.yaml"
+SECRET = "Secret"  # noqa: S105  # the name of the stage's secret of keys, among the resources
 
 # IAM's name of a service, by the kind of its resources.
 _SERVICES = {
@@ -53,17 +53,22 @@ Resources = dict[str, Any]
 Statement = dict[str, Any]
 
 
-def granted() -> dict[str, dict[str, set[str]]]:
+def granted(app: App) -> dict[str, dict[str, set[str]]]:
     """The actions by function and resource."""
-    with PERMISSIONS.open(encoding="utf-8") as file:
-        found: dict[str, dict[str, list[str]]] = yaml.safe_load(file)
+    text = (app.templates / "permissions.yaml").read_text("utf-8")
+    found: dict[str, dict[str, list[str]]] = yaml.safe_load(text)
     return {
         function: {name: set(actions) for name, actions in resources.items()}
         for function, resources in found.items()
     }
 
 
-def give_roles(resources: Resources) -> None:
+def has_secret(app: App) -> bool:
+    """Whether any function may read the stage's secret of keys."""
+    return any(SECRET in resources for resources in granted(app).values())
+
+
+def give_roles(app: App, resources: Resources) -> None:
     """Puts a role and a log group of its own to each function of a packaged template.
 
     Raises CannotGoOn where a function has no permissions, or permissions have no function.
@@ -73,15 +78,15 @@ def give_roles(resources: Resources) -> None:
         for name, resource in resources.items()
         if resource["Type"] == "AWS::Serverless::Function"
     }
-    allowed = granted()
+    allowed = granted(app)
     if functions.keys() != allowed.keys():
         strangers = ", ".join(sorted(functions.keys() ^ allowed.keys()))
-        raise CannotGoOn(f"{PERMISSIONS.name} and the template do not agree on: {strangers}")
+        raise CannotGoOn(f"permissions.yaml and the template do not agree on: {strangers}")
     for name, function in functions.items():
         # Chalice's role of the function, which this replaces, has a name of its own making.
         role = function["Role"]["Fn::GetAtt"][0] if "Role" in function else f"{name}Role"
         log = f"{name}Log"
-        resources[log] = _log_group(name)
+        resources[log] = _log_group(app, name)
         resources[role] = {
             "Type": "AWS::IAM::Role",
             "Properties": {
@@ -95,7 +100,7 @@ def give_roles(resources: Resources) -> None:
                                 _writes_log(log),
                                 *_traces(function),
                                 *_brought(function.get("Events", {})),
-                                *_does(allowed[name], resources),
+                                *_does(app, allowed[name], resources),
                             ],
                         },
                     }
@@ -107,19 +112,14 @@ def give_roles(resources: Resources) -> None:
         function.pop("Policies", None)
 
 
-def in_words(function: str) -> str:
-    """A function's logical name as others are spelled: `CountActive` is `count-active`."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", function).lower()
-
-
-def _log_group(function: str) -> dict[str, Any]:
+def _log_group(app: App, function: str) -> dict[str, Any]:
     return {
         "Type": "AWS::Logs::LogGroup",
         # Of a stage that is taken down they would only be in the way of its next one.
         "DeletionPolicy": "Delete",
         "UpdateReplacePolicy": "Delete",
         "Properties": {
-            "LogGroupName": {"Fn::Sub": f"/aws/lambda/maraude-${{Stage}}-{in_words(function)}"},
+            "LogGroupName": {"Fn::Sub": f"/aws/lambda/{app.prefix}-{in_words(function)}"},
             "RetentionInDays": {"Fn::If": ["Prod", 90, 30]},
         },
     }
@@ -151,12 +151,12 @@ def _brought(events: Mapping[str, Any]) -> Iterator[Statement]:
             yield _statement(f"Fail{name}", ["sqs:SendMessage"], failures["Destination"])
 
 
-def _does(allowed: Mapping[str, set[str]], resources: Resources) -> Iterator[Statement]:
+def _does(app: App, allowed: Mapping[str, set[str]], resources: Resources) -> Iterator[Statement]:
     for name, actions in allowed.items():
-        if name == "Secret":
+        if name == SECRET:
             arn: Any = {
                 "Fn::Sub": "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}"
-                ":secret:maraude-${Stage}-keys-??????"  # the end is Secrets Manager's own
+                f":secret:{app.prefix}-keys-??????"  # the end is Secrets Manager's own
             }
             service = "secretsmanager"
         else:

@@ -12,8 +12,8 @@ from chalicelib.foundation.geo import Circle, LngLat
 from chalicelib.foundation.observe.tracing import TRACE_BYTES
 from chalicelib.foundation.store.reads import Item
 from chalicelib.taxis.positions import codec, rules, store
-from chalicelib.taxis.registry.rules import TaxiStatus
-from chalicelib.taxis.stats.searches import codec as searches
+from chalicelib.taxis.search import rules as searches
+from chalicelib.taxis.vocabulary import TaxiStatus
 from tests.taxis.stats.searching import a_search
 from udp_gateway import datagram
 
@@ -48,7 +48,7 @@ def _cell(packed: bytes) -> None:
         "version": {"N": "1"},
         "taxis": {"B": packed},
     }
-    ((_, cell),) = store.cells_read([], [item]).items()
+    ((_, cell),) = store.cells(()).parse([item]).items()
     entries = cell.entries
     assert len(entries.packed()) == codec.ENTRY.size * len(entries)
     assert set(entries.older(1)) <= set(entries.doubtful(1)) <= entries.keys()

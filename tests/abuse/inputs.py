@@ -10,8 +10,8 @@ from urllib.parse import quote, urlencode
 from hypothesis import strategies as st
 
 from app import app
+from chalicelib.foundation.http.routes import WITH_BODY, Route
 from chalicelib.taxis.openapi.document import _story
-from chalicelib.taxis.web import WITH_BODY, Route
 
 OPERATIONS: Mapping[str, Route] = {
     f"{verb} {path}": route

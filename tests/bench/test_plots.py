@@ -21,7 +21,7 @@ def test_percentiles_are_drawn_for_each_kind_of_request(tmp_path: Path) -> None:
     }
 
     for name in ("1", "2"):
-        plots.latencies(costs, tmp_path / name / "latency.svg")
+        requests.latencies(costs, tmp_path / name / "latency.svg")
 
     drawn = [(tmp_path / name / "latency.svg").read_text() for name in ("1", "2")]
     assert drawn[0] == drawn[1]

@@ -14,7 +14,7 @@ from bench.requests import BEGIN, END, Cost
 from ops.local.process import environment
 
 
-@pytest.mark.local_stack
+@pytest.mark.prove
 def test_every_kind_of_request_is_measured_on_a_small_fleet(tmp_path: Path) -> None:
     results = tmp_path / "bench" / "requests.json"
 

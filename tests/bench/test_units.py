@@ -332,7 +332,7 @@ def test_our_tables_have_no_index_whose_writes_would_cost() -> None:
 
 def test_a_table_with_an_index_is_not_counted() -> None:
     properties = {
-        "TableName": {"Sub": "t"},
+        "TableName": {"Fn::Sub": "t"},
         "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
         "GlobalSecondaryIndexes": [{"IndexName": "i"}],
     }

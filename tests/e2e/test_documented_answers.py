@@ -123,7 +123,7 @@ def test_whatever_is_sent_the_answer_is_one_of_the_document(
         cwd=config.parent,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
 

@@ -11,15 +11,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 import urllib3
 
 from ops.local.demo import fleet as demo
+from tests.eventually import eventually
 
 MARAUDE = str(Path(sys.executable).with_name("maraude"))
 READY_WITHIN_S = 60
@@ -98,17 +98,6 @@ def run_line(line: str) -> str:
     return ran.stdout
 
 
-def eventually(holds: Callable[[], Any], *, within_s: float) -> Any:
-    """The first true answer. Fails where none came in time."""
-    until = time.monotonic() + within_s
-    while time.monotonic() < until:
-        answer = holds()
-        if answer:
-            return answer
-        time.sleep(0.1)
-    pytest.fail(f"it did not come true within {within_s} s")
-
-
 def key_in(line: str) -> str:
     """The API key of a printed line."""
     [key] = re.findall(r"X-Api-Key: ([0-9a-f-]{36})", line)
@@ -137,7 +126,7 @@ def test_the_printed_position_shows_in_the_printed_search(system: System) -> Non
         found = json.loads(run_line(search))["data"]
         return bool(found) and found[0]["crowfly_distance"] == 0
 
-    eventually(there, within_s=4)
+    eventually(there)
 
 
 def test_a_datagram_moves_a_taxi(system: System) -> None:
@@ -164,7 +153,7 @@ def test_a_datagram_moves_a_taxi(system: System) -> None:
         return positions_of(system, key, [taxi_id]) == {taxi_id: (2.356, 48.861)}
 
     # Again and again, as devices do: the demonstration's own fleet may say otherwise once.
-    eventually(moved, within_s=20)
+    eventually(moved)
 
 
 def test_an_account_is_added_suspended_resumed_and_given_a_new_key(system: System) -> None:

@@ -42,7 +42,7 @@ EDGE_M = 0.5  # a taxi nearer to the circle than this counts for neither side
 CHECKED_POINTS = 200
 
 pytestmark = [
-    pytest.mark.local_stack,
+    pytest.mark.prove,
     pytest.mark.skipif(
         not (TRIPS.exists() and TOWNS.exists() and ZONES.exists()),
         reason=f"the real trips, towns and zones are not in {DATA}",

@@ -13,12 +13,11 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from chalicelib.foundation.settings import settings
 from chalicelib.foundation.store import writes
-from chalicelib.taxis.access.rules import Account
-from chalicelib.taxis.hails import rules, service
-from chalicelib.taxis.hails.rules import Hail, HailWanted, Status
-from chalicelib.taxis.registry.rules import TaxiStatus
+from chalicelib.taxis.hails import change, create, dispatch, rules
+from chalicelib.taxis.hails.rules import Hail, HailRequest, Status
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import Account, TaxiStatus
 from ops.local.provision import provision
 from tests.faults import injected
 from tests.taxis.hails.hail_factories import PHONE, Scene, a_wish
@@ -31,8 +30,8 @@ def hailed(scene: Scene, taxi_id: str) -> list[Hail]:
     """The hails that customers get who hail one taxi at once."""
 
     def hail(number: int) -> Callable[[], object]:
-        wanted = HailWanted(**a_wish(taxi_id, customer_id=f"customer {number}"))
-        return lambda: service.create(scene.moteur, wanted, now=scene.now)
+        wanted = HailRequest(**a_wish(taxi_id, customer_id=f"customer {number}"))
+        return lambda: create.create_hail(scene.moteur, wanted, now=scene.now)
 
     made = at_once(*map(hail, range(CUSTOMERS)))
     return [one[0] for one in made if isinstance(one, tuple)]
@@ -40,7 +39,7 @@ def hailed(scene: Scene, taxi_id: str) -> list[Hail]:
 
 def answered(scene: Scene, hail: Hail) -> list[Status]:
     """The steps that were granted when driver and customer answer at once, and the driver went on."""
-    service.delivered(hail.hail_id, taxi_phone_number=PHONE, now=scene.now)
+    dispatch.confirm(hail.hail_id, taxi_phone_number=PHONE, now=scene.now)
     wanted: list[tuple[Any, dict[str, Any]]] = [
         (scene.operateur, {"status": Status.RECEIVED_BY_TAXI}),
         (scene.operateur, {"status": Status.ACCEPTED_BY_TAXI}),
@@ -62,13 +61,13 @@ def answered(scene: Scene, hail: Hail) -> list[Status]:
 
 def advance(scene: Scene, hail: Hail, account: Account, asked: Any) -> object:
     """A step that one of the two asks for."""
-    return service.change(account, scene.read(hail), asked, now=scene.now)
+    return change.change_hail(account, scene.read(hail), asked, now=scene.now)
 
 
 def decline(scene: Scene, hail: Hail) -> object:
     """The customer's change of mind."""
     asked: Any = {"status": Status.DECLINED_BY_CUSTOMER}
-    return service.change(scene.moteur, scene.read(hail), asked, now=scene.now)
+    return change.change_hail(scene.moteur, scene.read(hail), asked, now=scene.now)
 
 
 def is_sound(scene: Scene, hail: Hail, granted: Iterable[Status]) -> bool:

@@ -6,11 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import urllib3
 
@@ -22,9 +21,10 @@ from chalicelib.taxis.positions.entries import Entries
 from ops.local.place import Place
 from ops.local.process import ROOT, environment
 from ops.local.runner import Clients
+from tests.eventually import eventually
 
 STOPS_S = 90
-SOON_S = 60.0
+SOON_S = 60.0  # until a POST is accepted
 
 Where = tuple[int, int]  # lng_e7, lat_e7
 
@@ -72,14 +72,6 @@ def stopped(running: "subprocess.Popen[str]") -> tuple[int, str]:
     running.send_signal(signal.SIGTERM)
     said, _ = running.communicate(timeout=STOPS_S)
     return running.returncode, said
-
-
-def eventually(holds: Callable[[], Any], *, within_s: float = SOON_S) -> Any:
-    """The first true answer, or the last one there was."""
-    until_s = time.monotonic() + within_s
-    while not (answer := holds()) and time.monotonic() < until_s:
-        time.sleep(0.1)
-    return answer
 
 
 @dataclass
@@ -183,10 +175,10 @@ class Drive:
         """How many of these are not stored, once there was time enough; nobody else's may be."""
         stored: dict[str, Where] = {}
 
-        def are_there() -> bool:
+        def missing() -> int:
             stored.update(self.stored())
-            return all(stored.get(taxi_id) == where for taxi_id, where in accepted.items())
+            return sum(stored.get(taxi_id) != where for taxi_id, where in accepted.items())
 
-        eventually(are_there, within_s=30)
+        eventually(lambda: not missing(), within_s=60, seen=lambda: f"{missing()} are missing")
         assert stored.keys() <= self.accepted.keys()
-        return sum(stored.get(taxi_id) != where for taxi_id, where in accepted.items())
+        return missing()

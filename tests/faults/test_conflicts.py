@@ -4,11 +4,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
-from tests import services
 from tests.faults.conftest import TIMES, Tell
 
 pytestmark = pytest.mark.local_stack
@@ -16,20 +14,14 @@ pytestmark = pytest.mark.local_stack
 TAXIS = 5 * TIMES
 
 
-@pytest.fixture
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with services.running(tmp_path_factory.mktemp("conflicts")) as where:
-        yield where
-
-
 def test_of_cancelled_transactions_no_hail_is_double_and_no_step_is_lost(
-    endpoint: str, tell: Tell
+    state_service: str, tell: Tell
 ) -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "tests.faults.conflicts", str(TAXIS)],
         env={
             **os.environ,
-            "MARAUDE_ENDPOINT": endpoint,
+            "MARAUDE_ENDPOINT": state_service,
             "MARAUDE_STAGE": "conflicts",
             "PYTHONPATH": os.pathsep.join(sys.path),
         },
@@ -48,7 +40,7 @@ def test_of_cancelled_transactions_no_hail_is_double_and_no_step_is_lost(
         f"once, {found['declined']} customers declined meanwhile; {found['sound']} hails and "
         "taxis agree",
         lost=lost,
-        guard="chalicelib.taxis.hails.service.TRIES: deciding anew on what is there",
+        guard="chalicelib.taxis.hails.steps.RETRY: deciding anew on what is there",
     )
     assert found["conflicts"] > TAXIS
     assert found["created"] == found["alone"] == TAXIS

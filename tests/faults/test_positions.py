@@ -16,9 +16,9 @@ from chalicelib.foundation.aws import clients
 from chalicelib.foundation.geo import LngLat
 from chalicelib.foundation.store.reads import StoreBusy
 from chalicelib.taxis.positions import codec, rules, service, store
+from chalicelib.taxis.positions.accept import StreamUnavailable
 from chalicelib.taxis.positions.codec import Report
 from chalicelib.taxis.positions.rules import CellContended, Position
-from chalicelib.taxis.positions.stream import StreamUnavailable
 from tests.faults import injected
 from tests.faults.conftest import TIMES, Tell
 from tests.faults.injected import Fault
@@ -27,7 +27,7 @@ from tests.taxis.positions.fleets import PARIS, Crash, Registry, at, e7, taxi_id
 
 LYON = LngLat(4.8357, 45.764)  # in another cell
 
-pytestmark = pytest.mark.usefixtures("store", "one_at_a_time")
+pytestmark = pytest.mark.usefixtures("store", "one_at_a_time", "no_pauses")
 
 
 class _OneAtATime(Executor):
@@ -40,6 +40,12 @@ class _OneAtATime(Executor):
 @pytest.fixture
 def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "_threads", _OneAtATime)
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever tries again does so at once: botocore's pauses alone came to more than a minute."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
 
 
 @dataclass
@@ -138,7 +144,7 @@ def _faults(kind: str, fault: Fault) -> AbstractContextManager[None]:
 @pytest.mark.parametrize(
     ("kind", "guard"),
     [
-        ("throttles", "chalicelib.taxis.positions.store._happened: only a lost race is no error"),
+        ("throttles", "chalicelib.taxis.positions.store.happened: only a lost race is no error"),
         (
             "leaves items unprocessed",
             "chalicelib.foundation.store.reads.fetch: asking for what is left",
@@ -146,7 +152,7 @@ def _faults(kind: str, fault: Fault) -> AbstractContextManager[None]:
         ("times out", "chalicelib.taxis.positions.store.at_once: raising what a thread raised"),
         (
             "writes and its answer is lost",
-            "chalicelib.taxis.positions.service.store_window: trying again",
+            "chalicelib.taxis.positions.ingest.store_window: trying again",
         ),
     ],
     ids=["throttles", "leaves items", "times out", "answer lost"],
@@ -194,7 +200,7 @@ def test_ingest_that_dies_after_each_of_its_writes_in_turn_loses_nothing(tell: T
         "ingest dies after each of its writes in turn",
         seen=f"{deaths} deaths, after which {gone} taxis were nowhere; {seen}",
         lost=lost + gone,
-        guard="chalicelib.taxis.positions.service._store_round: who takes a taxi in is written first",
+        guard="chalicelib.taxis.positions.ingest._store_round: who takes a taxi in is written first",
     )
     assert deaths > 5
     assert (lost, gone) == (0, 0)

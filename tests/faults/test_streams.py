@@ -13,14 +13,14 @@ from chalicelib.foundation.aws import clients as aws
 from chalicelib.taxis.positions import codec, rules, service
 from chalicelib.taxis.positions.rules import Position
 from chalicelib.taxis.registry import availability
-from chalicelib.taxis.registry.rules import TaxiStatus
+from chalicelib.taxis.vocabulary import TaxiStatus
 from ingest_lambda import handler, records
 from ops.local import runner as runners
 from ops.local.mapping import EventSourceMapping
 from ops.local.runner import Clients, Runner
+from tests.eventually import eventually
 from tests.faults import injected
 from tests.faults.conftest import TIMES, Tell
-from tests.faults.local import eventually
 from tests.ingest_lambda.test_ingest_handler import a_change, a_record, put_aside
 from tests.taxis.positions import fleets
 from tests.taxis.positions.fleets import NOON, PARIS, Registry, at, e7, taxi_id
@@ -209,7 +209,7 @@ def test_a_change_of_a_description_that_was_given_up_shows_after_the_night(tell:
         f"their next report, {after} after `retire-cells`",
         lost=after,
         named="until the night, or until `retire-cells` is run by hand, what they show is old",
-        guard="chalicelib.taxis.positions.service._outdated",
+        guard="chalicelib.taxis.positions.retention._outdated",
     )
     assert before == len(taxis[::2])
     assert after == 0

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from chalicelib.foundation import settings
 from chalicelib.foundation.observe import metrics
 from tests.emitted import Metric, lines_of, metrics_of
 
@@ -91,3 +92,18 @@ def test_a_line_is_printed_whatever_becomes_of_its_request(
     assert len(lines_of(capsys.readouterr().out)) == 1
     metrics.emit({}, counts={"searches": 1})
     assert len(lines_of(capsys.readouterr().out)) == 1
+
+
+def test_a_service_s_metrics_are_in_its_own_namespace(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARAUDE_NAMESPACE", "Maraude/toy")
+    settings.forget()
+    try:
+        metrics.emit({}, counts={"requests": 1})
+    finally:
+        monkeypatch.undo()
+        settings.forget()
+
+    [directive] = json.loads(capsys.readouterr().out)["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "Maraude/toy"

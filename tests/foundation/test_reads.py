@@ -18,8 +18,12 @@ def put(table_name: str, **attributes: str) -> None:
     clients.dynamodb().put_item(TableName=table(table_name), Item=item)
 
 
-def want(name: str, key: str, *values: str, consistent: bool = True) -> reads.Want:
-    return reads.Want(table(name), [{key: {"S": value}} for value in values], consistent)
+def keys_of(name: str, key: str, *values: str, consistent: bool = True) -> reads.Read[list[str]]:
+    """The keys of those of the items that there are."""
+    wanted = reads.keys(key, values)
+    return reads.Read(
+        table(name), wanted, lambda items: [item[key]["S"] for item in items], consistent
+    )
 
 
 @pytest.fixture
@@ -40,10 +44,10 @@ def test_two_tables_are_read_in_one_call(calls: list[dict[str, Any]]) -> None:
     put("cells", cell="1")
     put("taxis", taxi_id="a")
 
-    cells, taxis = reads.fetch(want("cells", "cell", "1", "2"), want("taxis", "taxi_id", "a"))
+    cells, taxis = reads.read(keys_of("cells", "cell", "1", "2"), keys_of("taxis", "taxi_id", "a"))
 
-    assert [item["cell"]["S"] for item in cells] == ["1"]
-    assert [item["taxi_id"]["S"] for item in taxis] == ["a"]
+    assert cells == ["1"]
+    assert taxis == ["a"]
     assert len(calls) == 1
 
 
@@ -51,7 +55,7 @@ def test_over_a_hundred_keys_take_another_call(calls: list[dict[str, Any]]) -> N
     for number in range(101):
         put("cells", cell=str(number))
 
-    [cells] = reads.fetch(want("cells", "cell", *map(str, range(101))))
+    cells = reads.one(keys_of("cells", "cell", *map(str, range(101))))
 
     assert len(cells) == 101
     assert len(calls) == 2
@@ -60,19 +64,28 @@ def test_over_a_hundred_keys_take_another_call(calls: list[dict[str, Any]]) -> N
 def test_a_key_asked_for_twice_is_read_once(calls: list[dict[str, Any]]) -> None:
     put("cells", cell="1")
 
-    one, other = reads.fetch(want("cells", "cell", "1"), want("cells", "cell", "1"))
+    one, other = reads.read(keys_of("cells", "cell", "1"), keys_of("cells", "cell", "1"))
 
     assert one == other
     assert len(calls[0]["RequestItems"][table("cells")]["Keys"]) == 1
 
 
 def test_nothing_wanted_is_no_call(calls: list[dict[str, Any]]) -> None:
-    assert reads.fetch(want("cells", "cell")) == [[]]
+    assert reads.one(keys_of("cells", "cell")) == []
     assert calls == []
 
 
+def test_items_come_in_the_order_of_their_keys_and_stand_for_what_is_made_of_them() -> None:
+    put("cells", cell="1")
+    put("cells", cell="2")
+
+    wanted = keys_of("cells", "cell", "2", "3", "1").then("".join)
+
+    assert reads.one(wanted) == "21"
+
+
 def test_each_table_is_read_as_strongly_as_it_is_wanted(calls: list[dict[str, Any]]) -> None:
-    reads.fetch(want("cells", "cell", "1"), want("taxis", "taxi_id", "a", consistent=False))
+    reads.read(keys_of("cells", "cell", "1"), keys_of("taxis", "taxi_id", "a", consistent=False))
 
     asked = calls[0]["RequestItems"]
     assert asked[table("cells")]["ConsistentRead"] is True
@@ -106,11 +119,10 @@ def test_what_is_left_unprocessed_is_asked_for_again_for_a_while(
 
     try:
         if enough:
-            [cells] = reads.fetch(want("cells", "cell", "1", "2"))
-            assert {item["cell"]["S"] for item in cells} == {"1", "2"}
+            assert reads.one(keys_of("cells", "cell", "1", "2")) == ["1", "2"]
         else:
             with pytest.raises(reads.StoreBusy):
-                reads.fetch(want("cells", "cell", "1", "2"))
+                reads.one(keys_of("cells", "cell", "1", "2"))
     finally:
         events.unregister("after-call.dynamodb.BatchGetItem", hook)
 
@@ -126,6 +138,17 @@ def test_a_document_is_empty_until_it_is_put_and_new_at_once_where_it_was_put() 
     WORD.replace({"word": {"S": "mellon"}})
 
     assert WORD.current() == "mellon"
+
+
+def test_documents_that_are_due_share_a_call_with_another_read(
+    calls: list[dict[str, Any]],
+) -> None:
+    reads.read(keys_of("cells", "cell", "1"), documents.due())
+
+    WORD.current()
+
+    assert len(calls) == 1
+    assert documents.due().keys == []
 
 
 def test_documents_that_are_due_are_read_in_one_call(calls: list[dict[str, Any]]) -> None:

@@ -2,20 +2,22 @@
 
 import pytest
 
-from chalicelib.foundation.settings import BadSetting, Settings, read
+from chalicelib.foundation.settings import BadSetting, read
+from chalicelib.taxis.settings import Settings
 
 
 def test_nothing_need_be_set() -> None:
-    assert read({}) == Settings()
+    assert read(Settings, {}) == Settings()
 
 
 def test_each_kind_of_value_is_read() -> None:
     found = read(
+        Settings,
         {
             "MARAUDE_REGION": "eu-west-1",
             "MARAUDE_FRESHNESS_S": "180",
             "MARAUDE_INTEGRATION_ENABLED": "yes",
-        }
+        },
     )
 
     assert (found.region, found.freshness_s, found.integration_enabled) == ("eu-west-1", 180, True)
@@ -42,4 +44,4 @@ def test_each_kind_of_value_is_read() -> None:
 )
 def test_a_value_that_cannot_be_run_with_is_refused_by_name(variable: str, value: str) -> None:
     with pytest.raises(BadSetting, match=variable):
-        read({variable: value})
+        read(Settings, {variable: value})

@@ -29,7 +29,7 @@ from moto import mock_aws
 from tests import factories
 from tests.calls import Caller
 from ops.local.provision import provision
-from chalicelib import aws
+from chalicelib.foundation.aws import clients as aws
 from chalicelib.taxis.access.rules import Role
 
 def as_invocation(header):
@@ -40,7 +40,7 @@ with mock_aws():
     from ingest_lambda import handler
     from chalicelib.taxis.positions import service as positions
     from chalicelib.taxis.hails import queue
-    from chalicelib import clock
+    from chalicelib.foundation import clock
     from app import app
     heard = []
     aws.kinesis().meta.events.register(
@@ -151,7 +151,8 @@ def test_the_text_of_an_exception_stays_here(
 ) -> None:
     script = """
 import os
-from chalicelib import aws, tracing
+from chalicelib.foundation.aws import clients as aws
+from chalicelib.foundation.observe import tracing
 from moto import mock_aws
 tracing.begin()
 with mock_aws():

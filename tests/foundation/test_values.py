@@ -5,8 +5,9 @@ from functools import cached_property
 import pytest
 from msgspec import Struct
 
-from chalicelib.foundation.settings import BadSetting, Settings
+from chalicelib.foundation.settings import BadSetting
 from chalicelib.foundation.values import replace
+from chalicelib.taxis.settings import Settings
 
 
 class Doubled(Struct, frozen=True, dict=True):

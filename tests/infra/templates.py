@@ -9,6 +9,9 @@ from typing import Any
 import yaml
 from samtranslator.translator.transform import transform
 
+from ops import apps
+from ops.templates import Loader
+
 Template = dict[str, Any]
 
 
@@ -18,6 +21,13 @@ class NoManagedPolicies:
     def load(self) -> dict[str, str]:
         """The managed policies by name."""
         return {}
+
+
+def account() -> Template:
+    """What an AWS account has once."""
+    text = (apps.ROOT / "infra/account.yaml").read_text("utf-8")
+    found: Template = yaml.load(text, Loader=Loader)  # noqa: S506  # a safe loader
+    return found
 
 
 def packaged(package: Path) -> Template:

@@ -3,18 +3,18 @@
 import json
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ops.cli.main import COMMANDS, main
-from ops.local.provision import RESOURCES, resources
+from ops.apps import ROOT
+from ops.cli.main import commands_of, main
+from ops.templates import resources
 from tests import watched
-from tests.alarms import STAGE, Samples, alarms, fires, sources, watching
+from tests.alarms import STAGE, TAXIS, Samples, alarms, fires, sources
 from tests.emitted import metrics_of
 
-RUNBOOK = RESOURCES.parents[1] / "docs" / "runbook.md"
+RUNBOOK = ROOT / "docs" / "runbook.md"
 
 # AWS's own, with the dimension that each is read by here.
 NATIVE = {
@@ -134,7 +134,7 @@ def there_is(namespace: str, name: str, dimensions: tuple[tuple[str, str], ...])
     if namespace == "Maraude":
         return any((name, dimensions) == (one, where) for one, where, _ in emitted())
     [(dimension, resource)] = dimensions
-    known = {*resources(), *CHALICE}
+    known = {*resources(TAXIS), *CHALICE}
     return NATIVE.get((namespace, name)) == dimension and resource.partition(".")[0] in known
 
 
@@ -172,7 +172,7 @@ def test_an_alarm_tells_somebody_why_and_where_to_read_on(name: str) -> None:
 def test_every_command_of_the_runbook_is_one_that_there_is() -> None:
     commands = re.findall(r"`maraude ([a-z -]+?)(?: [A-Z]| --|`)", RUNBOOK.read_text("utf-8"))
 
-    assert {command.split()[0] for command in commands} <= COMMANDS.keys()
+    assert {command.split()[0] for command in commands} <= commands_of(TAXIS).keys()
     for command in set(commands):
         with pytest.raises(SystemExit) as ended:
             main([*command.split(), "--help"])
@@ -198,7 +198,7 @@ def test_every_queue_of_what_could_not_be_done_has_an_alarm() -> None:
     }
     kept_long = {
         name
-        for name, resource in resources().items()
+        for name, resource in resources(TAXIS).items()
         if resource["Type"] == "AWS::SQS::Queue"
         and resource["Properties"]["MessageRetentionPeriod"] == 1_209_600
     }
@@ -210,7 +210,7 @@ def test_every_queue_of_what_could_not_be_done_has_an_alarm() -> None:
 
 
 def plots() -> list[list[Any]]:
-    body = watching()["Dashboard"]["Properties"]["DashboardBody"]["Sub"]
+    body = resources(TAXIS)["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     filled = re.sub(r"\$\{(\w+)(?:\.\w+)?\}", lambda it: it[1], body.replace("${Stage}", STAGE))
     widgets = json.loads(filled.replace("${AWS::Region}", "eu-west-3"))["widgets"]
     return [metric for widget in widgets for metric in widget["properties"]["metrics"]]
@@ -250,17 +250,3 @@ def test_the_dashboard_shows_every_reason_and_way_that_there_is(name: str, dimen
     }
 
     assert shown == there
-
-
-def test_the_package_holds_the_alarms(tmp_path: Path) -> None:
-    from ops.release.package import merged  # noqa: PLC0415  # Chalice's packaging takes a while to load
-
-    (tmp_path / "infra").mkdir()
-    for name in ("resources.yaml", "watching.yaml", "udp.yaml"):
-        (tmp_path / "infra" / name).write_text((RESOURCES.parent / name).read_text("utf-8"))
-
-    text = merged(tmp_path).read_text("utf-8")
-
-    assert "AlarmName:\n        Fn::Sub: maraude-${Stage}-api-fails" in text
-    assert "TableName:\n        Fn::Sub: maraude-${Stage}-cells" in text
-    assert "Fn::GetAtt:\n          - HailDeadLettersQueue\n          - QueueName" in text

@@ -1,12 +1,16 @@
 """What the template decides of everything that holds data: kept or not, encrypted, and for how long."""
 
+import json
 import re
-from typing import Any
 
 import pytest
 
-from ops.local.provision import resources
-from tests.infra.templates import Template, of_kind, translated
+from ops import apps
+from ops.apps import App
+from ops.templates import resources
+from tests.infra.templates import Template, account, of_kind
+
+TAXIS = apps.find("taxis")
 
 # Tables that may be lost: what is in them is made again by itself.
 LOOSE = {"CellsTable", "LoginAttemptsTable", "OperatorCallsTable", "RequestCountsTable"}
@@ -20,7 +24,7 @@ PROD_ONLY = {"Fn::If": ["Prod", True, False]}
 
 def names(kind: str) -> list[str]:
     """The resources of a kind that are declared, in their order."""
-    return [name for name, resource in resources().items() if resource["Type"] == kind]
+    return [name for name, resource in resources(TAXIS).items() if resource["Type"] == kind]
 
 
 @pytest.mark.parametrize("table", names("AWS::DynamoDB::Table"))
@@ -84,37 +88,32 @@ def test_no_log_is_kept_for_ever(template: Template) -> None:
         assert log["Properties"]["RetentionInDays"] == {"Fn::If": ["Prod", 90, 30]}, name
 
 
-def stage(template: Template) -> dict[str, Any]:
-    """What CloudFormation is told of the API's stage."""
-    [(_, found)] = of_kind(translated(template), "AWS::ApiGateway::Stage")
-    properties: dict[str, Any] = found["Properties"]
-    return properties
-
-
 def test_the_access_log_has_neither_keys_nor_phones_nor_coordinates(template: Template) -> None:
-    logged = stage(template)["AccessLogSetting"]
+    [(_, stage)] = of_kind(template, "AWS::ApiGatewayV2::Stage")
+    logged = stage["Properties"]["AccessLogSettings"]
 
     assert logged["DestinationArn"] == {"Fn::GetAtt": ["ApiAccessLog", "Arn"]}
     assert set(re.findall(r"\$context\.([\w.]+)", logged["Format"])) == {
-        *("requestId", "requestTime", "httpMethod", "resourcePath", "status"),
-        *("responseLatency", "integrationLatency", "responseLength", "error.responseType"),
+        *("requestId", "requestTime", "httpMethod", "status", "responseLength", "responseLatency"),
+        *("integration.status", "integrationErrorMessage", "integrationLatency"),
+        "error.responseType",
     }
     assert "\n" not in logged["Format"]  # the gateway wants one line
+    assert all(value.startswith("$context.") for value in json.loads(logged["Format"]).values())
 
 
-def test_the_gateway_may_write_its_log_before_there_is_a_stage(template: Template) -> None:
-    made = translated(template)["Resources"]
+@pytest.mark.parametrize("app", apps.every().values(), ids=apps.every())
+def test_what_an_account_has_once_is_in_no_service_s_template(app: App) -> None:
+    kinds = {resource["Type"] for resource in resources(app).values()}
 
-    assert made["RestAPI"]["DependsOn"] == "GatewayAccount"
-    assert made["GatewayAccount"]["Properties"]["CloudWatchRoleArn"] == {
-        "Fn::GetAtt": ["GatewayLogRole", "Arn"]
-    }
+    assert kinds.isdisjoint({"AWS::ApiGateway::Account", "AWS::Logs::ResourcePolicy"})
+    assert kinds.isdisjoint({one["Type"] for one in account()["Resources"].values()})
 
 
-def test_every_method_is_throttled_and_none_logs_whole_requests(template: Template) -> None:
-    [settings] = stage(template)["MethodSettings"]
+def test_packages_are_for_nobody_else_and_not_kept_for_ever() -> None:
+    [bucket] = account()["Resources"].values()
 
-    assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/*", "*")
-    assert settings["ThrottlingRateLimit"] == {"Fn::If": ["Prod", 8000, 200]}
-    assert settings["ThrottlingBurstLimit"] == {"Fn::If": ["Prod", 4000, 400]}
-    assert (settings["LoggingLevel"], settings["DataTraceEnabled"]) == ("OFF", False)
+    assert bucket["DeletionPolicy"] == "Retain"
+    assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
+    [rule] = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
+    assert rule == {"Status": "Enabled", "ExpirationInDays": 90}

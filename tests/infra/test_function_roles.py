@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from ops.cli.jobs import schedules
+from ops import apps
 from ops.errors import CannotGoOn
 from ops.release import permissions
 from tests.infra.templates import Template, of_kind, translated
+
+TAXIS = apps.find("taxis")
 
 # IAM knows these for everything only: they tell names of streams, and send traces.
 UNBOUND = {
@@ -35,10 +37,10 @@ def test_each_function_has_a_role_of_its_own_and_no_role_is_left_over(template: 
         for name in functions(template)
     ]
 
-    assert len(set(roles)) == len(roles) == len(permissions.granted())
+    assert len(set(roles)) == len(roles) == len(permissions.granted(TAXIS))
     others = {name for name, _ in of_kind(template, "AWS::IAM::Role")} - set(roles)
-    # API Gateway's own, and those of the UDP door, which is no function (test_udp_door.py).
-    assert others == {"GatewayLogRole", "UdpDoorRole", "UdpStartRole"}
+    # Those of the UDP door, which is no function (test_udp_door.py).
+    assert others == {"UdpDoorRole", "UdpStartRole"}
 
 
 def test_each_schedule_has_the_name_and_the_time_that_the_doctor_looks_for(
@@ -49,7 +51,9 @@ def test_each_schedule_has_the_name_and_the_time_that_the_doctor_looks_for(
         for _, rule in of_kind(translated(template), "AWS::Events::Rule")
     }
 
-    assert rules == {f"maraude-${{Stage}}-{name}": when for name, (when, _) in schedules().items()}
+    assert rules == {
+        f"maraude-${{Stage}}-{name}": when for name, (when, _) in apps.schedules(TAXIS).items()
+    }
 
 
 def test_a_function_is_let_at_resources_of_this_template_and_the_stage_s_secret_only(
@@ -117,10 +121,7 @@ def test_each_function_writes_a_log_of_its_own_which_is_not_kept_for_ever(
     assert len({str(name) for name in names}) == len(names)
 
 
-def test_every_function_is_traced_and_the_gateway_whose_traces_have_urls_is_not(
-    template: Template,
-) -> None:
-    assert template["Resources"]["RestAPI"]["Properties"]["TracingEnabled"] is False
+def test_every_function_is_traced(template: Template) -> None:
     for function in functions(template):
         assert template["Resources"][function]["Properties"]["Tracing"] == "Active"
         [sends] = [one for one in statements(template, function) if one["Sid"] == "Trace"]
@@ -147,4 +148,4 @@ def test_a_function_without_permissions_stops_the_packaging(template: Template) 
     resources = {**template["Resources"], "Stranger": template["Resources"]["SweepHails"]}
 
     with pytest.raises(CannotGoOn, match="do not agree on: Stranger"):
-        permissions.give_roles(resources)
+        permissions.give_roles(TAXIS, resources)

@@ -7,8 +7,10 @@ import boto3
 import pytest
 
 from chalicelib.foundation import sealing
-from chalicelib.foundation.settings import settings
-from chalicelib.taxis.registry import fleet
+from chalicelib.foundation.settings import forget as forget_settings
+from chalicelib.taxis.fleets import store as fleet
+from chalicelib.taxis.settings import settings
+from ops import apps
 from tests import factories
 from tests.infra.templates import Template, translated
 from tests.infra.witness import Witness
@@ -71,8 +73,8 @@ def test_a_door_may_make_the_calls_that_it_makes_and_no_others(
     fleet.admit(account.owner, "abcdefg")
     monkeypatch.delenv("MARAUDE_SECRET_KEYS")
     monkeypatch.setenv("MARAUDE_SECRET_ID", name)
-    settings.cache_clear()
-    witness = Witness(monkeypatch)
+    forget_settings()
+    witness = Witness(apps.find("taxis"), monkeypatch)
 
     async def main() -> None:
         async with running() as opened:
@@ -82,8 +84,8 @@ def test_a_door_may_make_the_calls_that_it_makes_and_no_others(
     with witness.process("UdpDoor"):
         asyncio.run(main())
     monkeypatch.undo()
-    for known in (settings, sealing._keys, sealing._fernet):
-        known.cache_clear()
+    forget_settings()
+    sealing.forget()
 
     [policy] = parts(template)["UdpDoorRole"]["Properties"]["Policies"]
     assert witness.needed["UdpDoor"] == {

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,10 +11,9 @@ from botocore.client import BaseClient
 
 from chalicelib.foundation import cache, sealing
 from chalicelib.foundation.store import documents
-from chalicelib.taxis.hails import queue
-from chalicelib.taxis.stats.searches import stream
-from ingest_lambda import records
-from ops.local.provision import resources
+from ops.apps import App
+from ops.release import permissions
+from ops.templates import resources, text_of
 
 # The key of a resource's name, by its kind.
 _NAMED = {
@@ -34,11 +33,11 @@ _IN_A_TRANSACTION = {
 Needed = dict[str, set[str]]
 
 
-def physical() -> Mapping[str, str]:
+def physical(app: App) -> Mapping[str, str]:
     """The logical names of tables, streams and queues, by their names in the tests' stage."""
     return {
-        resource["Properties"][_NAMED[resource["Type"]]]["Sub"].replace("${Stage}", "test"): name
-        for name, resource in resources().items()
+        text_of(resource["Properties"][_NAMED[resource["Type"]]], "test"): name
+        for name, resource in resources(app).items()
         if resource["Type"] in _NAMED
     }
 
@@ -64,12 +63,23 @@ def taken(operation: str, parameters: Mapping[str, Any]) -> Iterator[tuple[str, 
 
 
 class Witness:
-    """Notes the calls of the function that runs, in whichever thread they are made."""
+    """Notes the calls of a service's function that runs, in whichever thread they are made.
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    `forget` is what the service keeps of AWS in a process, `end` what it does in the background.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        forget: Callable[[], None] = lambda: None,
+        end: Callable[[], object] = lambda: None,
+    ) -> None:
         self.needed: dict[str, Needed] = defaultdict(lambda: defaultdict(set))
         self._function: str | None = None
-        names = physical()
+        self._app, self._forget, self._end = app, forget, end
+        names = physical(app)
         call = BaseClient._make_api_call  # type: ignore[attr-defined]  # botocore's own
 
         def noted(client: BaseClient, operation: str, parameters: Mapping[str, Any]) -> Any:
@@ -85,11 +95,24 @@ class Witness:
         """What is called within is called by this function, in a process that knows nothing yet."""
         documents.forget()
         cache.forget_all()
-        for known in (sealing._keys, sealing._fernet, queue._url, records._url):
+        for known in (sealing._keys, sealing._fernet):
             known.cache_clear()
+        self._forget()
         self._function = function
         try:
             yield
-            stream.notes.end()  # in the background else
+            self._end()
         finally:
             self._function = None
+
+    def unlike(self, function: str) -> dict[str, list[str]]:
+        """What a function may not do though it does, and what it may though it does not, by resource."""
+        allowed, needed = permissions.granted(self._app)[function], self.needed[function]
+        found = {
+            name: [
+                *(f"may not {one}" for one in needed[name] - allowed.get(name, set())),
+                *(f"need not {one}" for one in allowed.get(name, set()) - needed[name]),
+            ]
+            for name in {*allowed, *needed}
+        }
+        return {name: faults for name, faults in found.items() if faults}

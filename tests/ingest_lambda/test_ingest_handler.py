@@ -77,8 +77,7 @@ def handled(*records: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
 def found() -> list[str]:
     now = clock.now()
     circle = Circle(PARIS, 500)
-    items = reads.fetch(service.wants(circle, now=now))[0]
-    return [one.taxi_id for one in service.near(circle, items, now=now)]
+    return [one.taxi_id for one in reads.one(service.near(circle, now=now))]
 
 
 def put_aside() -> list[dict[str, Any]]:
@@ -277,7 +276,7 @@ def test_trouble_with_a_change_asks_for_it_again() -> None:
 def test_the_ingest_function_loads_neither_a_web_framework_nor_pynamodb() -> None:
     probe = (
         "import sys, ingest_lambda.handler; "
-        "known = ('chalice', 'marshmallow', 'chalicelib.taxis.web', 'pynamodb'); "
+        "known = ('chalice', 'marshmallow', 'chalicelib.foundation.http.application', 'pynamodb'); "
         "print([one for one in known if one in sys.modules])"
     )
 

@@ -11,7 +11,8 @@ import boto3
 import pytest
 
 from chalicelib.foundation.aws import clients
-from chalicelib.taxis.stats.searches import codec, store
+from chalicelib.taxis.search import rules as search_rules
+from chalicelib.taxis.stats.searches import rules, store
 from ingest_lambda import records, searches
 from tests.taxis.stats.searching import NOON, a_search, some_searches
 
@@ -42,7 +43,10 @@ def handled(*given: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
 
 
 def counted() -> int:
-    return sum(counts.searches for _, counts in store.parts(NOON.date(), consistent=True))
+    return sum(
+        rules.total(rules.counts_of(counts))
+        for _, counts in store.parts(NOON.date(), consistent=True)
+    )
 
 
 def put_aside() -> Sequence[dict[str, Any]]:
@@ -54,7 +58,8 @@ def put_aside() -> Sequence[dict[str, Any]]:
 
 def test_searches_of_the_stream_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     answer = handled(
-        a_record(9, codec.pack(some_searches(30))), a_record(10, codec.pack([a_search()]))
+        a_record(9, search_rules.pack(some_searches(30))),
+        a_record(10, search_rules.pack([a_search()])),
     )
 
     assert answer == {"batchItemFailures": []}
@@ -66,7 +71,10 @@ def test_searches_of_the_stream_are_counted(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_a_batch_that_comes_again_is_counted_once() -> None:
-    batch = [a_record(9, codec.pack(some_searches(30))), a_record(10, codec.pack([a_search()]))]
+    batch = [
+        a_record(9, search_rules.pack(some_searches(30))),
+        a_record(10, search_rules.pack([a_search()])),
+    ]
 
     handled(*batch[:1])
     handled(*batch)
@@ -76,10 +84,10 @@ def test_a_batch_that_comes_again_is_counted_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "poison", [b"", b"{}", b"\x00" * 50, codec.pack([a_search(insee="Paris")])]
+    "poison", [b"", b"{}", b"\x00" * 50, search_rules.pack([a_search(insee="Paris")])]
 )
 def test_an_unreadable_record_is_put_aside_and_left_behind(poison: bytes) -> None:
-    answer = handled(a_record(9, poison), a_record(10, codec.pack([a_search()])))
+    answer = handled(a_record(9, poison), a_record(10, search_rules.pack([a_search()])))
 
     assert answer == {"batchItemFailures": []}
     assert counted() == 1
@@ -101,7 +109,7 @@ def test_trouble_of_our_own_asks_for_the_first_record_again(
 ) -> None:
     clients.dynamodb().delete_table(TableName="maraude-test-statistics")
 
-    answer = handled(a_record(9, codec.pack([a_search()])), a_record(10, b"?"))
+    answer = handled(a_record(9, search_rules.pack([a_search()])), a_record(10, b"?"))
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": "9"}]}
     [line] = [json.loads(one.message) for one in caplog.records if one.levelname == "ERROR"]
@@ -112,7 +120,7 @@ def test_what_was_counted_before_trouble_with_the_queue_is_not_counted_again() -
     sqs = boto3.client("sqs")
     url = sqs.get_queue_url(QueueName="maraude-test-search-failures")["QueueUrl"]
     sqs.delete_queue(QueueUrl=url)
-    batch = [a_record(9, codec.pack([a_search()])), a_record(10, b"?")]
+    batch = [a_record(9, search_rules.pack([a_search()])), a_record(10, b"?")]
 
     for _ in range(2):
         assert handled(*batch) == {"batchItemFailures": [{"itemIdentifier": "9"}]}
@@ -127,7 +135,7 @@ def test_no_records_are_no_trouble() -> None:
 def test_the_function_loads_no_web_framework() -> None:
     probe = (
         "import sys, ingest_lambda.searches; "
-        "print([one for one in ('chalice', 'marshmallow', 'chalicelib.taxis.web') if one in sys.modules])"
+        "print([one for one in ('chalice', 'marshmallow', 'chalicelib.foundation.http.application') if one in sys.modules])"
     )
 
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)

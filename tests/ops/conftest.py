@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from chalicelib.foundation import sealing
-from chalicelib.foundation.settings import settings
+from chalicelib.foundation.settings import forget as forget_settings
 from ops.local.place import Place
 from ops.local.runner import Clients
-from tests import services as state_services
 
 
 @dataclass(frozen=True)
@@ -23,19 +22,18 @@ class MiniStack:
 
     def reset(self) -> None:
         """Empties them."""
-        connection = http.client.HTTPConnection(self.endpoint.removeprefix("http://"), timeout=10)
+        connection = http.client.HTTPConnection(self.endpoint.removeprefix("http://"), timeout=30)
         connection.request("POST", "/_ministack/reset")
         connection.getresponse().read()
         connection.close()
 
 
 @pytest.fixture(scope="session")
-def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiniStack]:
+def ministack(state_service: str) -> Iterator[MiniStack]:
     """Started on first use; mark what uses it `local_stack`, and begin with `reset`."""
-    with state_services.running(tmp_path_factory.mktemp("ministack")) as endpoint:
-        clients = Clients.at(endpoint)
-        yield MiniStack(endpoint, clients)
-        clients.close()
+    clients = Clients.at(state_service)
+    yield MiniStack(state_service, clients)
+    clients.close()
 
 
 @pytest.fixture
@@ -58,8 +56,8 @@ def environment() -> Iterator[Callable[..., None]]:
     """Changes variables of this process, and has it read its settings and secret keys again."""
 
     def forget() -> None:
-        for known in (settings, sealing._keys, sealing._fernet):
-            known.cache_clear()
+        forget_settings()
+        sealing.forget()
 
     def change(**variables: str) -> None:
         for name, value in variables.items():

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from chalicelib.foundation import clock, passwords
-from chalicelib.taxis.access import service, users
-from chalicelib.taxis.access.rules import Role
+from chalicelib.taxis.access import users
+from chalicelib.taxis.vocabulary import Role
+from ops.cli import administration
 from ops.cli.main import main
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -26,17 +27,17 @@ def maraude(*arguments: str) -> int:
 
 
 def test_an_account_is_added_with_its_roles_manager_and_fleet() -> None:
-    service.add("fleet")
+    administration.add("fleet")
 
     code = maraude(
         *("add", "operator", "--role", "operateur", "--role", "groupement"),
         *("--manager", "fleet", "--fleet-size", "120"),
     )
 
-    record = service.find("operator")
+    record = administration.find("operator")
     assert code == 0
     assert record.account.roles == {Role.OPERATEUR, Role.GROUPEMENT}
-    assert record.account.manager_id == service.find("fleet").account.id
+    assert record.account.manager_id == administration.find("fleet").account.id
     assert record.fleet_size == 120
 
 
@@ -45,7 +46,7 @@ def test_adding_again_without_a_fleet_size_keeps_it() -> None:
 
     maraude("add", "operator", "--name", "Taxis du Port")
 
-    assert service.find("operator").fleet_size == 120
+    assert administration.find("operator").fleet_size == 120
 
 
 @pytest.mark.parametrize("size", ["-1", "many"])
@@ -55,26 +56,26 @@ def test_a_fleet_size_is_a_count(size: str) -> None:
 
 
 def test_a_fleet_size_is_set_and_taken_back(capsys: pytest.CaptureFixture[str]) -> None:
-    service.add("operator", roles=[Role.OPERATEUR])
+    administration.add("operator", roles=[Role.OPERATEUR])
 
     assert maraude("set-fleet-size", "operator", "120") == 0
-    assert service.find("operator").fleet_size == 120
+    assert administration.find("operator").fleet_size == 120
     assert maraude("set-fleet-size", "operator", "0") == 0
-    assert service.find("operator").fleet_size == 0
+    assert administration.find("operator").fleet_size == 0
     assert maraude("set-fleet-size", "operator", "--none") == 0
-    assert service.find("operator").fleet_size is None
-    assert service.find("operator").account.roles == {Role.OPERATEUR}
+    assert administration.find("operator").fleet_size is None
+    assert administration.find("operator").account.roles == {Role.OPERATEUR}
     assert "operator says it has 120 taxis." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("said", [(), ("-1",), ("many",), ("12", "--none")])
 def test_a_fleet_size_that_is_none_is_refused(said: tuple[str, ...]) -> None:
-    service.add("operator", fleet_size=7)
+    administration.add("operator", fleet_size=7)
 
     with pytest.raises(SystemExit):
         maraude("set-fleet-size", "operator", *said)
 
-    assert service.find("operator").fleet_size == 7
+    assert administration.find("operator").fleet_size == 7
 
 
 def test_a_fleet_size_of_an_unknown_account_is_told(capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,8 +85,8 @@ def test_a_fleet_size_of_an_unknown_account_is_told(capsys: pytest.CaptureFixtur
 
 
 def test_the_list_says_how_many_taxis_each_account_has(capsys: pytest.CaptureFixture[str]) -> None:
-    service.add("operator", fleet_size=120)
-    service.add("moteur")
+    administration.add("operator", fleet_size=120)
+    administration.add("moteur")
 
     maraude("list")
 
@@ -94,25 +95,29 @@ def test_the_list_says_how_many_taxis_each_account_has(capsys: pytest.CaptureFix
 
 
 def test_roles_are_replaced_and_an_admin_is_more() -> None:
-    service.add("somebody", roles=[Role.GROUPEMENT])
+    administration.add("somebody", roles=[Role.GROUPEMENT])
 
     maraude("set-role", "somebody", "--role", "moteur")
-    assert service.find("somebody").account.roles == {Role.MOTEUR}
+    assert administration.find("somebody").account.roles == {Role.MOTEUR}
 
     maraude("set-role", "somebody", "--role", "admin")
-    assert service.find("somebody").account.roles == {Role.ADMIN, Role.MOTEUR, Role.OPERATEUR}
+    assert administration.find("somebody").account.roles == {
+        Role.ADMIN,
+        Role.MOTEUR,
+        Role.OPERATEUR,
+    }
 
 
 def test_a_manager_is_set_and_taken_away() -> None:
-    fleet, _ = service.add("fleet")
-    service.add("operator")
+    fleet, _ = administration.add("fleet")
+    administration.add("operator")
 
     maraude("set-manager", "operator", "--manager", "fleet")
-    assert service.find("operator").account.manager_id == fleet.id
+    assert administration.find("operator").account.manager_id == fleet.id
 
     maraude("set-manager", "operator", "--none")
-    assert service.find("operator").account.manager_id is None
-    assert users.user(service.find("fleet")).managed == []
+    assert administration.find("operator").account.manager_id is None
+    assert users.user(administration.find("fleet")).managed == []
 
 
 @pytest.mark.parametrize(
@@ -131,7 +136,7 @@ def test_an_unknown_account_is_named(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    service.add("somebody")
+    administration.add("somebody")
     monkeypatch.setattr("sys.stdin", io.StringIO("correct horse\n"))
 
     assert maraude(*arguments) != 0
@@ -145,7 +150,7 @@ def test_an_unknown_account_is_named(
 def test_a_rotation_with_an_overlap_says_in_the_list_until_when_both_keys_open(
     said: str, overlap: timedelta, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    service.add("op")
+    administration.add("op")
     before = clock.now()
 
     assert maraude("rotate-key", "op", "--overlap", said) == 0
@@ -157,7 +162,7 @@ def test_a_rotation_with_an_overlap_says_in_the_list_until_when_both_keys_open(
 
 
 def test_an_old_key_is_revoked(capsys: pytest.CaptureFixture[str]) -> None:
-    service.add("op")
+    administration.add("op")
     maraude("rotate-key", "op", "--overlap", "7d")
     capsys.readouterr()
 
@@ -175,7 +180,7 @@ def test_an_overlap_is_a_count_of_minutes_hours_or_days(said: str) -> None:
 
 
 def test_an_overlap_that_is_too_long_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    service.add("op")
+    administration.add("op")
 
     assert maraude("rotate-key", "op", "--overlap", "31d") == 1
 
@@ -185,12 +190,12 @@ def test_an_overlap_that_is_too_long_is_refused(capsys: pytest.CaptureFixture[st
 def test_a_password_is_read_from_standard_input(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service.add("somebody")
+    administration.add("somebody")
     monkeypatch.setattr("sys.stdin", io.StringIO("correct horse\r\nmore\n"))
 
     assert maraude("set-password", "somebody") == 0
 
-    assert passwords.matches("correct horse", service.find("somebody").password)
+    assert passwords.matches("correct horse", administration.find("somebody").password)
     assert "correct horse" not in capsys.readouterr().out
 
 
@@ -202,26 +207,26 @@ def test_a_password_is_not_taken_from_the_command_line() -> None:
 def test_a_short_password_is_refused(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service.add("somebody")
+    administration.add("somebody")
     monkeypatch.setattr("sys.stdin", io.StringIO("1234567\n"))
 
     assert maraude("set-password", "somebody") != 0
     assert "at least 8" in capsys.readouterr().err
-    assert service.find("somebody").password == ""
+    assert administration.find("somebody").password == ""
 
 
 def test_the_export_has_a_line_an_account_and_no_secret(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    _, fleet_key = service.add("fleet", roles=[Role.MOTEUR, Role.OPERATEUR])
-    _, key = service.add(
+    _, fleet_key = administration.add("fleet", roles=[Role.MOTEUR, Role.OPERATEUR])
+    _, key = administration.add(
         "operator",
         name="Taxis, du Port",
         manager="fleet",
         fleet_size=3,
         hook=("http://x/", "X-Token", "mellon"),
     )
-    users.change(service.find("operator"), {"phone_number_customer": "+33 1 00 00 00 00"})
+    users.change(administration.find("operator"), {"phone_number_customer": "+33 1 00 00 00 00"})
 
     assert maraude("export") == 0
 
@@ -251,7 +256,7 @@ def test_the_export_has_a_line_an_account_and_no_secret(
 def test_no_name_is_a_formula_in_a_spreadsheet(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    service.add("operator", name=name)
+    administration.add("operator", name=name)
 
     maraude("export")
 

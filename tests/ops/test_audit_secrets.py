@@ -61,7 +61,7 @@ def test_a_clone_without_its_history_is_refused(repository: Path, tmp_path: Path
 def test_a_secret_is_known_by_file_and_digest() -> None:
     one = {"type": "Secret Keyword", "hashed_secret": "0123456789abcdef" * 2, "line_number": 7}
 
-    [found] = secrets.found({"results": {"c0ffeec0ffee/ops/up.py": [one]}})
+    [found] = secrets.found({"results": {"c0ffeec0ffee/ops/cli/up.py": [one]}})
 
     assert (found.what, found.where) == ("0123456789ab", "ops/cli/up.py")
     assert found.words == "ops/cli/up.py:7 of c0ffeec0: Secret Keyword, 0123456789ab"

@@ -11,8 +11,9 @@ import pytest
 
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.settings import table
-from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
+from chalicelib.taxis.vocabulary import Role
+from ops import apps
+from ops.cli import administration
 from ops.cli.backup import BackupRefused, copy, export, restore, tables
 from ops.cli.main import main
 from ops.local.provision import provision
@@ -20,6 +21,7 @@ from tests.taxis.hails.hail_factories import Scene
 
 pytestmark = pytest.mark.usefixtures("store")
 
+TAXIS = apps.find("taxis")
 NOW = datetime(2026, 11, 27, 6, tzinfo=UTC)
 
 # Of every kind of value that DynamoDB has, and a name that the files use themselves.
@@ -37,7 +39,7 @@ def contents() -> dict[str, list[Any]]:
     """Every item of every table that is kept."""
     client = clients.dynamodb()
     found = {}
-    for name in tables():
+    for name in tables(TAXIS):
         items = client.scan(TableName=table(name))["Items"]
         found[name] = sorted(items, key=lambda item: json.dumps(item, default=str, sort_keys=True))
     return found
@@ -54,19 +56,19 @@ def empty() -> None:
 def backup(tmp_path: Path) -> Path:
     """Of a registry with accounts, a taxi, a hail, statistics and an odd item."""
     Scene().hail()
-    access.add("app", roles=[Role.MOTEUR], now=NOW)
+    administration.add("app", roles=[Role.MOTEUR], now=NOW)
     clients.dynamodb().put_item(TableName=table("config"), Item=ODD)
     folder = tmp_path / "backup"
-    export(folder, now=NOW, quiet=True)
+    export(TAXIS, folder, now=NOW, quiet=True)
     return folder
 
 
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
     """Of a registry with an account."""
-    access.add("app", roles=[Role.MOTEUR], now=NOW)
+    administration.add("app", roles=[Role.MOTEUR], now=NOW)
     folder = tmp_path / "small"
-    export(folder, now=NOW, quiet=True)
+    export(TAXIS, folder, now=NOW, quiet=True)
     return folder
 
 
@@ -75,7 +77,7 @@ def test_what_is_restored_is_what_was_there_counted(backup: Path) -> None:
     empty()
     assert contents() != before
 
-    counts = restore(backup, over=False, quiet=True)
+    counts = restore(TAXIS, backup, over=False, quiet=True)
 
     assert contents() == before
     assert counts == {name: len(items) for name, items in before.items()}
@@ -84,12 +86,12 @@ def test_what_is_restored_is_what_was_there_counted(backup: Path) -> None:
 
 def test_more_items_than_a_call_takes_come_back(tmp_path: Path) -> None:
     for number in range(20):
-        access.add(f"account-{number}")
-    export(tmp_path / "more", now=NOW, quiet=True)
+        administration.add(f"account-{number}")
+    export(TAXIS, tmp_path / "more", now=NOW, quiet=True)
     before = contents()
     empty()
 
-    restore(tmp_path / "more", over=False, quiet=True)
+    restore(TAXIS, tmp_path / "more", over=False, quiet=True)
 
     assert len(before["accounts"]) == 60
     assert contents() == before
@@ -98,7 +100,7 @@ def test_more_items_than_a_call_takes_come_back(tmp_path: Path) -> None:
 def test_every_table_that_outlives_the_stack_is_taken_out(small: Path) -> None:
     files = {path.name.removesuffix(".jsonl.gz") for path in small.glob("*.gz")}
 
-    assert files == set(tables())
+    assert files == set(tables(TAXIS))
     assert {"accounts", "taxis", "territory", "statistics", "last-positions"} <= files
     assert not {"cells", "login-attempts", "operator-calls"} & files
 
@@ -109,15 +111,15 @@ def test_only_the_owner_may_read_it(small: Path) -> None:
 
 
 def test_tables_that_are_not_empty_are_left_alone_unless_told(small: Path) -> None:
-    access.add("later")
+    administration.add("later")
     before = contents()
 
     with pytest.raises(BackupRefused, match="accounts"):
-        restore(small, over=False, quiet=True)
+        restore(TAXIS, small, over=False, quiet=True)
     assert contents() == before
 
-    restore(small, over=True, quiet=True)
-    assert access.find("later")
+    restore(TAXIS, small, over=True, quiet=True)
+    assert administration.find("later")
 
 
 @pytest.mark.parametrize("break_it", ["change", "lose", "manifest"])
@@ -133,7 +135,7 @@ def test_a_backup_that_is_not_whole_restores_nothing(small: Path, break_it: str)
         (small / "manifest.json").unlink()
 
     with pytest.raises(BackupRefused):
-        restore(small, over=False, quiet=True)
+        restore(TAXIS, small, over=False, quiet=True)
 
     assert contents() == before
 
@@ -142,7 +144,7 @@ def test_the_command_says_how_much_and_what_it_holds(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("ops.cli.target.connect", lambda _: None)
-    access.add("app")
+    administration.add("app")
     folder = str(tmp_path / "backup")
 
     assert main(["backup", "export", folder]) == 0
@@ -175,20 +177,20 @@ def restored(name: str, *emails: str) -> None:
 def test_what_was_lost_comes_back_from_a_restored_table_and_what_is_new_stays() -> None:
     emails = [f"account-{number}" for number in range(12)]
     for email in emails:
-        access.add(email)
+        administration.add(email)
     before = contents()["accounts"]
     restored("maraude-test-accounts-restored", *emails)
     for item in before[:20]:
         clients.dynamodb().delete_item(TableName=table("accounts"), Key={"key": item["key"]})
-    access.add("later")
+    administration.add("later")
 
-    assert copy("maraude-test-accounts-restored", table("accounts"), dry_run=True) == 36
+    assert copy(TAXIS, "maraude-test-accounts-restored", table("accounts"), dry_run=True) == 36
     assert len(contents()["accounts"]) == 36 - 20 + 3
-    assert copy("maraude-test-accounts-restored", table("accounts"), dry_run=False) == 36
+    assert copy(TAXIS, "maraude-test-accounts-restored", table("accounts"), dry_run=False) == 36
 
     after = contents()["accounts"]
     assert [item for item in after if item["email"]["S"] != "later"] == before
-    assert access.find("later")
+    assert administration.find("later")
 
 
 @pytest.mark.parametrize(
@@ -217,7 +219,7 @@ def test_only_a_copy_of_a_table_of_this_stage_is_copied(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("ops.cli.target.connect", lambda _: None)
-    access.add("app")
+    administration.add("app")
     before = contents()
 
     assert main(["backup", "copy", "--from", source, "--to", to]) == 1

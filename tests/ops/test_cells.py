@@ -9,7 +9,7 @@ from chalicelib.foundation import clock
 from chalicelib.taxis.positions import codec, service
 from chalicelib.taxis.positions.codec import Report
 from chalicelib.taxis.positions.rules import Availability
-from chalicelib.taxis.registry.rules import TaxiStatus
+from chalicelib.taxis.vocabulary import TaxiStatus
 from ops.cli import cells
 from ops.errors import CannotGoOn
 

@@ -80,12 +80,12 @@ def test_a_fleet_between_two_that_were_measured_is_between_them() -> None:
     assert cost.interpolated(FIGURES["fleets"], 1_000, "search_units") == 2.0
 
 
-def test_the_gateway_takes_less_for_requests_beyond_its_steps() -> None:
+def test_the_gateway_takes_less_for_requests_beyond_its_step() -> None:
     few = cost._gateway(PRICES, 1e6)
     many = cost._gateway(PRICES, 2e9)
 
-    assert few == pytest.approx(3.70e-6)
-    assert many == pytest.approx((333 * 3.70 + 667 * 3.06 + 1000 * 2.60) / 2e9)
+    assert few == pytest.approx(1.17e-6)
+    assert many == pytest.approx((300 * 1.17 + 1700 * 1.05) / 2e9)
 
 
 @pytest.mark.parametrize("name", sorted(PRICES["prices"]))
@@ -116,7 +116,7 @@ def test_what_was_not_measured_is_refused(changes: dict[str, Any], named: str) -
 def test_the_largest_lever_is_named() -> None:
     said = cost.told(replace(USUAL, searches_s=0), FIGURES, PRICES)
 
-    assert "The largest lever: DynamoDB for hails, 25%" in said
+    assert "The largest lever: DynamoDB for hails, 31%" in said
     assert "a million searches" not in said
 
 

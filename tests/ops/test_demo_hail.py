@@ -17,6 +17,7 @@ from ops.local.client import ApiRefused, Client
 from ops.local.demo import customer, hook
 from ops.local.demo.customer import Customer
 from ops.local.demo.hook import Drivers, Pace, Temper
+from tests.eventually import eventually
 
 QUICK = Pace(
     to_notice_s=0.01,
@@ -99,14 +100,6 @@ class Registry:
     def client(self) -> Client:
         """Itself, where a client is wanted."""
         return self  # type: ignore[return-value]  # it answers the same calls
-
-
-def eventually(holds: Callable[[], object]) -> None:
-    """Waits until it is so."""
-    until = time.monotonic() + 3
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 def drivers(registry: Registry, temper: Temper) -> Drivers:
@@ -203,7 +196,7 @@ def test_drivers_are_of_all_tempers_and_most_accept() -> None:
 def post(address: str, body: bytes) -> tuple[int, bytes]:
     """What the server answers."""
     where = urlsplit(address)
-    connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=5)
+    connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=30)
     connection.request("POST", where.path, body, {"Content-Type": "application/json"})
     answer = connection.getresponse()
     read = answer.read()

@@ -1,7 +1,9 @@
 """`maraude doctor` says what is wrong, one thing broken at a time."""
 
 import json
-from collections.abc import Callable
+import os
+import tempfile
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
@@ -13,21 +15,26 @@ from moto.sns.models import sns_backends
 
 from chalicelib.foundation import clock
 from chalicelib.foundation.aws import clients
-from chalicelib.foundation.settings import settings, table
+from chalicelib.foundation.jobs import store as jobs_store
+from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import documents
-from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.jobs import service as jobs
-from chalicelib.taxis.jobs import store as jobs_store
-from ops.cli.jobs import schedules
+from chalicelib.taxis.vocabulary import Role
+from ops import apps
+from ops.cli import administration
 from ops.cli.main import main
 from ops.cli.territory import loads
-from ops.local.provision import provision, resources
+from ops.local.provision import provision
 from ops.release.doctor import infrastructure
 from ops.release.doctor.command import findings
 from ops.release.doctor.findings import Finding, Note
+from ops.templates import resources
 from tests import factories
+from tests.conftest import empty_registry
+from tests.provisioned import tables
 from tests.taxis.hails.hail_factories import Scene
+
+TAXIS = apps.find("taxis")
 
 pytestmark = pytest.mark.usefixtures("healthy")
 
@@ -35,21 +42,15 @@ pytestmark = pytest.mark.usefixtures("healthy")
 Change = Callable[..., None]
 
 
-@pytest.fixture
-def healthy(
-    store: None,  # noqa: ARG001  # a fixture of a fixture
-    monkeypatch: pytest.MonkeyPatch,
-    environment: Change,
-    tmp_path: Path,
-) -> None:
-    """A registry on AWS in which nothing is wrong."""
-    monkeypatch.setattr("ops.cli.target.connect", lambda _: None)
-    keys = settings().secret_keys
-    boto3.client("secretsmanager").create_secret(Name="maraude-test-keys", SecretString=keys)
-    environment(MARAUDE_SECRET_KEYS="", MARAUDE_SECRET_ID="maraude-test-keys")
-    for name, (when, _) in schedules().items():
+def deployed() -> None:
+    """What is on AWS after a deployment, with a town and accounts."""
+    tables()
+    boto3.client("secretsmanager").create_secret(
+        Name="maraude-test-keys", SecretString=os.environ["MARAUDE_SECRET_KEYS"]
+    )
+    for name, (when, _) in apps.schedules(TAXIS).items():
         boto3.client("events").put_rule(Name=table(name), ScheduleExpression=when)
-    for name, _ in infrastructure._of("AWS::CloudWatch::Alarm", "AlarmName", "watching.yaml"):
+    for name, _ in infrastructure.declared(TAXIS, "AWS::CloudWatch::Alarm", "AlarmName"):
         put_alarm(name)
     subscribe()
     ring = [[2.3, 48.85], [2.36, 48.85], [2.36, 48.88], [2.3, 48.88], [2.3, 48.85]]
@@ -58,17 +59,27 @@ def healthy(
         "properties": {"insee": "75056", "nom": "Paris"},
         "geometry": {"type": "Polygon", "coordinates": [ring]},
     }
-    file = tmp_path / "towns.geojson"
-    file.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
-    loads.load_towns(file, quiet=True)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "towns.geojson")
+        file.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+        loads.load_towns(file, quiet=True)
     now = clock.now()
-    access.add(
+    administration.add(
         "operator", roles=[Role.OPERATEUR], hook=("https://operator.example/", "", ""), now=now
     )
-    access.add("app", roles=[Role.MOTEUR], now=now)
-    access.add("admin", roles=[Role.ADMIN], now=now)
-    for name in jobs.JOBS:
-        jobs_store.note_run(name, now=clock.now())
+    administration.add("app", roles=[Role.MOTEUR], now=now)
+    administration.add("admin", roles=[Role.ADMIN], now=now)
+
+
+@pytest.fixture
+def healthy(monkeypatch: pytest.MonkeyPatch, environment: Change) -> Iterator[None]:
+    """A registry on AWS in which nothing is wrong."""
+    monkeypatch.setattr("ops.cli.target.connect", lambda _: None)
+    with empty_registry(deployed):
+        environment(MARAUDE_SECRET_KEYS="", MARAUDE_SECRET_ID="maraude-test-keys")
+        for name in jobs.JOBS:
+            jobs_store.note_run(name, now=clock.now())
+        yield
 
 
 def topic() -> str:
@@ -105,11 +116,11 @@ def set_state(name: str, state: Literal["ALARM", "INSUFFICIENT_DATA"]) -> None:
 
 
 def wrong() -> list[str]:
-    return [one.what for one in findings(now=clock.now()) if isinstance(one, Finding)]
+    return [one.what for one in findings(TAXIS, now=clock.now()) if isinstance(one, Finding)]
 
 
 def noted() -> list[str]:
-    return [one.what for one in findings(now=clock.now()) if isinstance(one, Note)]
+    return [one.what for one in findings(TAXIS, now=clock.now()) if isinstance(one, Note)]
 
 
 def test_nothing_is_wrong_with_a_healthy_registry(capsys: pytest.CaptureFixture[str]) -> None:
@@ -177,7 +188,7 @@ def stop_blurring() -> None:
 
 def stop_the_sweep() -> None:
     Scene(with_towns=False).hail(after=timedelta(minutes=-5))
-    access.add("operateur", hook=("https://operator.example/", "", ""))
+    administration.add("operateur", hook=("https://operator.example/", "", ""))
 
 
 def garble_the_leaf_map() -> None:
@@ -199,8 +210,8 @@ def add_an_operator_without_a_hook() -> None:
 
 
 def let_a_key_grow_old() -> None:
-    access.add("old", roles=[Role.MOTEUR], now=clock.now() - timedelta(days=366))
-    access.add("younger", roles=[Role.MOTEUR], now=clock.now() - timedelta(days=364))
+    administration.add("old", roles=[Role.MOTEUR], now=clock.now() - timedelta(days=366))
+    administration.add("younger", roles=[Role.MOTEUR], now=clock.now() - timedelta(days=364))
 
 
 def lose_all_accounts() -> None:
@@ -318,7 +329,7 @@ def test_a_job_that_never_ran_is_told_once_it_should_have() -> None:
     provision("test", endpoint=None, region="eu-west-3")
 
     later = clock.now() + timedelta(minutes=10)
-    found = [finding.what for finding in findings(now=later)]
+    found = [finding.what for finding in findings(TAXIS, now=later)]
 
     assert found == ["The job count-active ran never; it is due by rate(1 minute)."]
 
@@ -354,10 +365,10 @@ def test_secret_keys_that_nobody_has_changed_for_a_year_are_told() -> None:
     later = clock.now() + timedelta(days=366)
     sooner = clock.now() + timedelta(days=364)
 
-    said = [one.what for one in findings(now=later) if "secret" in one.what]
+    said = [one.what for one in findings(TAXIS, now=later) if "secret" in one.what]
 
     assert said == [f"The secret keys in maraude-test-keys are of {clock.now():%Y-%m-%d}."]
-    assert not [one for one in findings(now=sooner) if "secret" in one.what]
+    assert not [one for one in findings(TAXIS, now=sooner) if "secret" in one.what]
 
 
 def test_a_secret_that_cannot_be_read_is_told_and_so_is_all_else(environment: Change) -> None:
@@ -373,9 +384,9 @@ def test_a_secret_that_cannot_be_read_is_told_and_so_is_all_else(environment: Ch
 
 def test_what_nobody_can_say_is_noted_and_is_not_wrong(environment: Change) -> None:
     keys = boto3.client("secretsmanager").get_secret_value(SecretId="maraude-test-keys")
-    access.add("before", roles=[Role.MOTEUR])
-    access.add("also-before", roles=[Role.MOTEUR])
-    access.set_active("also-before", active=False)
+    administration.add("before", roles=[Role.MOTEUR])
+    administration.add("also-before", roles=[Role.MOTEUR])
+    administration.set_active("also-before", active=False)
     set_state("maraude-test-api-fails", "INSUFFICIENT_DATA")
     environment(MARAUDE_SECRET_KEYS=keys["SecretString"])
 
@@ -389,8 +400,8 @@ def test_what_nobody_can_say_is_noted_and_is_not_wrong(environment: Change) -> N
 
 def test_accounts_whose_old_key_still_opens_are_noted() -> None:
     for email in ("app", "admin"):
-        access.rotate_key(email, now=clock.now(), overlap=timedelta(days=1))
-    access.revoke_old_key("admin")
+        administration.rotate_key(email, now=clock.now(), overlap=timedelta(days=1))
+    administration.revoke_old_key("admin")
 
     assert [one for one in noted() if one.startswith("Two keys open for now")] == [
         "Two keys open for now (`maraude account list` says until when): app."
@@ -409,7 +420,7 @@ def test_the_local_system_is_not_asked_for_what_it_has_not(environment: Change) 
 
 
 def test_every_table_of_the_template_is_looked_at() -> None:
-    tables = [one for one in resources().values() if one["Type"] == "AWS::DynamoDB::Table"]
+    tables = [one for one in resources(TAXIS).values() if one["Type"] == "AWS::DynamoDB::Table"]
     for name in clients.dynamodb().list_tables()["TableNames"]:
         clients.dynamodb().delete_table(TableName=name)
 

@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.taxis.hails import service, webhook
+from chalicelib.taxis.hails import dispatch, service, webhook
 from chalicelib.taxis.hails.rules import Status
+from ops import apps
 from ops.cli import hails, main
 from ops.errors import CannotGoOn
 from tests.taxis.hails.hail_factories import Scene
@@ -16,14 +17,14 @@ pytestmark = pytest.mark.usefixtures("store")
 
 def run(command: str, *words: str) -> None:
     """Runs a command on the registry of this process: without `main`, which would turn to another."""
-    parsed = main._parser([command]).parse_args([command, *words])
+    parsed = main.parser_of(apps.first(), [command]).parse_args([command, *words])
     parsed.run(parsed)
 
 
 def test_a_hails_steps_and_requests_are_printed_in_the_order_of_time() -> None:
     scene = Scene()
     hail = scene.hail(Status.RECEIVED_BY_OPERATOR)
-    service.log_exchange(
+    dispatch.log_exchange(
         hail.hail_id,
         payload={"customer_phone_number": "0799887766"},
         now=scene.now + timedelta(seconds=1),
@@ -32,7 +33,7 @@ def test_a_hails_steps_and_requests_are_printed_in_the_order_of_time() -> None:
     )
     scene.drive(hail, Status.RECEIVED_BY_TAXI, after=timedelta(seconds=2))
 
-    printed = list(hails.lines(service.show(hail.hail_id)))
+    printed = list(hails.lines(service.history(hail.hail_id)))
 
     assert printed[0].startswith(f"hail {hail.hail_id} is received_by_taxi, until 20")
     events = [line.partition("  ")[2] for line in printed[4:]]
@@ -51,9 +52,9 @@ def test_a_hails_steps_and_requests_are_printed_in_the_order_of_time() -> None:
 def test_a_failure_is_printed_with_its_cause() -> None:
     scene = Scene()
     hail = scene.hail()
-    service.undelivered(hail.hail_id, reason="no connection", now=scene.now)
+    dispatch.fail(hail.hail_id, reason="no connection", now=scene.now)
 
-    printed = "\n".join(hails.lines(service.show(hail.hail_id)))
+    printed = "\n".join(hails.lines(service.history(hail.hail_id)))
 
     assert "becomes failure, by the registry (no connection)" in printed
 

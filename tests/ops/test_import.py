@@ -12,9 +12,10 @@ import pytest
 from chalicelib.foundation import clock
 from chalicelib.foundation.aws import clients
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Account, Role
+from chalicelib.taxis.fleets import service as fleets
 from chalicelib.taxis.registry import service as registry
-from chalicelib.taxis.registry.rules import TaxiStatus
+from chalicelib.taxis.vocabulary import Account, Role, TaxiStatus
+from ops.cli import administration
 from ops.cli.main import main
 from tests import factories
 
@@ -153,19 +154,19 @@ def test_an_export_comes_whole_with_the_ids_and_keys_that_partners_know(folder: 
     assert load(folder) == 0
 
     operator = owner(OTHER_KEY)
-    record = access.find("operator")
+    record = administration.find("operator")
     found = registry.find_taxi(operator, "skK5ddt")
     assert operator.id == 42
     assert operator.roles == {Role.OPERATEUR}
     assert operator.manager_id == owner(KEY).id == 41
     assert (record.name, record.phone_number_technical) == ("Taxis du Port", "+33 1 02 03 04 05")
-    assert access.find("fleet").fleet_size == 120
+    assert administration.find("fleet").fleet_size == 120
     assert found.ads.vehicle_id == found.description.vehicle.vehicle_id == 7001
     assert (found.ads.owner_type, found.ads.doublage, found.town) == ("individual", False, "Paris")
     assert (found.driver.first_name, found.driver.last_name) == ("Anne", "")
     assert (found.description.status, found.description.radius_m) == (TaxiStatus.FREE, 300)
     assert found.description.vehicle.nb_seats == 4
-    assert registry.taxi_ids_of(operator) == {"skK5ddt"}
+    assert fleets.taxi_ids_of(operator.owner) == {"skK5ddt"}
 
 
 def test_a_second_run_changes_nothing_and_says_so(
@@ -214,9 +215,12 @@ def test_what_has_changed_is_brought_up_to_date(
 
     assert load(folder) == 0
 
-    found = registry.find_taxi(access.find("operator").account, "skK5ddt")
+    found = registry.find_taxi(administration.find("operator").account, "skK5ddt")
     assert (found.driver.last_name, found.ads.owner_name) == ("Lescaut", "")
-    assert (access.find("fleet").name, access.find("operator").fleet_size) == ("Autre", 9)
+    assert (administration.find("fleet").name, administration.find("operator").fleet_size) == (
+        "Autre",
+        9,
+    )
     assert said(capsys)[0] == [
         "accounts: 0 new, 2 changed, 0 same, 0 faulty",
         "drivers: 0 new, 1 changed, 0 same, 0 faulty",
@@ -228,7 +232,7 @@ def test_what_has_changed_is_brought_up_to_date(
 
 def test_what_the_operator_has_done_since_is_left_alone(folder: Path) -> None:
     load(folder)
-    operator = access.find("operator").account
+    operator = administration.find("operator").account
     found = registry.find_taxi(operator, "skK5ddt")
     later = found.taxi.added_at.replace(year=found.taxi.added_at.year + 1)
     registry.change_taxi(found, {"status": "occupied", "radius": None}, now=later)
@@ -391,7 +395,7 @@ def test_json_lines_are_what_the_api_shows(folder: Path) -> None:
 
     assert load(folder) == 0
 
-    record = access.find("operator")
+    record = administration.find("operator")
     found = registry.find_taxi(record.account, "skK5ddt")
     assert record.hail_endpoint_production == "https://operator.example/hails"
     assert record.account.manager_id == 41
@@ -472,17 +476,17 @@ def test_partners_may_come_one_by_one(folder: Path, capsys: pytest.CaptureFixtur
         "accounts: 1 new, 0 changed, 0 same, 0 faulty",
         "drivers: 0 new, 0 changed, 0 same, 0 faulty",
     ]
-    assert registry.find_taxi(access.find("operator").account, "skK5ddt")
+    assert registry.find_taxi(administration.find("operator").account, "skK5ddt")
 
 
 def test_numbers_that_were_imported_are_not_given_again(folder: Path) -> None:
     load(folder)
 
-    account, _ = access.add("later", roles=[Role.OPERATEUR])
+    account, _ = administration.add("later", roles=[Role.OPERATEUR])
     description, _ = registry.register_vehicle(
         account,
         {"licence_plate": "ZZ-999-ZZ"},
-        now=registry.find_taxi(access.find("operator").account, "skK5ddt").taxi.added_at,
+        now=registry.find_taxi(administration.find("operator").account, "skK5ddt").taxi.added_at,
     )
 
     assert account.id == 43

@@ -9,13 +9,13 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from app import app
+from ops import apps
 from ops.local import runner as runners
 from ops.local import worker
 from ops.local.mapping import EventSourceMapping
@@ -23,6 +23,7 @@ from ops.local.process import ROOT
 from ops.local.provision import provision
 from ops.local.runner import Checkpoints, Clients, Runner
 from ops.local.streams import KinesisStream
+from tests.eventually import eventually
 
 from .conftest import MiniStack
 
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.local_stack
 STREAM = "positions"
 TABLE = "descriptions"
 FAILURES = "failures"
-SOON_S = 10.0
+SOON_S = 30.0
 
 
 @pytest.fixture(autouse=True)
@@ -91,13 +92,6 @@ def running(
         assert made.stop(timeout_s=SOON_S)
 
 
-def wait_for(claim: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SOON_S
-    while not claim():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-
-
 def announced(clients: Clients) -> list[dict[str, Any]]:
     url = clients.sqs.get_queue_url(QueueName=FAILURES)["QueueUrl"]
     messages = clients.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
@@ -110,7 +104,7 @@ def test_every_record_of_every_shard_arrives_once_and_in_its_shards_order(client
     put(clients, *sent)
 
     with running(clients, function, EventSourceMapping(batch_size=7)):
-        wait_for(lambda: len(function.handled) >= len(sent))
+        eventually(lambda: len(function.handled) >= len(sent))
 
     assert sorted(function.handled, key=int) == sent
     by_shard: dict[str, list[str]] = {}
@@ -129,7 +123,7 @@ def test_a_record_has_the_shape_that_lambda_gives_it(clients: Clients) -> None:
     put(clients, "hello", key="taxi")
 
     with running(clients, function):
-        wait_for(lambda: bool(function.batches))
+        eventually(lambda: bool(function.batches))
 
     record = function.batches[0][0]
     number = record["kinesis"]["sequenceNumber"]
@@ -161,7 +155,7 @@ def test_the_window_gathers_what_comes_within_it(clients: Clients) -> None:
         for text in ("a", "b", "c"):
             put(clients, text, key="same")
             time.sleep(0.1)
-        wait_for(lambda: bool(function.batches))
+        eventually(lambda: bool(function.batches))
 
     assert [len(batch) for batch in function.batches] == [3]
 
@@ -172,7 +166,7 @@ def test_a_full_batch_does_not_wait_for_the_window(clients: Clients) -> None:
 
     with running(clients, function, mapping):
         put(clients, "a", "b", key="same")
-        wait_for(lambda: function.handled == ["a", "b"])
+        eventually(lambda: function.handled == ["a", "b"])
 
 
 def test_a_stop_delivers_what_the_window_was_gathering(clients: Clients) -> None:
@@ -193,7 +187,7 @@ def test_a_stop_delivers_what_came_just_before_it(
     put(clients, "a", key="same")
 
     with running(clients, function, EventSourceMapping(batch_size=1)):
-        wait_for(lambda: function.handled == ["a"])
+        eventually(lambda: function.handled == ["a"])
         time.sleep(0.1)
         put(clients, "b", "c", key="same")
 
@@ -208,7 +202,7 @@ def test_a_batch_is_no_larger_than_lambda_takes(
     put(clients, *(letter * 1000 for letter in "abcd"), key="same")
 
     with running(clients, function):
-        wait_for(lambda: len(function.handled) == 4)
+        eventually(lambda: len(function.handled) == 4)
 
     assert [len(batch) for batch in function.batches] == [2, 2]
 
@@ -227,9 +221,9 @@ def test_around_a_poison_record_the_good_ones_land_once_and_the_bad_one_is_annou
     )
 
     with running(clients, function, mapping):
-        wait_for(lambda: "d" in function.handled)
+        eventually(lambda: "d" in function.handled)
         put(clients, "later", key="same")
-        wait_for(lambda: "later" in function.handled)
+        eventually(lambda: "later" in function.handled)
 
     assert function.handled == ["a", "b", "c", "d", "later"]
     (message,) = announced(clients)
@@ -255,7 +249,7 @@ def test_a_record_that_is_too_old_is_announced_and_not_delivered(clients: Client
 
     with running(clients, function, mapping):
         put(clients, "new", key="same")
-        wait_for(lambda: bool(function.handled))
+        eventually(lambda: bool(function.handled))
 
     assert function.handled == ["new"]
     (message,) = announced(clients)
@@ -266,11 +260,11 @@ def test_a_restart_goes_on_where_the_last_one_stopped(clients: Clients) -> None:
     function = Function()
     put(clients, "a", key="same")
     with running(clients, function):
-        wait_for(lambda: function.handled == ["a"])
+        eventually(lambda: function.handled == ["a"])
     put(clients, "b", key="same")
 
     with running(clients, function):
-        wait_for(lambda: len(function.handled) > 1)
+        eventually(lambda: len(function.handled) > 1)
 
     assert function.handled == ["a", "b"]
 
@@ -307,7 +301,7 @@ def test_what_was_handled_but_not_checkpointed_when_the_process_was_killed_comes
     function = Function()
 
     with running(clients, function):
-        wait_for(lambda: len(function.handled) >= 2)
+        eventually(lambda: len(function.handled) >= 2)
 
     assert (killed.returncode, killed.stdout) == (-signal.SIGKILL, b"2\n")
     assert function.handled == ["a", "b"]
@@ -330,7 +324,7 @@ def test_a_checkpoint_that_cannot_be_written_brings_the_batch_again(
     put(clients, "a", key="same")
 
     with running(clients, function):
-        wait_for(lambda: len(function.handled) == 2)
+        eventually(lambda: len(function.handled) == 2)
 
     assert function.handled == ["a", "a"]
 
@@ -342,7 +336,7 @@ def test_a_new_shard_is_found_when_its_parent_ends_and_read_from_its_beginning(
     function = Function()
     with running(clients, function):
         put(clients, *"abcdefgh")
-        wait_for(lambda: len(function.handled) == 8)
+        eventually(lambda: len(function.handled) == 8)
         shard = clients.kinesis.list_shards(StreamName=STREAM)["Shards"][0]
         span = shard["HashKeyRange"]
         clients.kinesis.split_shard(
@@ -353,7 +347,7 @@ def test_a_new_shard_is_found_when_its_parent_ends_and_read_from_its_beginning(
             ),
         )
         put(clients, *"ijklmnopqrst")
-        wait_for(lambda: len(function.handled) >= 20)
+        eventually(lambda: len(function.handled) >= 20)
 
     assert "".join(sorted(function.handled)) == "abcdefghijklmnopqrst"
     shards = {record["eventID"].partition(":")[0] for batch in function.batches for record in batch}
@@ -379,9 +373,9 @@ def test_a_shard_is_read_with_one_iterator(clients: Clients) -> None:
     with running(counted, function, mapping):
         for number in range(5):
             put(clients, *(f"{number} {place}" for place in range(12)), key="same")
-            wait_for(lambda: len(function.handled) == 12 * (number + 1))  # noqa: B023  # it waits for it here
+            eventually(lambda: len(function.handled) == 12 * (number + 1))  # noqa: B023  # it waits for it here
         looks = calls["GetRecords"]
-        wait_for(lambda: calls["GetRecords"] > looks + 10)
+        eventually(lambda: calls["GetRecords"] > looks + 10)
 
     assert calls["GetShardIterator"] == 2  # of two shards
     assert calls["ListShards"] >= 1
@@ -429,7 +423,7 @@ def test_changes_of_a_table_arrive_with_both_images(services: MiniStack) -> None
     clients.dynamodb.put_item(TableName=TABLE, Item={"id": {"S": "a"}, "raw": {"B": b"\x00"}})
 
     runner.start()
-    wait_for(lambda: len(events) >= 2)
+    eventually(lambda: len(events) >= 2)
     assert runner.stop(timeout_s=SOON_S)
 
     insert, modify = events
@@ -472,7 +466,7 @@ def test_a_handled_message_is_deleted_and_a_failed_one_comes_again(services: Min
     runner.feed_queue("hails", "dispatch", handle, mapping)
 
     runner.start()
-    wait_for(lambda: bodies().count("bad") == 2)
+    eventually(lambda: bodies().count("bad") == 2)
     assert runner.stop(timeout_s=SOON_S)
 
     assert sorted(bodies()) == ["bad", "bad", "good"]
@@ -498,7 +492,7 @@ def test_a_message_whose_function_raises_is_not_deleted(services: MiniStack) -> 
     runner.feed_queue("hails", "dispatch", fail_once, EventSourceMapping(batch_size=1))
 
     runner.start()
-    wait_for(lambda: len(calls) >= 2)
+    eventually(lambda: len(calls) >= 2)
     assert runner.stop(timeout_s=SOON_S)
 
     assert len(calls) == 2
@@ -532,7 +526,7 @@ def test_a_queue_is_handled_by_as_many_at_once_as_its_mapping_says_and_one_asks_
     assert threading.active_count() == before + 1
     for text in "abcdefgh":
         clients.sqs.send_message(QueueUrl=url, MessageBody=text)
-    wait_for(lambda: handled == 8)
+    eventually(lambda: handled == 8)
     assert runner.stop(timeout_s=SOON_S)
 
     assert most == 4
@@ -576,9 +570,8 @@ def test_an_idle_runner_asks_its_services_eight_times_a_second_at_most(
     counted = Clients.at(services.endpoint)
     calls = calls_of(counted.dynamodb, counted.kinesis, counted.sqs, counted.streams)
     runner = Runner(counted)
-    for function in ("IngestFunction", "CountSearchesFunction"):
-        worker.feed_function(runner, function, function, lambda _, __: None, window_s=5)
-    worker.feed_application(runner, app)
+    worker.feed_functions(runner, taxis := apps.find("taxis"), window_s=5)
+    worker.feed_application(runner, apps.application(taxis))
     runner.start()
     time.sleep(2)
     calls.clear()
@@ -602,7 +595,7 @@ def test_a_schedule_goes_on_after_a_run_that_failed(services: MiniStack) -> None
     runner.feed_schedule("each-minute", fail, rate_s=0.05)
 
     runner.start()
-    wait_for(lambda: len(events) >= 3)
+    eventually(lambda: len(events) >= 3)
     assert runner.stop(timeout_s=SOON_S)
 
     assert (events[0]["source"], events[0]["detail-type"]) == ("aws.events", "Scheduled Event")

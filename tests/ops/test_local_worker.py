@@ -8,9 +8,12 @@ from chalice.app import Cron, Rate
 
 from app import app
 from ingest_lambda import searches
+from ops import apps
 from ops.local import worker
 from ops.local.mapping import EventSourceMapping, sources
 from ops.local.times import Times, times
+
+TAXIS = apps.find("taxis")
 
 
 class Feeds:
@@ -101,7 +104,7 @@ def test_a_trial_may_leave_handlers_out_and_shorten_the_minute() -> None:
 
 
 def test_the_ingest_function_is_fed_as_the_template_says() -> None:
-    by_kind = {source.kind: source for source in sources("IngestFunction", "local")}
+    by_kind = {source.kind: source for source in sources(TAXIS, "IngestFunction", "local")}
 
     assert by_kind["Kinesis"].name == "maraude-local-positions"
     assert by_kind["DynamoDB"].name == "maraude-local-descriptions"
@@ -128,8 +131,9 @@ def test_the_function_that_counts_searches_is_fed_as_the_template_says_but_soone
 
     worker.feed_function(
         streams,  # type: ignore[arg-type]  # it only takes note
+        TAXIS,
         "CountSearchesFunction",
-        worker.COUNT_SEARCHES,
+        "count-searches",
         searches.handle,
         window_s=5,
     )
@@ -142,5 +146,5 @@ def test_the_function_that_counts_searches_is_fed_as_the_template_says_but_soone
     assert mapping.report_batch_item_failures
     assert mapping.maximum_retry_attempts > 0
     assert (mapping.on_failure or "").endswith("-search-failures")
-    [as_deployed] = sources("CountSearchesFunction", "local")
+    [as_deployed] = sources(TAXIS, "CountSearchesFunction", "local")
     assert 0 < as_deployed.mapping.maximum_batching_window_in_seconds <= 300

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from ops.release import cold_start
+from bench import cold_start
+from ops import apps
 from ops.release import package as packaging
 from ops.release.audit import decisions, licences
 from tests.infra.templates import packaged
+from tests.ops import zips
 
 ROOT = Path(__file__).resolve().parents[2]
 UNPACKED_LIMIT_MB = 250  # AWS Lambda's, for the unpacked package
@@ -30,7 +32,7 @@ def names(package: Path) -> set[str]:
     "wanted",
     [
         "app.py",
-        "chalicelib/taxis/web.py",
+        "chalicelib/foundation/http/application.py",
         "chalicelib/taxis/positions/service.py",
         "chalicelib/taxis/registry/service.py",
         "chalicelib/taxis/territory/service.py",
@@ -73,6 +75,27 @@ def test_compiled_packages_are_those_of_the_deployed_processor(
     with zipfile.ZipFile(package / "deployment.zip") as packed:
         header = packed.read(found[0])[:20]
     assert header[18:20] == b"\xb7\x00"  # ELF e_machine 183: AArch64
+
+
+def test_it_holds_the_foundation_the_registry_and_its_requirements_only(package: Path) -> None:
+    taxis = apps.first()
+
+    assert zips.strangers(taxis, package) == set()
+    assert zips.distributions(package) == {
+        name for name in zips.required(taxis) if packaging.travels(f"{name}/__init__.py")
+    }
+
+
+def test_another_service_s_package_stays_behind() -> None:
+    toy = apps.at(ROOT / "tests" / "toy")
+    name = "chalicelib/taxis/root.py"
+
+    assert (packaging.is_foreign(toy, name), packaging.is_foreign(apps.first(), name)) == (
+        True,
+        False,
+    )
+    assert not packaging.is_foreign(toy, "chalicelib/foundation/clock.py")
+    assert not packaging.is_foreign(toy, "chalicelib/__init__.py")
 
 
 def test_nothing_travels_that_does_not_run_there(package: Path) -> None:
@@ -125,7 +148,7 @@ def test_the_same_files_make_the_same_bytes(package: Path, tmp_path: Path) -> No
         for name in reversed(before.namelist()):
             if not name.endswith(".pyc"):
                 after.writestr(name, before.read(name))  # another order, and the date of today
-    packaging.slimmed(shuffled, again)
+    packaging.slimmed(apps.first(), shuffled, again)
 
     assert again.read_bytes() == (package / "deployment.zip").read_bytes()
 
@@ -143,7 +166,7 @@ sys.path.insert(0, {folder!r})
 from ingest_lambda import handler, searches
 for function in (handler, searches):
     assert function.handle({{"Records": []}}, None) == {{"batchItemFailures": []}}, function
-loaded = {{"chalice", "marshmallow", "chalicelib.taxis.web", "boto3", "aws_xray_sdk"}} & set(sys.modules)
+loaded = {{"chalice", "marshmallow", "chalicelib.foundation.http.application", "boto3", "aws_xray_sdk"}} & set(sys.modules)
 assert not loaded, loaded
 import app
 context = type("Context", (), {{"aws_request_id": "1", "function_name": "api"}})()
@@ -166,7 +189,7 @@ assert not strangers, strangers
 
 
 def test_all_handlers_answer_from_the_zip_alone(package: Path, tmp_path: Path) -> None:
-    cold_start.unpacked(package / "deployment.zip", tmp_path)
+    packaging.unpacked(package / "deployment.zip", tmp_path)
 
     ran = subprocess.run(
         [
@@ -186,7 +209,7 @@ def test_all_handlers_answer_from_the_zip_alone(package: Path, tmp_path: Path) -
     assert ran.returncode == 0, ran.stderr
 
 
-@pytest.mark.local_stack
+@pytest.mark.prove
 def test_a_cold_start_costs_a_few_times_what_a_bare_chalice_app_costs(package: Path) -> None:
     """The API's bound is its goal. The ingest function's goal of 6 is left some room: where others use the
     machine's caches, the smaller bare app suffers less. `docs/performance.md` has the figures."""
@@ -215,7 +238,7 @@ def test_the_template_holds_the_api_the_ingest_function_and_the_tables(package: 
 
     kinds = [resource["Type"] for resource in resources.values()]
 
-    assert kinds.count("AWS::Serverless::Api") == 1
+    assert kinds.count("AWS::ApiGatewayV2::Api") == 1
     assert kinds.count("AWS::DynamoDB::Table") >= 12
     assert kinds.count("AWS::CloudWatch::Alarm") >= 25
     assert kinds.count("AWS::CloudWatch::Dashboard") == kinds.count("AWS::SNS::Topic") == 1
@@ -249,18 +272,3 @@ def test_the_function_that_reads_whole_tables_has_a_quarter_of_an_hour(package: 
     counting = template["Resources"]["CountFleets"]["Properties"]
 
     assert (counting["Timeout"], counting["MemorySize"]) == (900, 2048)
-
-
-def test_what_the_gateway_answers_by_itself_is_in_the_contract_s_envelope(package: Path) -> None:
-    template = packaged(package)
-    answers = {
-        kind: answer["ResponseTemplates"]
-        for kind, answer in template["Resources"]["RestAPI"]["Properties"][
-            "GatewayResponses"
-        ].items()
-    }
-
-    assert {"MISSING_AUTHENTICATION_TOKEN", "DEFAULT_4XX", "DEFAULT_5XX"} <= answers.keys()
-    for bodies in answers.values():
-        body = bodies["application/json"].replace("$context.error.messageString", '"x"')
-        assert list(json.loads(body)) == ["errors"]

@@ -7,11 +7,12 @@ import pytest
 from cryptography.fernet import Fernet
 
 from chalicelib.foundation import cache, sealing
-from chalicelib.foundation.settings import settings
 from chalicelib.taxis.access import service as access
 from chalicelib.taxis.access import store
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.hails import webhook
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import Role
+from ops.cli import administration
 from ops.cli.main import main
 from ops.cli.secret_keys import reseal
 
@@ -25,7 +26,7 @@ NEW = Fernet.generate_key().decode()
 def partners() -> dict[str, str]:
     """More accounts than one write takes, by e-mail, with their API keys."""
     return {
-        email: access.add(email, roles=[Role.OPERATEUR], now=NOW)[1]
+        email: administration.add(email, roles=[Role.OPERATEUR], now=NOW)[1]
         for email in (f"operator-{number}" for number in range(12))
     }
 
@@ -45,7 +46,7 @@ def test_after_a_rotation_the_old_secret_key_is_not_needed(
 ) -> None:
     old = settings().secret_keys
     environment(MARAUDE_SECRET_KEYS=f"{old},{NEW}")  # every process can open what the new one seals
-    late, late_key = access.add("late", now=NOW)
+    late, late_key = administration.add("late", now=NOW)
     environment(MARAUDE_SECRET_KEYS=f"{NEW},{old}")
 
     sealed = reseal(dry_run=False, quiet=True)
@@ -57,7 +58,7 @@ def test_after_a_rotation_the_old_secret_key_is_not_needed(
         email: email for email in partners
     }
     assert access.signer("operator-3", now=NOW) == (
-        access.find("operator-3").account,
+        administration.find("operator-3").account,
         [partners["operator-3"]],
     )
 
@@ -65,7 +66,7 @@ def test_after_a_rotation_the_old_secret_key_is_not_needed(
 def test_all_three_items_of_an_account_are_sealed_anew_and_else_as_they_were(
     partners: dict[str, str], environment: Callable[..., None]
 ) -> None:
-    before = access.find("operator-0")
+    before = administration.find("operator-0")
     environment(MARAUDE_SECRET_KEYS=f"{NEW},{settings().secret_keys}")
 
     reseal(dry_run=False, quiet=True)
@@ -105,7 +106,7 @@ def test_what_is_sealed_anew_is_left_alone_the_next_time(
     environment(MARAUDE_SECRET_KEYS=f"{NEW},{settings().secret_keys}")
     broken_off = list(store.every())[:5]
     for record in broken_off:
-        access.reseal(record, dry_run=False)
+        administration.reseal(record, dry_run=False)
 
     assert reseal(dry_run=False, quiet=True).anew == len(partners) - len(broken_off)
     assert reseal(dry_run=False, quiet=True).anew == 0
@@ -114,44 +115,47 @@ def test_what_is_sealed_anew_is_left_alone_the_next_time(
 def test_an_account_that_is_changed_meanwhile_keeps_its_change_and_is_sealed_anew(
     environment: Callable[..., None],
 ) -> None:
-    _, key = access.add("operator", now=NOW)
+    _, key = administration.add("operator", now=NOW)
     environment(MARAUDE_SECRET_KEYS=f"{NEW},{settings().secret_keys}")
-    read = access.find("operator")
-    access.set_fleet_size("operator", 7)
+    read = administration.find("operator")
+    administration.set_fleet_size("operator", 7)
 
-    assert access.reseal(read, dry_run=False)
+    assert administration.reseal(read, dry_run=False)
 
     environment(MARAUDE_SECRET_KEYS=NEW)
-    assert access.find("operator").fleet_size == 7
-    assert sealing.unseal(access.find("operator").sealed_key) == key
+    assert administration.find("operator").fleet_size == 7
+    assert sealing.unseal(administration.find("operator").sealed_key) == key
 
 
 def test_an_old_key_that_still_opens_is_sealed_anew_too(
     environment: Callable[..., None],
 ) -> None:
-    _, old = access.add("operator", now=NOW)
-    _, key = access.rotate_key("operator", now=NOW, overlap=timedelta(days=1))
+    _, old = administration.add("operator", now=NOW)
+    _, key = administration.rotate_key("operator", now=NOW, overlap=timedelta(days=1))
     environment(MARAUDE_SECRET_KEYS=f"{NEW},{settings().secret_keys}")
 
-    assert access.reseal(access.find("operator"), dry_run=False)
+    assert administration.reseal(administration.find("operator"), dry_run=False)
 
     environment(MARAUDE_SECRET_KEYS=NEW)
-    assert access.signer("operator", now=NOW) == (access.find("operator").account, [key, old])
-    assert not access.reseal(access.find("operator"), dry_run=False)
+    assert access.signer("operator", now=NOW) == (
+        administration.find("operator").account,
+        [key, old],
+    )
+    assert not administration.reseal(administration.find("operator"), dry_run=False)
 
 
 def test_an_account_that_has_a_new_key_meanwhile_keeps_that(
     environment: Callable[..., None],
 ) -> None:
-    access.add("operator", now=NOW)
+    administration.add("operator", now=NOW)
     environment(MARAUDE_SECRET_KEYS=f"{NEW},{settings().secret_keys}")
-    read = access.find("operator")
-    _, key = access.rotate_key("operator", now=NOW + timedelta(seconds=1))
+    read = administration.find("operator")
+    _, key = administration.rotate_key("operator", now=NOW + timedelta(seconds=1))
 
-    assert not access.reseal(read, dry_run=False)
+    assert not administration.reseal(read, dry_run=False)
 
     assert let_in(key) == "operator"
-    assert sealing.unseal(access.find("operator").sealed_key) == key
+    assert sealing.unseal(administration.find("operator").sealed_key) == key
 
 
 def test_hails_are_signed_with_both_keys_until_the_old_one_goes(
@@ -173,7 +177,7 @@ def test_the_command_says_how_many_and_which_are_lost(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("ops.cli.target.connect", lambda _: None)
-    access.add("operator", now=NOW)
+    administration.add("operator", now=NOW)
     environment(MARAUDE_SECRET_KEYS=f"{NEW},{settings().secret_keys}")
 
     assert main(["secrets", "reseal", "--dry-run"]) == 0

@@ -10,10 +10,10 @@ import pytest
 
 from app import app
 from chalicelib.foundation.geo import LngLat, to_e7
-from chalicelib.taxis.territory import borders, service, store
+from chalicelib.taxis.territory import borders, service
 from chalicelib.taxis.territory.borders import Shape
 from chalicelib.taxis.territory.rules import Station
-from ops.cli.territory import files, loads, stations
+from ops.cli.territory import files, loads, stations, writing
 from ops.cli.territory.files import FileFaulty, FileRefused
 from tests.calls import Caller
 from tests.taxis.territory.drawing import a_polygon
@@ -385,7 +385,7 @@ def test_stations_drawn_as_finely_as_may_be_fit_in_their_items() -> None:
         for number in range(250)
     ]
 
-    items = store.stations_items("generation", drawn)
+    items = writing.stations_items("generation", drawn)
 
     assert len(items) == 3
     assert max(len(item["stations"]["B"]) for item in items) < 380_000  # an item has 400 KB

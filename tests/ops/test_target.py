@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from ops import apps
 from ops.cli import main, target
 from ops.errors import CannotGoOn
 from ops.local.place import Place, Run
@@ -24,6 +25,7 @@ def environment_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def arguments(*given: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
+    parser.set_defaults(app=apps.first())
     target.add_arguments(parser)
     return parser.parse_args(given)
 
@@ -64,7 +66,7 @@ def test_a_place_and_a_stage_exclude_each_other(capsys: pytest.CaptureFixture[st
     assert "not allowed with" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["", *main.COMMANDS])
+@pytest.mark.parametrize("command", ["", *main.commands_of(apps.first())])
 def test_every_command_has_its_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main.main([*filter(None, [command]), "--help"])

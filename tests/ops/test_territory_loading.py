@@ -14,9 +14,9 @@ from chalicelib.foundation.aws import clients
 from chalicelib.foundation.geo import LngLat
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import documents
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.territory import service, store
 from chalicelib.taxis.territory.rules import Conurbation
+from chalicelib.taxis.vocabulary import Role
 from ops.cli import main
 from ops.cli.territory import files, loads
 from ops.errors import CannotGoOn
@@ -779,9 +779,8 @@ def test_what_is_not_there_cannot_be_taken_away() -> None:
 
 
 def test_the_command_says_in_one_sentence_that_nothing_runs(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(main.COMMANDS, "territory", "ops.cli.territory")
     file = towns_file(tmp_path)
 
     code = main.main(["territory", "load-towns", str(file), "--data", str(tmp_path / "none")])

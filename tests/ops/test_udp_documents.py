@@ -14,7 +14,7 @@ from udp_gateway.datagram import Drop, read
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/udp.md").read_text()
-DOCKERFILE = (ROOT / "infra/udp/Dockerfile").read_text()
+DOCKERFILE = (ROOT / "infra/taxis/udp/Dockerfile").read_text()
 
 
 def test_the_example_is_signed_with_its_key_as_it_stands() -> None:

@@ -9,7 +9,7 @@ import pytest
 from ops.local.process import ROOT, environment
 
 
-@pytest.mark.local_stack
+@pytest.mark.prove
 def test_the_door_and_the_no_ops_receive_all_of_a_low_rate() -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "bench.udp_door", "--rate", "500", "--seconds", "0.4"],

@@ -15,7 +15,7 @@ from udp_gateway import gateway, listener
 from udp_gateway.gateway import Gateway
 
 LOOPBACK = "127.0.0.1"
-WITHIN_S = 8.0
+WITHIN_S = 30.0  # on a busy machine, too
 
 
 def streamed() -> dict[str, tuple[float, int]]:

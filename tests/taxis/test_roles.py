@@ -11,9 +11,9 @@ import pytest
 
 from app import app
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.access import service as access
 from chalicelib.taxis.access import store as accounts
-from chalicelib.taxis.access.rules import Account, Role
+from chalicelib.taxis.vocabulary import Account, Role
+from ops.cli import administration
 from tests import factories
 from tests.calls import Answer, Caller
 from tests.taxis.hails.hail_factories import Scene, a_wish
@@ -34,10 +34,10 @@ class World(NamedTuple):
 def a_world() -> World:
     scene = Scene()
     hail = scene.hail()
-    nobody, nobody_key = access.add("nobody")
+    nobody, nobody_key = administration.add("nobody")
     assert nobody.roles == frozenset()
-    _, manager_key = access.add("manager")
-    owner, owner_key = access.add("operateur", manager="manager")
+    _, manager_key = administration.add("manager")
+    owner, owner_key = administration.add("operateur", manager="manager")
     return World(
         owner,
         owner_key,
@@ -184,8 +184,8 @@ def test_every_operation_of_the_app_has_its_row() -> None:
 
 def test_a_role_that_is_asked_for_is_the_admins_own() -> None:
     """An account that is only an admin passes as one, and has no fleet of its own to list."""
-    _, key = access.add("admin only", roles=[Role.ADMIN])
-    record = access.find("admin only")
+    _, key = administration.add("admin only", roles=[Role.ADMIN])
+    record = administration.find("admin only")
     alone = replace(record.account, roles=frozenset({Role.ADMIN}))  # the command gives it two more
     accounts.put(replace(record, account=alone), before=record)
     admin = Caller(app, key=key)

@@ -1,7 +1,7 @@
 """`GET /`: where a person who opens the registry's address is sent."""
 
 from app import app
-from chalicelib.foundation.settings import settings
+from chalicelib.taxis.settings import settings
 from tests.calls import Caller
 
 

@@ -5,6 +5,8 @@ asked while a request is served; the tests hold every answer against these shape
 """
 
 from collections.abc import Iterable, Mapping
+from types import UnionType
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from msgspec import Struct
 
@@ -67,6 +69,31 @@ def record(
         "additionalProperties": False,
     }
 
+
+def shape_of(kind: Any) -> Shape:  # noqa: ANN401  # any type
+    """The shape of plain values, lists and maps of a type, and of Structs, which are records by name.
+
+    Where a type does not say it all, `Annotated[str, MOMENT]` does.
+    """
+    origin, args = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        shape: Shape = args[1]
+        return shape
+    if origin is UnionType:
+        return nullable(shape_of(args[0]))
+    if args:
+        return list_of(shape_of(args[0])) if len(args) == 1 else map_of(shape_of(args[1]))
+    if kind in _PLAIN:
+        return _PLAIN[kind]
+    hints = get_type_hints(kind, include_extras=True)
+    return record(kind.__name__, {name: shape_of(hint) for name, hint in hints.items()})
+
+
+_PLAIN = {str: TEXT, int: WHOLE, float: NUMBER, bool: CLAIM}
+
+MULTI_POLYGON = record(
+    "MultiPolygon", {"type": always("MultiPolygon"), "coordinates": list_of(list_of(ANYTHING))}
+)
 
 META = record(
     "Meta",

@@ -18,8 +18,6 @@ from msgspec import Struct, field
 
 from chalicelib.foundation.settings import settings
 
-NAMESPACE = "Maraude"
-
 
 class _Line(Struct):
     """What one line says: its directives as JSON, and its values by name."""
@@ -72,6 +70,7 @@ def one_line() -> Iterator[None]:
 
 @lru_cache(maxsize=1024)
 def _directive(
+    namespace: str,
     sets: tuple[tuple[str, ...], ...],
     counts: tuple[str, ...],
     milliseconds: tuple[str, ...],
@@ -84,7 +83,7 @@ def _directive(
     }
     return json.dumps(
         {
-            "Namespace": NAMESPACE,
+            "Namespace": namespace,
             "Dimensions": sets,
             "Metrics": [{"Name": name, "Unit": unit} for name, unit in units.items()],
         },
@@ -112,8 +111,11 @@ def emit(
     sets: tuple[tuple[str, ...], ...] = (("stage", *dimensions),)
     if in_total and dimensions:
         sets = (("stage",), *sets)
-    directive = _directive(sets, tuple(counts), tuple(milliseconds), tuple(size_bytes))
-    beside = {"stage": settings().stage, **dimensions, **(about or {})}
+    known = settings()
+    directive = _directive(
+        known.namespace, sets, tuple(counts), tuple(milliseconds), tuple(size_bytes)
+    )
+    beside = {"stage": known.stage, **dimensions, **(about or {})}
     values = {
         **counts,
         **{name: round(value, 1) for name, value in milliseconds.items()},

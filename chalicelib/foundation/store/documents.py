@@ -12,12 +12,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.settings import settings, table
 from chalicelib.foundation.store import reads
-from chalicelib.foundation.store.reads import Item
+from chalicelib.foundation.store.reads import Item, Read
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -43,10 +44,9 @@ class Document(Generic[T]):
 
     def current(self) -> T:
         """The document, at most `config_cache_s` old; reads all that are due, in one call."""
-        wanted = wants()
-        if wanted is not None:
-            take(wanted, reads.fetch(wanted)[0])
-        return self._value  # type: ignore[return-value]  # `take` has parsed it
+        if _is_any_due():
+            reads.read(due())
+        return self._value  # type: ignore[return-value]  # `_take` has parsed it
 
     def replace(self, attributes: Mapping[str, "AttributeValueTypeDef"]) -> None:
         """Puts a new version in place of the old; this process sees it at once."""
@@ -71,21 +71,22 @@ class Document(Generic[T]):
         self._read_at = float("-inf")
 
 
-def wants() -> reads.Want | None:
-    """The documents that are due, as a read that may ride along with another; None while none is."""
+def _is_any_due() -> bool:
     monotonic_s = time.monotonic()
-    if not any(document.is_due(monotonic_s) for document in _documents.values()):
-        return None
-    return reads.Want(table("config"), [{"name": {"S": name}} for name in _documents])
+    return any(document.is_due(monotonic_s) for document in _documents.values())
 
 
-def take(wanted: reads.Want, items: Sequence[Item]) -> None:
-    """Takes in what `wants` asked for."""
+def due() -> Read[None]:
+    """All documents where one is due, none else: a read that keeps what comes of it."""
+    names = list(_documents) if _is_any_due() else []
+    return Read(table("config"), reads.keys("name", names), partial(_take, names))
+
+
+def _take(names: Sequence[str], items: Sequence[Item]) -> None:
     by_name = {item["name"]["S"]: item for item in items}
     monotonic_s = time.monotonic()
     with _lock:
-        for key in wanted.keys:
-            name = key["name"]["S"]
+        for name in names:
             _documents[name].accept(by_name.get(name), monotonic_s)
 
 

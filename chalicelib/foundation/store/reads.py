@@ -1,16 +1,19 @@
-"""Reads of many items at once, across tables, in one round trip: what a search is made of.
+"""Typed reads of DynamoDB that travel together: several tables in one BatchGetItem.
 
-PynamoDB keeps the records; this module is for the paths where each round trip is counted. Items
-are in DynamoDB's own form, `{"taxi_id": {"S": "..."}}`.
+PynamoDB keeps the records; this module is for the paths where each round trip is counted. Items are
+in DynamoDB's own form, `{"taxi_id": {"S": "..."}}`, and known to `store` modules only: a `Read` says
+which items are wanted and what they stand for, so that domains can share a round trip without
+knowing each other's tables.
 """
 
-import random
-import time
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from msgspec import Struct
 
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.observe import metrics
+from chalicelib.foundation.retry import Retry
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -18,15 +21,38 @@ if TYPE_CHECKING:
 Item = Mapping[str, "AttributeValueTypeDef"]
 
 KEYS_A_CALL = 100  # BatchGetItem's limit
-_TRIES = 6  # of what DynamoDB leaves unprocessed: about 1.5 s in all
+_UNPROCESSED = Retry(tries=6, pause_s=0.05)  # of what DynamoDB leaves: about 1.5 s in all
+
+T = TypeVar("T")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+E = TypeVar("E")
 
 
-class Want(NamedTuple):
-    """Items of one table, by their whole keys, to be read strongly or not."""
+class Read(Struct, Generic[T], frozen=True):
+    """Items of one table that are wanted, by their whole keys, and what they stand for.
+
+    `parse` gets the items there are, in the order of the keys. A read without keys costs nothing. `consistent`:
+    strongly, as the last write left them.
+    """
 
     table: str
     keys: Sequence[Item]
+    parse: Callable[[Sequence[Item]], T]
     consistent: bool = True
+
+    def then(self, function: Callable[[T], A]) -> "Read[A]":
+        """The same items, standing for what the function makes of what they stood for."""
+        return Read(
+            self.table, self.keys, lambda items: function(self.parse(items)), self.consistent
+        )
+
+
+def keys(name: str, values: Iterable[str]) -> list[Item]:
+    """The keys of items of a table whose key is one text, each value once."""
+    return [{name: {"S": value}} for value in dict.fromkeys(values)]
 
 
 class StoreBusy(Exception):
@@ -61,24 +87,19 @@ def _call(
     return items, left
 
 
-def fetch(*wants: Want) -> list[list[Item]]:
-    """The items there are, one list a want, in no order; those that do not exist are left out.
-
-    One BatchGetItem for every hundred keys, plus one for each time that DynamoDB left some
-    unprocessed, with pauses that grow. Two wants of one table must agree on `consistent`.
-    Raises StoreBusy.
-    """
+def _fetch(wanted: Sequence[Read[Any]]) -> list[list[Item]]:
+    """The items there are, one list a read, in the order of its keys."""
     asked: dict[str, dict[tuple[str, ...], Item]] = {}
     consistent: dict[str, bool] = {}
     key_names: dict[str, list[str]] = {}
-    for want in wants:
-        if not want.keys:
+    for one in wanted:
+        if not one.keys:
             continue
-        key_names[want.table] = sorted(want.keys[0])
-        if consistent.setdefault(want.table, want.consistent) != want.consistent:
-            raise ValueError(f"{want.table} is wanted both strongly and not")
-        for key in want.keys:
-            asked.setdefault(want.table, {})[_frozen(key, key_names[want.table])] = key
+        key_names[one.table] = sorted(one.keys[0])
+        if consistent.setdefault(one.table, one.consistent) != one.consistent:
+            raise ValueError(f"{one.table} is wanted both strongly and not")
+        for key in one.keys:
+            asked.setdefault(one.table, {})[_frozen(key, key_names[one.table])] = key
 
     found: dict[str, dict[tuple[str, ...], Item]] = {table: {} for table in asked}
     waiting = [(table, key) for table, keys in asked.items() for key in keys.values()]
@@ -90,21 +111,49 @@ def fetch(*wants: Want) -> list[list[Item]]:
             found[table][_frozen(item, key_names[table])] = item
         if left:
             tries += 1
-            is_busy = tries >= _TRIES
+            is_busy = tries >= _UNPROCESSED.tries
             metrics.emit({}, counts={"keys_left": len(left), "store_busy": 1 if is_busy else 0})
             if is_busy:
                 raise StoreBusy(f"{len(left)} items were left unprocessed {tries} times")
-            time.sleep(random.uniform(0.5, 1) * 0.025 * 2**tries)  # noqa: S311  # jitter, no secret
+            _UNPROCESSED.wait(tries - 1)
             waiting = left + waiting
 
     return [
         [
-            found[want.table][name]
-            for key in want.keys
-            if (name := _frozen(key, key_names[want.table])) in found[want.table]
+            found[one.table][name]
+            for key in one.keys
+            if (name := _frozen(key, key_names[one.table])) in found[one.table]
         ]
-        for want in wants
+        for one in wanted
     ]
+
+
+@overload
+def read(one: Read[A], two: Read[B], /) -> tuple[A, B]: ...
+@overload
+def read(one: Read[A], two: Read[B], three: Read[C], /) -> tuple[A, B, C]: ...
+@overload
+def read(one: Read[A], two: Read[B], three: Read[C], four: Read[D], /) -> tuple[A, B, C, D]: ...
+@overload
+def read(
+    one: Read[A], two: Read[B], three: Read[C], four: Read[D], five: Read[E], /
+) -> tuple[A, B, C, D, E]: ...
+@overload
+def read(*wanted: Read[Any]) -> tuple[Any, ...]: ...
+def read(*wanted: Read[Any]) -> tuple[Any, ...]:
+    """What each of the reads stands for, all in one round trip.
+
+    One BatchGetItem for every hundred keys, plus one for each time that DynamoDB left some
+    unprocessed, with pauses that grow. Two reads of one table must agree on `consistent`.
+    Raises StoreBusy.
+    """
+    return tuple(one.parse(items) for one, items in zip(wanted, _fetch(wanted), strict=True))
+
+
+def one(wanted: Read[A]) -> A:
+    """What a single read stands for. Raises StoreBusy."""
+    result: A = read(wanted)[0]
+    return result
 
 
 def scanned(

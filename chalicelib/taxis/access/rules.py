@@ -2,46 +2,18 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from enum import StrEnum
 
 from msgspec import Struct
 
+from chalicelib.taxis.vocabulary import Account, Role
+
 LONGEST_OVERLAP = timedelta(days=30)  # for which an account's old key opens beside the new one
-
-
-class Role(StrEnum):
-    """What an account may do (letaxi-api 3). `groupement` and `editeur` are labels for statistics."""
-
-    ADMIN = "admin"
-    OPERATEUR = "operateur"
-    MOTEUR = "moteur"
-    GROUPEMENT = "groupement"
-    EDITEUR = "editeur"
 
 
 def implied(roles: Iterable[Role]) -> frozenset[Role]:
     """The roles with those that come along: an admin is a moteur and an operateur (stats-and-ops 8)."""
     wanted = frozenset(roles)
     return wanted | {Role.MOTEUR, Role.OPERATEUR} if Role.ADMIN in wanted else wanted
-
-
-class Account(Struct, frozen=True):
-    """Whoever a request is made as. `email` is its login and its name as an operator; it need not be an address."""
-
-    id: int
-    email: str
-    roles: frozenset[Role]
-    manager_id: int | None = None
-    active: bool = True
-
-    def has(self, *roles: Role) -> bool:
-        """Whether it has at least one of the roles."""
-        return not self.roles.isdisjoint(roles)
-
-    @property
-    def owner(self) -> str:
-        """The account as the owner of records: the first part of their keys."""
-        return str(self.id)
 
 
 def may_act_as(key_owner: Account, other: Account, *, integration_email: str | None) -> bool:

@@ -9,9 +9,10 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate, va
 from chalicelib.foundation import passwords
 from chalicelib.foundation.http import json_schema
 from chalicelib.foundation.http.json_schema import TEXT, WHOLE, list_of, nullable, record
-from chalicelib.taxis.access.rules import Line, Role, Wanted
+from chalicelib.taxis.access.rules import Line, Wanted
 from chalicelib.taxis.access.users import User
-from chalicelib.taxis.web import PageNumber
+from chalicelib.taxis.envelope import PageNumber
+from chalicelib.taxis.vocabulary import Role
 
 # --- what is sent --------------------------------------------------------------------------------
 

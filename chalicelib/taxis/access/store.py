@@ -40,12 +40,13 @@ from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.foundation.settings import table
-from chalicelib.foundation.store import documents as config
-from chalicelib.foundation.store import reads
+from chalicelib.foundation.store import documents, reads
 from chalicelib.foundation.store.models import Place
+from chalicelib.foundation.store.reads import Item, Read
 from chalicelib.foundation.store.writes import connection
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.access.rules import Account, Line, Role
+from chalicelib.taxis.access.rules import Line
+from chalicelib.taxis.vocabulary import Account, Role
 
 LISTED = 10_000  # lines that a request reads at most
 KEY_BYTES = 2048  # of a key in DynamoDB; no account has a longer one
@@ -246,24 +247,25 @@ def _line(row: LineRow) -> Line:
     )
 
 
-def _record_of(item: reads.Item) -> Record:
-    row = AccountRow()
-    row.deserialize(dict(item))  # type: ignore[arg-type]  # the same shape under another name
-    return _record(row)
+def _records(keys: Iterable[str]) -> Read[list[Record]]:
+    """The accounts there are of these keys, in no order."""
+
+    def record(item: Item) -> Record:
+        row = AccountRow()
+        row.deserialize(dict(item))  # type: ignore[arg-type]  # the same shape under another name
+        return _record(row)
+
+    return Read(
+        table("accounts"), reads.keys("key", keys), lambda items: [record(item) for item in items]
+    )
 
 
 def _one(key: str) -> Record | None:
-    """Reads an item; the small documents that are due come in the same call (`config.py`)."""
+    """Reads an item; the small documents that are due come in the same call."""
     if len(key.encode()) > KEY_BYTES:
         return None
-    account = reads.Want(table("accounts"), [{"key": {"S": key}}])
-    documents = config.wants()
-    if documents is None:
-        items = reads.fetch(account)[0]
-    else:
-        items, due = reads.fetch(account, documents)
-        config.take(documents, due)
-    return _record_of(items[0]) if items else None
+    records, _ = reads.read(_records([key]), documents.due())
+    return records[0] if records else None
 
 
 def by_key(key_digest: str) -> Record | None:
@@ -283,8 +285,7 @@ def by_id(account_id: int) -> Record | None:
 
 def by_ids(account_ids: Iterable[int]) -> list[Record]:
     """The accounts of these ids, in no order; up to a hundred in one call."""
-    keys: list[reads.Item] = [{"key": {"S": f"id#{number}"}} for number in account_ids]
-    return [_record_of(item) for item in reads.fetch(reads.Want(table("accounts"), keys))[0]]
+    return reads.one(_records(f"id#{number}" for number in account_ids))
 
 
 def lines() -> list[Line]:

@@ -11,6 +11,7 @@ from chalicelib.foundation.errors import (
     Fault,
     Forbidden,
     Malformed,
+    Part,
     Unavailable,
     Unidentified,
     Unknown,
@@ -19,13 +20,13 @@ from chalicelib.foundation.errors import (
     in_url,
 )
 from chalicelib.foundation.outbound import addresses
-from chalicelib.foundation.settings import settings
 from chalicelib.foundation.store.writes import pause
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import rules, store
-from chalicelib.taxis.access.rules import Account, Line, Role, Wanted
+from chalicelib.taxis.access.rules import Line, Wanted
 from chalicelib.taxis.activity import service as activity
-from chalicelib.taxis.activity.rules import Action, Activity, Resource
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import Account, Action, Activity, Resource, Role
 
 TRIES = 6  # of a change that others are in the way of: a second in all
 LOOK_UP_S = 3  # the name of a webhook's host
@@ -176,7 +177,7 @@ def log_in(
         digest = sealing.digest(api_key)
         is_right = known is not None and known.opens_with(digest, now=now)
     if known is None or not is_right:
-        raise CredentialsWrong(Fault(("data", "0", ""), "Invalid credentials."))
+        raise CredentialsWrong(Fault(Part.BODY, ("",), "Invalid credentials."))
     login_attempts.give_back(email, source, now=now)
     if password and passwords.is_weak(known.password):
         known = _write(known, {"password": passwords.hashed(password)})

@@ -1,9 +1,11 @@
 """The journal of what accounts did (letaxi-api 20.3)."""
 
 from chalicelib.foundation.http import json_schema
-from chalicelib.taxis.access.rules import Role
+from chalicelib.foundation.http.messages import Reply
+from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.activity import schemas, service
-from chalicelib.taxis.web import PAGE_SIZE, Reply, Request, Routes, meta, reply
+from chalicelib.taxis.envelope import PAGE_SIZE, Request, meta, reply
+from chalicelib.taxis.vocabulary import Role
 
 routes = Routes()
 

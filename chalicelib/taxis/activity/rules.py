@@ -1,46 +1,8 @@
 """What the journal of the admins holds (letaxi-api 20.3): pure."""
 
-from collections.abc import Mapping
-from datetime import datetime
-from enum import StrEnum
+from msgspec import Struct
 
-from msgspec import Struct, field
-
-
-class Resource(StrEnum):
-    """What an action was done to."""
-
-    USER = "user"
-    TAXI = "taxi"
-    CUSTOMER = "customer"
-
-
-class Action(StrEnum):
-    """What was done."""
-
-    LOGIN_PASSWORD = "login_password"  # noqa: S105  # an action's name
-    LOGIN_APIKEY = "login_apikey"
-    AUTH_APIKEY = "auth_apikey"
-    AUTH_LOGAS = "auth_logas"
-    TAXI_STATUS = "taxi_status"
-    CUSTOMER_HAIL = "customer_hail"
-
-
-class Activity(Struct, frozen=True):
-    """One entry. `extra` is JSON."""
-
-    at: datetime
-    resource: Resource
-    resource_id: str
-    action: Action
-    extra: Mapping[str, object] = field(default_factory=dict)
-
-
-class Pending(Struct):
-    """An activity that goes with a transaction of its request, `kept` then, or else by itself after it."""
-
-    activity: Activity
-    kept: bool = False
+from chalicelib.taxis.vocabulary import Activity
 
 
 class Entry(Struct, frozen=True):

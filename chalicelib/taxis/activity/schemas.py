@@ -7,8 +7,9 @@ from marshmallow import Schema, fields, post_load, validate
 
 from chalicelib.foundation.http import json_schema
 from chalicelib.foundation.http.json_schema import ANYTHING, MOMENT, TEXT, map_of, record
-from chalicelib.taxis.activity.rules import Action, Asked, Entry, Resource
-from chalicelib.taxis.web import PageNumber
+from chalicelib.taxis.activity.rules import Asked, Entry
+from chalicelib.taxis.envelope import PageNumber
+from chalicelib.taxis.vocabulary import Action, Resource
 
 
 class JournalSchema(Schema):

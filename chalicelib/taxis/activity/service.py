@@ -5,10 +5,12 @@ from datetime import datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
+from pynamodb.transactions import TransactWrite
 
 from chalicelib.foundation.observe import logs
 from chalicelib.taxis.activity import store
-from chalicelib.taxis.activity.rules import Activity, Asked, Entry
+from chalicelib.taxis.activity.rules import Asked, Entry
+from chalicelib.taxis.vocabulary import Activity
 
 log = logging.getLogger("maraude.activity")
 
@@ -19,6 +21,11 @@ def record(activity: Activity) -> None:
         store.put(activity)
     except (BotoCoreError, ClientError, PynamoDBException) as error:
         logs.fault(log, error, "not_in_the_journal", action=activity.action)
+
+
+def record_within(transaction: TransactWrite, activity: Activity) -> None:
+    """Adds an entry to the transaction that it tells of."""
+    transaction.save(store.row(activity))
 
 
 def list_entries(

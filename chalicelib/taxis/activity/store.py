@@ -25,10 +25,12 @@ from pynamodb.attributes import (
 )
 from pynamodb.models import Model
 
-from chalicelib.foundation.settings import settings, table
+from chalicelib.foundation.settings import table
 from chalicelib.foundation.store.models import Place
-from chalicelib.taxis.activity.rules import Action, Activity, Entry, Resource
-from chalicelib.taxis.registry.rules import milliseconds
+from chalicelib.foundation.values import milliseconds
+from chalicelib.taxis.activity.rules import Entry
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import Action, Activity, Resource
 
 LISTED = 10_000  # entries that a request reads at most
 

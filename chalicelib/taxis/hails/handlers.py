@@ -1,4 +1,4 @@
-"""What the queues and the clock have done for hails: the bodies of the functions in `app.py`.
+"""SQS and schedule handlers for hails: the bodies of the functions in `app.py`.
 
 A message only says where to look (`queue.py`), so one that is late, repeated or out of order does no
 harm. What cannot be read fails, and is a dead letter after a few times.
@@ -14,10 +14,11 @@ from typing import Any
 from chalicelib.foundation import clock
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.observe import logs, metrics, tracing
-from chalicelib.foundation.settings import settings, table
-from chalicelib.taxis.hails import concurrency, queue, service, webhook
+from chalicelib.foundation.settings import table
+from chalicelib.taxis.hails import concurrency, dispatch, expiry, queue, webhook
 from chalicelib.taxis.hails.rules import Status
 from chalicelib.taxis.hails.webhook import Limits
+from chalicelib.taxis.settings import settings
 
 BUSY_S = 1  # until a hail is sent whose operator has enough of them just now
 
@@ -60,42 +61,42 @@ def _read(body: str) -> Message:
 
 
 def call_operator(message: Message) -> None:
-    """Sends a hail to its operator's server, unless it has moved on, and notes what came of it."""
+    """Sends a hail to its operator's server, unless it has moved on, and stores the outcome."""
     hail_id = message["hail_id"]
-    dispatch = service.dispatch(hail_id, now=clock.now())
-    if dispatch is None:
+    call = dispatch.prepare(hail_id, now=clock.now())
+    if call is None:
         return
-    lane = concurrency.take(dispatch.operator_id, now=clock.now())
-    if lane is None:
-        _later(hail_id)
+    slot = concurrency.acquire(call.operator_id, now=clock.now())
+    if slot is None:
+        _dispatch_later(hail_id)
         return
     known = settings()
     began = clock.now()
     try:
         outcome = webhook.send(
-            dispatch,
+            call,
             now=began,
             limits=Limits(connect_s=known.hook_connect_s, exchange_s=known.hook_within_s),
             allow_private=known.allow_private_hooks,
             accept_empty=known.hook_accept_empty,
         )
     finally:
-        concurrency.give_back(lane)
+        concurrency.release(slot)
     now = clock.now()
     if outcome.failure is None:
-        service.delivered(hail_id, taxi_phone_number=outcome.taxi_phone_number, now=now)
+        dispatch.confirm(hail_id, taxi_phone_number=outcome.taxi_phone_number, now=now)
     else:
-        service.undelivered(hail_id, reason=outcome.failure, now=now)
-    service.log_exchange(
+        dispatch.fail(hail_id, reason=outcome.failure, now=now)
+    dispatch.log_exchange(
         hail_id,
-        payload=json.loads(dispatch.body),
+        payload=json.loads(call.body),
         now=began,
         code=outcome.code,
         answer=outcome.reply or outcome.failure,
         initial_status=Status.RECEIVED,
     )
     metrics.emit(
-        {"operator": str(dispatch.operator_id)},
+        {"operator": str(call.operator_id)},
         counts={"webhook_calls": 1, "webhook_failures": 0 if outcome.failure is None else 1},
         milliseconds={"webhook_ms": (now - began) / timedelta(milliseconds=1)},
         in_total=True,
@@ -103,7 +104,7 @@ def call_operator(message: Message) -> None:
     )
 
 
-def _later(hail_id: str) -> None:
+def _dispatch_later(hail_id: str) -> None:
     sqs = clients.sqs()
     sqs.send_message(
         QueueUrl=sqs.get_queue_url(QueueName=table("hail-dispatch"))["QueueUrl"],
@@ -123,15 +124,15 @@ def apply_deadline(message: Message) -> None:
     if now < due:
         queue.put_deadline(message["hail_id"], status, due, now=now)
     else:
-        service.expire(message["hail_id"], now=now, way="queue")
+        expiry.expire(message["hail_id"], now=now, way="queue")
 
 
 def sweep() -> None:
     """Applies the deadlines that no message has brought."""
     began_s = time.monotonic()
-    swept = service.sweep(now=clock.now())
+    result = expiry.sweep(now=clock.now())
     metrics.emit(
         {"job": "sweep-hails"},
-        counts={"runs": 1, "swept": swept.expired, "failed": swept.failed},
+        counts={"runs": 1, "swept": result.expired, "failed": result.failed},
         milliseconds={"job_ms": 1000 * (time.monotonic() - began_s)},
     )

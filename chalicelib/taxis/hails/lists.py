@@ -4,14 +4,14 @@
 | ------------------------ | ------------------ | --------------- | ------------ | ----------------- | -------------- |
 | a partner's hails        | moteur#id,         | ms#hail_id      | newest first | 1 unit per 4 KB,  | GET /hails     |
 |                          | operateur#id       |                 |              | some 12 hails     |                |
-| an operator's hails that | operateur#id       | ms#hail_id      | newest first | the same; none    | night          |
+| an operator's hails that | operateur#id       | ms#hail_id      | newest first | the same; none    | nightly jobs   |
 | should be deleted by now |                    |                 |              | are left, mostly  |                |
 | a day's hails            | all#day            | ms#hail_id      | newest first | the same          | GET /hails of  |
-|                          |                    |                 |              |                   | admins, night, |
+|                          |                    |                 |              |                   | admins, jobs,  |
 |                          |                    |                 |              |                   | GET /internal/ |
 |                          |                    |                 |              |                   | customers      |
 | the days there are, how  | days               | day             | newest first | 1 unit per 40     | GET of admins, |
-| many hails they had, and |                    |                 |              | days              | night, the     |
+| many hails they had, and |                    |                 |              | days              | jobs, the      |
 | what is done with them   |                    |                 |              |                   | statistics     |
 | a session                | session#moteur     | session_id      | one item     | 1 unit, strong    | POST /hails    |
 | sessions of a moteur, of | sessions#moteur,   | ms#session_id   | newest first | 1 unit per 4 KB,  | GET /sessions  |
@@ -36,11 +36,12 @@ from pynamodb.expressions.update import Action
 from pynamodb.pagination import ResultIterator
 
 from chalicelib.foundation import cache
-from chalicelib.taxis.access.rules import Role
+from chalicelib.foundation.values import milliseconds
 from chalicelib.taxis.hails import rows
-from chalicelib.taxis.hails.rows import Line, ListRow
+from chalicelib.taxis.hails.lines import Line, moment_entry
+from chalicelib.taxis.hails.rows import ListRow
 from chalicelib.taxis.hails.rules import Hail, day_of
-from chalicelib.taxis.registry.rules import milliseconds
+from chalicelib.taxis.vocabulary import Role
 
 LISTED = 10_000  # lines that a request reads at most
 
@@ -84,10 +85,10 @@ def session_owner(moteur_id: int) -> str:
 
 
 def session_lines(
-    moteur_id: int, session_id: str, customer_id: str, begun: datetime
+    moteur_id: int, session_id: str, customer_id: str, begun_at: datetime
 ) -> list[ListRow]:
     """The lines of a session in the two lists that it stands in."""
-    entry = rows.moment_entry(begun, session_id)
+    entry = moment_entry(begun_at, session_id)
     return [
         ListRow(
             owner,
@@ -95,9 +96,9 @@ def session_lines(
             session_id=session_id,
             moteur_id=moteur_id,
             customer_id=customer_id,
-            created_at=begun,
+            created_at=begun_at,
         )
-        for owner in (f"sessions#{moteur_id}", f"{SESSIONS}#{day_of(begun)}")
+        for owner in (f"sessions#{moteur_id}", f"{SESSIONS}#{day_of(begun_at)}")
     ]
 
 
@@ -139,7 +140,7 @@ def lines(owner: str, *, since: datetime | None = None, limit: int = LISTED) -> 
 
 
 def taxis_hailed(operateur_id: int, *, before: datetime) -> frozenset[str]:
-    """An operator's taxis that some hail created `before` is left of: for the night."""
+    """An operator's taxis that some hail created `before` is left of, for nightly jobs."""
     owner = f"{Role.OPERATEUR}#{operateur_id}"
     return frozenset(line.taxi_id for line in map(rows.line, _query(owner, before=before)))
 
@@ -196,13 +197,13 @@ def page_of_days(
     return found, total
 
 
-def late(now: datetime) -> Iterator[str]:
+def overdue(now: datetime) -> Iterator[str]:
     """The ids of the hails whose deadline has passed."""
     for shard in _SHARDS:
-        overdue = ListRow.query(
+        late = ListRow.query(
             f"open#{shard}", filter_condition=ListRow.deadline <= now, consistent_read=True
         )
-        for row in overdue:
+        for row in late:
             yield row.entry
 
 
@@ -228,7 +229,7 @@ def days() -> list[Day]:
 def know(day: str) -> None:
     """Makes the day one of those there are; one write a day and process."""
     if _known.get(day) is None:
-        # What the night wrote is taken away: this hail may come after the day was counted
+        # What nightly jobs wrote is taken away: this hail may come after the day was counted
         ListRow("days", day).update(
             [
                 ListRow.blurred.set(False),  # a value

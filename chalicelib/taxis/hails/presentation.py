@@ -1,4 +1,4 @@
-"""What is shown of a hail, and to whom (hail-lifecycle 11): pure.
+"""JSON objects of hails, lists, sessions and customers, by who sees them (hail-lifecycle 11): pure.
 
 A viewer of None is the operator's server, which is sent the hail by the registry.
 """
@@ -6,12 +6,13 @@ A viewer of None is the operator's server, which is sent the hail by the registr
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from chalicelib.foundation.geo import LngLat, distance_m
-from chalicelib.taxis.access.rules import Account, Role
-from chalicelib.taxis.hails.rules import Hail, Status, Transition
+from chalicelib.taxis.hails.lines import Line, SessionHails
+from chalicelib.taxis.hails.rules import Customer, Hail, Status, Transition, knows_taxi
 from chalicelib.taxis.positions.rules import LastPosition
+from chalicelib.taxis.vocabulary import Account, Role
 
 NEUTRAL_OPERATOR = "chauffeur professionnel"
 MASKED_PHONE = "0600000000"
@@ -30,11 +31,6 @@ def naive(at: datetime) -> str:
 
 def _aware(at: datetime) -> str:
     return at.astimezone(UTC).isoformat()
-
-
-def knows_taxi(viewer: Account | None, operateur_id: int) -> bool:
-    """Whether the viewer is shown the taxi's own id and its operator."""
-    return viewer is None or viewer.has(Role.ADMIN) or viewer.id == operateur_id
 
 
 def phone(number: str, status: Status, viewer: Account | None) -> str:
@@ -91,17 +87,6 @@ def hail_object(
     }
 
 
-LOGGED = 4096  # characters of a payload or an answer that the request log keeps
-
-_PHONE_IN_TEXT = re.compile(r'("[a-z_]*phone_number"\s*:\s*)"(?:[^"\\]|\\.)*"?')
-
-
-def log_text(sent: object) -> str:
-    """What somebody sent or answered, as the request log keeps it: phones masked, and not too long."""
-    text = sent if isinstance(sent, str) else json.dumps(sent, sort_keys=True, default=str)
-    return _PHONE_IN_TEXT.sub(rf'\1"{MASKED_PHONE}"', text)[:LOGGED]
-
-
 def _transition(entry: Transition) -> dict[str, object]:
     return {
         "from_status": None if entry.from_status is None else entry.from_status.value,
@@ -143,3 +128,96 @@ def _vehicle(hail: Hail, *, details: bool) -> Mapping[str, object]:
             "last_name": hail.last_name if shown else "",
         },
     }
+
+
+def line_object(line: Line, viewer: Account) -> dict[str, object]:
+    """A hail as GET /hails lists it."""
+    real = knows_taxi(viewer, line.operateur_id)
+    return {
+        "id": line.hail_id,
+        "added_by": line.moteur,
+        "operateur": line.operateur if real else NEUTRAL_OPERATOR,
+        "status": line.status.value,
+        "creation_datetime": naive(line.created_at),
+        "taxi_id": line.taxi_id_for(viewer),
+        "customer_id": line.customer_id,
+    }
+
+
+def support_object(hail: Hail) -> dict[str, object]:
+    """A hail as GET /internal/customers shows it, nothing hidden (letaxi-api 20.2)."""
+    lasted = hail.last_update_at - hail.created_at
+    return {
+        "id": hail.hail_id,
+        "added_at": naive(hail.created_at),
+        "moteur": hail.moteur,
+        "operateur": hail.operateur,
+        "customer_lon": hail.customer_lon,
+        "customer_lat": hail.customer_lat,
+        "customer_address": hail.customer_address,
+        "customer_phone_number": hail.customer_phone_number,
+        "taxi_phone_number": hail.taxi_phone_number,
+        "status": hail.status.value,
+        # `H:MM:SS`, beyond a day `N days, H:MM:SS`: Python's own text of whole seconds
+        "duration": str(timedelta(seconds=lasted // timedelta(seconds=1))),
+    }
+
+
+def customer_object(customer: Customer, echoed: Mapping[str, datetime | None]) -> dict[str, object]:
+    """A customer's bans; those that were just sent come back as they were."""
+    return {
+        name: None if at is None else at.isoformat() if name in echoed else naive(at)
+        for name in ("ban_begin", "ban_end", "reprieve_begin", "reprieve_end")
+        for at in (echoed[name] if name in echoed else getattr(customer, name),)
+    }
+
+
+def session_object(
+    group: SessionHails, *, viewer: Account, names: Mapping[int, str]
+) -> dict[str, object]:
+    """A session as GET /sessions shows it; `names` are those of the accounts in it."""
+    return {
+        "customer_id": group.session.customer_id,
+        "session_id": group.session.session_id,
+        "added_by_id": str(group.session.moteur_id),
+        "added_at": naive(group.session.begun_at),
+        "hails": [_session_hail(hail, viewer=viewer, names=names) for hail in group.hails],
+    }
+
+
+def _session_hail(hail: Hail, *, viewer: Account, names: Mapping[int, str]) -> dict[str, object]:
+    real = knows_taxi(viewer, hail.operateur_id)
+    return {
+        "id": hail.hail_id,
+        "status": hail.status.value,
+        "added_at": naive(hail.created_at),
+        "customer_lon": hail.customer_lon,
+        "customer_lat": hail.customer_lat,
+        "customer_address": hail.customer_address,
+        "customer_phone_number": phone(hail.customer_phone_number, hail.status, viewer),
+        "taxi_phone_number": phone(hail.taxi_phone_number, hail.status, viewer),
+        "initial_taxi_lon": hail.initial_taxi_lon,
+        "initial_taxi_lat": hail.initial_taxi_lat,
+        "moteur": {
+            "id": str(hail.moteur_id),
+            "email": hail.moteur,
+            "commercial_name": names.get(hail.moteur_id),
+        },
+        "operateur": {
+            "id": str(hail.operateur_id),
+            "email": hail.operateur if real else NEUTRAL_OPERATOR,
+            "commercial_name": names.get(hail.operateur_id) if real else NEUTRAL_OPERATOR,
+        },
+        "taxi": {"id": hail.taxi_id if real else hail.shown_taxi_id},
+    }
+
+
+LOGGED = 4096  # characters of a payload or an answer that the request log keeps
+
+_PHONE_IN_TEXT = re.compile(r'("[a-z_]*phone_number"\s*:\s*)"(?:[^"\\]|\\.)*"?')
+
+
+def log_text(sent: object) -> str:
+    """What somebody sent or answered, as the request log keeps it: phones masked, and not too long."""
+    text = sent if isinstance(sent, str) else json.dumps(sent, sort_keys=True, default=str)
+    return _PHONE_IN_TEXT.sub(rf'\1"{MASKED_PHONE}"', text)[:LOGGED]

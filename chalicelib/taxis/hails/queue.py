@@ -1,4 +1,4 @@
-"""What is to be done for a hail, and when: messages for the handlers (`handlers.py`).
+"""SQS messages about hails, for the handlers (`handlers.py`): what is to be done, and when.
 
 `hail-dispatch` holds the hails to send to their operators, `hail-deadlines` those to look at when
 their time is up. A message may be lost, late or repeated: it only says where to look. A queue that
@@ -18,8 +18,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.observe import logs, tracing
 from chalicelib.foundation.settings import table
+from chalicelib.foundation.values import milliseconds
 from chalicelib.taxis.hails.rules import Status
-from chalicelib.taxis.registry.rules import milliseconds
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.literals import MessageSystemAttributeNameForSendsType

@@ -1,4 +1,4 @@
-"""What the night does to old hails: takes from them who and where, and at last deletes them.
+"""Retention of hails: blurring after two months, deletion after a year (hail-lifecycle 12).
 
 Both jobs work in pages and may be broken off anywhere and repeated.
 """
@@ -10,17 +10,17 @@ from msgspec import Struct
 
 from chalicelib.foundation.geo import LngLat
 from chalicelib.foundation.jobs.rules import Page
-from chalicelib.foundation.settings import settings
 from chalicelib.foundation.store.writes import Moved
-from chalicelib.taxis.hails import lists, rules, store
+from chalicelib.taxis.hails import lifecycle, lists, rules, store, writes
 from chalicelib.taxis.hails.rules import Hail
+from chalicelib.taxis.settings import settings
 from chalicelib.taxis.territory import service as territory
 
-PAGE_OF_THE_NIGHT = 100  # hails
+PAGE_SIZE = 100  # hails
 
 
 def blur(*, now: datetime, after: str | None = None, dry_run: bool = False) -> Page:
-    """Takes from hails over two months old, page by page, what tells who and where (hail-lifecycle 12).
+    """Removes from hails over two months old, page by page, what tells who and where.
 
     May be broken off and repeated, from the beginning or from the last page's `after`.
     """
@@ -32,11 +32,11 @@ def blur(*, now: datetime, after: str | None = None, dry_run: bool = False) -> P
     limit = now - timedelta(days=settings().hail_visible_days)
     days = [day.day for day in lists.days() if not day.blurred]
 
-    def over(day: str) -> None:
+    def end_day(day: str) -> None:
         lists.count(day, blurred=True)
 
-    treatment = _Treatment("blurred", lambda hail: not hail.blurred, _blur, over)
-    return _page_of_the_night(days, limit, after, treatment, dry_run=dry_run)
+    treatment = _Treatment("blurred", lambda hail: not hail.blurred, _blur, end_day)
+    return _treat_page(days, limit, after, treatment, dry_run=dry_run)
 
 
 def delete_old(*, now: datetime, after: str | None = None, dry_run: bool = False) -> Page:
@@ -46,31 +46,31 @@ def delete_old(*, now: datetime, after: str | None = None, dry_run: bool = False
     """
     limit = now - timedelta(days=settings().hail_kept_days)
 
-    def over(day: str) -> None:
+    def end_day(day: str) -> None:
         if lists.first_lines(day, after=None, limit=1):
-            lists.count(day)  # some were changed meanwhile: left for the next night
+            lists.count(day)  # some were changed meanwhile: left for the next run
         else:
             lists.forget(day)
 
-    treatment = _Treatment("deleted", lambda hail: hail.blurred, _delete, over)
+    treatment = _Treatment("deleted", lambda hail: hail.blurred, _delete, end_day)
     days = [day.day for day in lists.days() if day.in_statistics]
-    return _page_of_the_night(days, limit, after, treatment, dry_run=dry_run)
+    return _treat_page(days, limit, after, treatment, dry_run=dry_run)
 
 
 class _Treatment(Struct, frozen=True):
-    """What is done to hails: its name, which ones need it, how, and what is done after a day of them.
+    """What a job does to hails: its name in the outcome, which hails need it, and how.
 
-    `treat` says whether the hail is as it is to be; `over` hears of each day that is wholly before
-    the limit, once all of its hails are treated.
+    `treat` answers whether the hail is as it is to be; `end_day` is called with each day that is
+    wholly before the limit, once all of its hails are treated.
     """
 
     name: str
-    needed: Callable[[Hail], bool]
+    is_needed: Callable[[Hail], bool]
     treat: Callable[[Hail], bool]
-    over: Callable[[str], None]
+    end_day: Callable[[str], None]
 
 
-def _page_of_the_night(
+def _treat_page(
     days: Collection[str],
     limit: datetime,
     after: str | None,
@@ -83,31 +83,31 @@ def _page_of_the_night(
     done = 0
     for day in sorted(day for day in days if reached <= day <= rules.day_of(limit)):
         found = lists.first_lines(
-            day, after=entry if day == reached and entry else None, limit=PAGE_OF_THE_NIGHT
+            day, after=entry if day == reached and entry else None, limit=PAGE_SIZE
         )
         old = [line.hail_id for line in found if line.created_at < limit]
         outcomes = [
-            (treatment.needed(hail), dry_run or treatment.treat(hail))
+            (treatment.is_needed(hail), dry_run or treatment.treat(hail))
             for hail in store.hails(old).values()
         ]
         done += sum(needed and treated for needed, treated in outcomes)
-        if len(found) == PAGE_OF_THE_NIGHT:
+        if len(found) == PAGE_SIZE:
             return Page({treatment.name: done}, f"{day}/{found[-1].entry}")
         if day < rules.day_of(limit) and not dry_run and all(well for _, well in outcomes):
-            treatment.over(day)
-        if done >= PAGE_OF_THE_NIGHT:
+            treatment.end_day(day)
+        if done >= PAGE_SIZE:
             return Page({treatment.name: done}, f"{day}/~")
     return Page({treatment.name: done})
 
 
 def _blur(hail: Hail) -> bool:
-    """Whether the hail is blurred."""
+    """Blurs a hail that is not yet; False where it has changed meanwhile."""
     if hail.blurred:
         return True
     customer = _blurred_point(hail.customer_lon, hail.customer_lat)
     taxi = _blurred_point(hail.initial_taxi_lon, hail.initial_taxi_lat)
     try:
-        store.blur(hail, rules.blurred(hail, customer, taxi))
+        writes.blur(hail, lifecycle.blur(hail, customer, taxi))
     except Moved:
         return False
     return True
@@ -121,11 +121,11 @@ def _blurred_point(lon: float, lat: float) -> tuple[float, float]:
 
 
 def _delete(hail: Hail) -> bool:
-    """Whether the hail is gone."""
+    """Deletes a blurred hail; False where it is not blurred or has changed meanwhile."""
     if not hail.blurred:
         return False
     try:
-        store.delete(hail)
+        writes.delete(hail)
     except Moved:
         return False
     return True

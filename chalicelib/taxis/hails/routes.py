@@ -1,10 +1,24 @@
-"""Hails, the customers who are behind them, and sessions (letaxi-api 15 to 17, 20.2)."""
+"""Routes of hails, customers and sessions (letaxi-api 15 to 17, 20.2)."""
 
 from chalicelib.foundation.http import json_schema
+from chalicelib.foundation.http.messages import Reply
+from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
-from chalicelib.taxis.hails import listing, rules, schemas, service
-from chalicelib.taxis.web import PAGE_SIZE, Paged, Reply, Request, Routes, meta, reply
+from chalicelib.taxis.envelope import PAGE_SIZE, Paged, Request, meta, reply
+from chalicelib.taxis.hails import (
+    change,
+    create,
+    customers,
+    listing,
+    lookup,
+    presentation,
+    rules,
+    schemas,
+)
+from chalicelib.taxis.hails.rules import Hail
+from chalicelib.taxis.positions.rules import LastPosition
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import Account, Role
 
 routes = Routes()
 
@@ -23,19 +37,17 @@ IDEMPOTENCY_KEY = "The same key and body are the same hail for 24 hours."
     headers={"Idempotency-Key": IDEMPOTENCY_KEY},
     answers={201: json_schema.one(schemas.HAIL)},
     refuses=(
-        *(service.TaxiGone, service.CustomerBanned, service.TaxiUnavailable),
-        *(service.SessionUnknown, service.KeyReused, service.Busy),
+        *(create.TaxiGone, create.CustomerBanned, create.TaxiUnavailable),
+        *(create.SessionUnknown, create.KeyReused, rules.Busy),
     ),
 )
 def post_hail(request: Request) -> Reply:
     """Hails a taxi."""
-    wanted = request.one()
     key = request.headers.get("idempotency-key")
-    hail, last = service.create(
-        request.viewer, wanted, key=key, entry=request.entry, now=request.now
+    hail, last = create.create_hail(
+        request.viewer, request.one(), key=key, entry=request.entry, now=request.now
     )
-    shown = schemas.hail_object(hail, viewer=request.viewer, last=last, just_changed=True)
-    return reply([shown], status=201)
+    return reply([_hail(hail, request.viewer, last, just_changed=True)], status=201)
 
 
 @routes.get(
@@ -46,12 +58,12 @@ def post_hail(request: Request) -> Reply:
 )
 def get_hails(request: Request) -> Reply:
     """The hails that concern the viewer, newest first."""
-    asked = request.asked()
+    matching = request.asked()
     page = request.page()
     hails, total = listing.list_hails(
-        request.viewer, asked, page=page, per_page=PAGE_SIZE, now=request.now
+        request.viewer, matching, page=page, per_page=PAGE_SIZE, now=request.now
     )
-    shown = [schemas.line_object(line, request.viewer) for line in hails]
+    shown = [presentation.line_object(line, request.viewer) for line in hails]
     return reply(shown, meta=meta(page=page, total=total))
 
 
@@ -59,13 +71,13 @@ def get_hails(request: Request) -> Reply:
     "/hails/{hail_id}",
     roles=PARTIES,
     answers={200: json_schema.one(schemas.HAIL)},
-    refuses=(service.HailUnknown, service.HailForbidden),
+    refuses=(rules.HailUnknown, rules.HailForbidden),
 )
 def get_hail(request: Request, hail_id: str) -> Reply:
     """A hail that concerns the viewer."""
-    hail = service.find(request.viewer, hail_id, now=request.now)
-    last = service.where_is_taxi(hail, now=request.now)
-    return reply([schemas.hail_object(hail, viewer=request.viewer, last=last)])
+    hail = lookup.find(request.viewer, hail_id, now=request.now)
+    last = lookup.where_is_taxi(hail, now=request.now)
+    return reply([_hail(hail, request.viewer, last)])
 
 
 @routes.put(
@@ -75,19 +87,32 @@ def get_hail(request: Request, hail_id: str) -> Reply:
     body_required=False,
     answers={200: json_schema.one(schemas.HAIL)},
     refuses=(
-        *(service.HailUnknown, service.HailForbidden),
-        *(rules.StepRefused, rules.FieldRefused, service.Busy),
+        *(rules.HailUnknown, rules.HailForbidden),
+        *(rules.StepRefused, rules.FieldRefused, rules.Busy),
     ),
 )
 def put_hail(request: Request, hail_id: str) -> Reply:
     """Moves a hail on, or changes what is said of it. An unknown hail is told before a bad body."""
-    hail = service.find(request.viewer, hail_id, now=request.now)
-    asked = request.one()
-    changed = service.change(request.viewer, hail, asked, now=request.now)
-    last = service.where_is_taxi(changed, now=request.now)
+    hail = lookup.find(request.viewer, hail_id, now=request.now)
+    update = request.one()
+    changed = change.change_hail(request.viewer, hail, update, now=request.now)
+    last = lookup.where_is_taxi(changed, now=request.now)
     moved = changed.status is not hail.status
-    shown = schemas.hail_object(changed, viewer=request.viewer, last=last, just_changed=moved)
-    return reply([shown])
+    return reply([_hail(changed, request.viewer, last, just_changed=moved)])
+
+
+def _hail(
+    hail: Hail, viewer: Account, last: LastPosition | None, *, just_changed: bool = False
+) -> dict[str, object]:
+    """The hail as this account sees it."""
+    privileged = settings().hail_taxi_vehicle_details.replace(" ", "").split(",")
+    return presentation.hail_object(
+        hail,
+        viewer=viewer,
+        last=last,
+        details=str(viewer.id) in privileged,
+        just_changed=just_changed,
+    )
 
 
 @routes.put(
@@ -95,14 +120,14 @@ def put_hail(request: Request, hail_id: str) -> Reply:
     roles=SEARCHERS,
     body=schemas.CustomerSchema(),
     answers={200: json_schema.one(schemas.CUSTOMER)},
-    refuses=(service.CustomerUnknown,),
+    refuses=(customers.CustomerUnknown,),
 )
 def put_customer(request: Request, customer_id: str) -> Reply:
     """Bans a customer of the viewer's, or lets them hail again."""
     sent = request.one()
-    asked = {name: at and schemas.in_utc(at) for name, at in sent.items()}
-    customer = service.change_customer(request.viewer, customer_id, asked)
-    return reply([schemas.customer_object(customer, sent)])
+    bans = {name: at and schemas.in_utc(at) for name, at in sent.items()}
+    customer = customers.change_customer(request.viewer, customer_id, bans)
+    return reply([presentation.customer_object(customer, sent)])
 
 
 @routes.get(
@@ -113,12 +138,12 @@ def put_customer(request: Request, customer_id: str) -> Reply:
 )
 def get_customers(request: Request) -> Reply:
     """Everybody's hails of more than twelve hours ago, newest first, for customer support."""
-    asked = request.asked()
+    matching = request.asked()
     page = request.page()
     hails, total = listing.list_for_support(
-        request.viewer, asked, page=page, per_page=SUPPORT_PAGE_SIZE, now=request.now
+        request.viewer, matching, page=page, per_page=SUPPORT_PAGE_SIZE, now=request.now
     )
-    shown = [schemas.support_object(hail) for hail in hails]
+    shown = [presentation.support_object(hail) for hail in hails]
     return reply(shown, meta=meta(page=page, total=total, per_page=SUPPORT_PAGE_SIZE))
 
 
@@ -141,5 +166,7 @@ def get_sessions(request: Request) -> Reply:
         for hail in group.hails
         for account in (hail.moteur_id, hail.operateur_id)
     )
-    shown = [schemas.session_object(group, viewer=request.viewer, names=names) for group in groups]
+    shown = [
+        presentation.session_object(group, viewer=request.viewer, names=names) for group in groups
+    ]
     return reply(shown, meta=meta(page=page, total=total))

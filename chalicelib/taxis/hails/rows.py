@@ -1,10 +1,9 @@
-"""The items of hails in DynamoDB, and the objects they stand for."""
+"""DynamoDB items of hails, customers, lists and request logs, and their values."""
 
 import json
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from msgspec import Struct
 from msgspec.structs import asdict
 from pynamodb.attributes import (
     Attribute,
@@ -19,10 +18,10 @@ from pynamodb.constants import STRING
 from pynamodb.models import Model
 
 from chalicelib.foundation.settings import table
+from chalicelib.foundation.store.attributes import MomentAttribute
 from chalicelib.foundation.store.models import Place
+from chalicelib.taxis.hails.lines import Line
 from chalicelib.taxis.hails.rules import Customer, Hail, Status, Transition
-from chalicelib.taxis.registry.rows import MomentAttribute
-from chalicelib.taxis.registry.rules import milliseconds
 
 
 class TransitionsAttribute(Attribute[tuple[Transition, ...]]):
@@ -178,38 +177,14 @@ class LogRow(Model):
     ttl = NumberAttribute()
 
 
-class Line(Struct, frozen=True):
-    """What a list shows of a hail and goes by; the names are those of `Hail`."""
-
-    hail_id: str
-    status: Status
-    created_at: datetime
-    deadline: datetime | None
-    moteur_id: int
-    moteur: str
-    operateur_id: int
-    operateur: str
-    customer_id: str
-    taxi_id: str
-    shown_taxi_id: str
-
-    @property
-    def entry(self) -> str:
-        """Its place in every list: lists are in the order of creation."""
-        return moment_entry(self.created_at, self.hail_id)
-
-
-def moment_entry(at: datetime, name: str) -> str:
-    """A key that sorts by time."""
-    return f"{milliseconds(at):015}#{name}"
-
+T = TypeVar("T", Hail, Line, Customer)
 
 _WHOLE = ("version", "moteur_id", "operateur_id", "nb_seats", "rating_ride", "changes")
 _FRACTIONS = ("customer_lon", "customer_lat", "initial_taxi_lon", "initial_taxi_lat")
 
 
-def _made(kind: Any, row: Model) -> Any:  # noqa: ANN401  # of the kind that was given
-    """A thing of the attributes that a row has under its fields' names."""
+def _value(kind: type[T], row: Model) -> T:
+    """A struct from the attributes that a row has under its fields' names."""
     values = {name: getattr(row, name) for name in kind.__struct_fields__}
     for name in values.keys() & {*_WHOLE}:
         values[name] = None if values[name] is None else int(values[name])
@@ -222,8 +197,7 @@ def _made(kind: Any, row: Model) -> Any:  # noqa: ANN401  # of the kind that was
 
 def hail(row: HailRow) -> Hail:
     """The hail of an item."""
-    made: Hail = _made(Hail, row)
-    return made
+    return _value(Hail, row)
 
 
 def hail_row(hail: Hail) -> HailRow:
@@ -233,13 +207,7 @@ def hail_row(hail: Hail) -> HailRow:
 
 def line(row: ListRow) -> Line:
     """The line of an item."""
-    made: Line = _made(Line, row)
-    return made
-
-
-def line_of(hail: Hail) -> Line:
-    """A hail's line."""
-    return Line(**{name: getattr(hail, name) for name in Line.__struct_fields__})
+    return _value(Line, row)
 
 
 def line_row(owner: str, line: Line) -> ListRow:
@@ -255,5 +223,4 @@ def customer_key(moteur_id: int, customer_id: str) -> str:
 def customer(row: CustomerRow) -> Customer:
     """The customer of an item; one that a hail has just made has no count of changes yet."""
     row.changes = row.changes or 0
-    made: Customer = _made(Customer, row)
-    return made
+    return _value(Customer, row)

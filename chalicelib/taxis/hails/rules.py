@@ -1,7 +1,7 @@
-"""The life of a hail: who may do what and when, and what becomes of the taxi and the customer: pure.
+"""Hails and their customers, the statuses of a hail, and who may bring about which: pure.
 
 `STEPS` is the one table of truth. Partners and the registry itself (webhook answers, deadlines) move
-a hail along it and in no other way (hail-lifecycle 3 and 4).
+a hail along it and in no other way (hail-lifecycle 3 and 4); `lifecycle` applies it.
 """
 
 import re
@@ -12,14 +12,13 @@ from typing import NamedTuple, TypedDict
 
 from msgspec import Struct
 
-from chalicelib.foundation.errors import Malformed, in_body
+from chalicelib.foundation.errors import Forbidden, Malformed, Unavailable, Unknown
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.access.rules import Account, Role
-from chalicelib.taxis.registry.rules import TaxiStatus
+from chalicelib.taxis.vocabulary import Account, Role, TaxiStatus
 
 
 class Status(StrEnum):
-    """What a hail has come to, in the contract's order (letaxi-api 15.1)."""
+    """The statuses of a hail, in the contract's order (letaxi-api 15.1)."""
 
     RECEIVED = "received"
     SENT_TO_OPERATOR = "sent_to_operator"  # never produced, old records may hold it
@@ -97,7 +96,7 @@ STEPS: Mapping[Status, Mapping[Status, Party]] = {
     },
 }
 
-# What a hail becomes when its deadline has passed.
+# The status of a hail after its deadline.
 LATE: Mapping[Status, Status] = {
     Status.RECEIVED: Status.FAILURE,
     Status.SENT_TO_OPERATOR: Status.FAILURE,
@@ -108,7 +107,7 @@ LATE: Mapping[Status, Status] = {
     Status.CUSTOMER_ON_BOARD: Status.TIMEOUT_TAXI,
 }
 
-# What the taxi does once its hail is so (hail-lifecycle 5); else it goes on as it was.
+# The taxi's status after a step of its hail (hail-lifecycle 5); else it stays as it was.
 TAXI: Mapping[Status, TaxiStatus] = {
     Status.RECEIVED: TaxiStatus.ANSWERING,
     Status.ACCEPTED_BY_CUSTOMER: TaxiStatus.ONCOMING,
@@ -139,6 +138,18 @@ RATING_REASONS = (
 LONGEST_TEXT = 255  # characters of a customer's id
 
 Waits = Mapping[Status, timedelta]  # how long a hail may stay as it is
+
+
+class HailUnknown(Unknown):
+    """There is no such hail, or it is too old for this account."""
+
+
+class HailForbidden(Forbidden):
+    """The hail is other people's."""
+
+
+class Busy(Unavailable):
+    """Others kept changing the same thing; the request may be sent again."""
 
 
 class StepRefused(Malformed):
@@ -215,8 +226,8 @@ class Hail(Struct, frozen=True):
         return account.id in (self.moteur_id, self.operateur_id)
 
 
-class HailWanted(Struct, frozen=True):
-    """What POST /hails asks for; `taxi_id` may be temporary."""
+class HailRequest(Struct, frozen=True):
+    """The body of POST /hails; `taxi_id` may be temporary."""
 
     customer_id: str
     customer_lon: float
@@ -227,8 +238,8 @@ class HailWanted(Struct, frozen=True):
     session_id: str | None = None
 
 
-class HailAsked(TypedDict, total=False):
-    """What PUT /hails may change: a key that is absent changes nothing."""
+class HailChange(TypedDict, total=False):
+    """The body of PUT /hails: a key that is absent changes nothing."""
 
     status: Status
     taxi_phone_number: str
@@ -261,32 +272,6 @@ def is_hail_id(text: str) -> bool:
     return _HAIL_ID.fullmatch(text) is not None
 
 
-# --- steps ---------------------------------------------------------------------------------------
-
-
-def step(
-    hail: Hail,
-    to: Status,
-    *,
-    now: datetime,
-    waits: Waits,
-    user: int | None = None,
-    reason: str | None = None,
-) -> Hail:
-    """The hail after a step of `STEPS`, its log never running backwards. Raises ValueError for no step."""
-    if to not in STEPS.get(hail.status, {}):
-        raise ValueError(f"a hail that is {hail.status} cannot become {to}")
-    at = max(now, hail.last_status_change)
-    return replace(
-        hail,
-        status=to,
-        last_status_change=at,
-        last_update_at=at,
-        deadline=deadline(to, at, waits),
-        transitions=(*hail.transitions, Transition(hail.status, to, at, user, reason)),
-    )
-
-
 def deadline(status: Status, since: datetime, waits: Waits) -> datetime | None:
     """Until when a hail may stay as it is, in whole milliseconds; None where it is over."""
     if status.is_over:
@@ -295,81 +280,22 @@ def deadline(status: Status, since: datetime, waits: Waits) -> datetime | None:
     return due.replace(microsecond=due.microsecond // 1000 * 1000)
 
 
-def expired(hail: Hail, *, now: datetime, waits: Waits) -> Hail:
-    """The hail once its deadline has passed; itself before."""
-    if not hail.is_late(now):
-        return hail
-    return step(hail, LATE[hail.status], now=now, waits=waits, reason="timeout")
+def is_visible(created_at: datetime, viewer: Account, *, now: datetime, kept: timedelta) -> bool:
+    """Whether the hail's age lets the account see it: only admins see those older than `kept`."""
+    return viewer.has(Role.ADMIN) or created_at > now - kept
 
 
-def answered(hail: Hail, *, taxi_phone_number: str | None, now: datetime, waits: Waits) -> Hail:
-    """The hail once its operator's server has taken it; itself where it has moved on."""
-    if hail.status is not Status.RECEIVED:
-        return hail
-    taken = step(hail, Status.RECEIVED_BY_OPERATOR, now=now, waits=waits)
-    return replace(taken, taxi_phone_number=taxi_phone_number or hail.taxi_phone_number)
+def knows_taxi(viewer: Account | None, operateur_id: int) -> bool:
+    """Whether the viewer is shown the taxi's own id and its operator.
 
-
-def failed(hail: Hail, *, reason: str, now: datetime, waits: Waits) -> Hail:
-    """The hail that its operator's server did not take; itself where it has moved on."""
-    if hail.status is not Status.RECEIVED:
-        return hail
-    return step(hail, Status.FAILURE, now=now, waits=waits, reason=reason)
-
-
-def _acts_as(viewer: Account, party: Party, hail: Hail) -> bool:
-    """Whether the account is this party of the hail; an admin is both (hail-lifecycle 1)."""
-    if viewer.has(Role.ADMIN):
-        return True
-    return viewer.id == (hail.moteur_id if party is Party.MOTEUR else hail.operateur_id)
-
-
-_ROLES = {Party.MOTEUR: Role.MOTEUR, Party.OPERATEUR: Role.OPERATEUR}
-
-
-def changed(hail: Hail, asked: HailAsked, *, viewer: Account, now: datetime, waits: Waits) -> Hail:
-    """The hail after what an account asks of it; itself where nothing differs.
-
-    Status first, then the operateur's fields, then the moteur's (letaxi-api 15.5, hail-lifecycle
-    3.1). Raises StepRefused, FieldRefused.
+    A viewer of None is the operator's server, which is sent the hail by the registry.
     """
-    after = hail
-    to = asked.get("status", hail.status)
-    if to is not hail.status:
-        phone = asked.get("taxi_phone_number") or hail.taxi_phone_number
-        _check_step(hail, to, phone=phone, viewer=viewer)
-        after = step(hail, to, now=now, waits=waits, user=viewer.id)
-        if to is Status.ACCEPTED_BY_TAXI:
-            after = replace(after, taxi_phone_number=phone)
-    differing = {
-        field: asked[field]  # type: ignore[literal-required]  # a key of both
-        for field in FIELDS
-        if field in asked and asked[field] != getattr(hail, field)  # type: ignore[literal-required]
-    }
-    for field in differing:
-        if not _acts_as(viewer, FIELDS[field], hail):
-            raise FieldRefused(in_body(field, f"No permission to change {field}"))
-    if differing:
-        at = max(now, hail.last_update_at)
-        after = replace(after, **differing, last_update_at=at)
-    return after
+    return viewer is None or viewer.has(Role.ADMIN) or viewer.id == operateur_id
 
 
-def _check_step(hail: Hail, to: Status, *, phone: str, viewer: Account) -> None:
-    """Raises StepRefused; the first of the contract's reasons that applies."""
-
-    def refuse(why: str) -> None:
-        raise StepRefused(in_body("status", why))
-
-    if hail.status.is_over:
-        refuse(f"Hail is {hail.status}, which is final: it cannot become {to}")
-    if to is Status.ACCEPTED_BY_TAXI and not phone:
-        refuse("Phone number not provided")
-    party = STEPS[hail.status].get(to, Party.REGISTRY)
-    if party is Party.REGISTRY:
-        refuse(f"Impossible to change status from {hail.status} to {to}")
-    elif not (_acts_as(viewer, party, hail) and viewer.has(Role.ADMIN, _ROLES[party])):
-        refuse(f"Permission {party} of this hail is required to change status to {to}")
+def day_of(at: datetime) -> str:
+    """The day in UTC, as `YYYY-MM-DD`."""
+    return at.astimezone(UTC).date().isoformat()
 
 
 # --- customers -----------------------------------------------------------------------------------
@@ -416,41 +342,3 @@ class Customer(Struct, frozen=True):
         if self.session_moved_at is None or now - self.session_moved_at >= good_for:
             return None
         return self.session_id
-
-
-def reported_by(before: Hail, after: Hail, customer: Customer, *, now: datetime) -> Customer:
-    """The customer after a change of a hail: only a change of `reporting_customer` counts."""
-    if before.reporting_customer == after.reporting_customer:
-        return customer
-    return customer.reported(now=now) if after.reporting_customer else customer.cleared()
-
-
-# --- what partners may still see -----------------------------------------------------------------
-
-
-def is_visible(created_at: datetime, viewer: Account, *, now: datetime, kept: timedelta) -> bool:
-    """Whether the hail's age lets the account see it: only admins see those older than `kept`."""
-    return viewer.has(Role.ADMIN) or created_at > now - kept
-
-
-REDACTED = "[REDACTED]"
-
-
-def blurred(hail: Hail, customer: tuple[float, float], taxi: tuple[float, float]) -> Hail:
-    """The hail without what tells who and where exactly; the points (lon, lat) stand for those it had."""
-    return replace(
-        hail,
-        customer_lon=customer[0],
-        customer_lat=customer[1],
-        initial_taxi_lon=taxi[0],
-        initial_taxi_lat=taxi[1],
-        customer_address=REDACTED,
-        customer_phone_number=REDACTED,
-        taxi_phone_number=REDACTED,
-        blurred=True,
-    )
-
-
-def day_of(at: datetime) -> str:
-    """The day in UTC, as `YYYY-MM-DD`."""
-    return at.astimezone(UTC).date().isoformat()

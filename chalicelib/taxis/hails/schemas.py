@@ -1,13 +1,14 @@
-"""The bodies and queries of hails, customers and sessions, and what is shown of lists (letaxi-api 15 to 17)."""
+"""Bodies, queries and answers of hails, customers and sessions (letaxi-api 15 to 17)."""
 
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from marshmallow import Schema, fields, post_load, validate
 
 from chalicelib.foundation.geo import MAX_LAT
 from chalicelib.foundation.http import json_schema
+from chalicelib.foundation.http.fields import Text, Whole
 from chalicelib.foundation.http.json_schema import (
     CLAIM,
     EITHER_MOMENT,
@@ -21,18 +22,13 @@ from chalicelib.foundation.http.json_schema import (
     nullable,
     record,
 )
-from chalicelib.foundation.settings import settings
-from chalicelib.taxis.access.rules import Account
-from chalicelib.taxis.hails import presentation, rules
-from chalicelib.taxis.hails.listing import Filter, Group, taxi_id_for
-from chalicelib.taxis.hails.rows import Line
-from chalicelib.taxis.hails.rules import Customer, Hail, HailAsked, HailWanted, Status
-from chalicelib.taxis.positions.rules import LastPosition
-from chalicelib.taxis.registry.rules import CHARACTERISTICS
-from chalicelib.taxis.registry.schemas import Text, Whole
-from chalicelib.taxis.web import PageNumber
+from chalicelib.taxis.envelope import PageNumber
+from chalicelib.taxis.hails import rules
+from chalicelib.taxis.hails.lines import Filter
+from chalicelib.taxis.hails.rules import HailChange, HailRequest, Status
+from chalicelib.taxis.vocabulary import CHARACTERISTICS
 
-# --- what is sent --------------------------------------------------------------------------------
+# --- bodies and queries --------------------------------------------------------------------------
 
 
 class Degrees(fields.Float):
@@ -51,7 +47,7 @@ def _address(**kwargs: Any) -> Text:  # noqa: ANN401
 
 
 class HailSchema(Schema):
-    """The body of POST /hails; makes a `HailWanted`."""
+    """The body of POST /hails; makes a `HailRequest`."""
 
     customer_id = Text(required=True)
     customer_lon = Degrees(180, required=True)
@@ -63,10 +59,10 @@ class HailSchema(Schema):
     session_id = fields.UUID(allow_none=True)
 
     @post_load
-    def _make(self, loaded: dict[str, Any], **_: object) -> HailWanted:
+    def _make(self, loaded: dict[str, Any], **_: object) -> HailRequest:
         session_id = loaded.pop("session_id", None)
         loaded.pop("operateur", None)
-        return HailWanted(**loaded, session_id=session_id and str(session_id))
+        return HailRequest(**loaded, session_id=session_id and str(session_id))
 
 
 def _one_of(*values: str) -> validate.OneOf:
@@ -74,7 +70,7 @@ def _one_of(*values: str) -> validate.OneOf:
 
 
 class HailChangeSchema(Schema):
-    """The body of PUT /hails/{id}; makes a `HailAsked`."""
+    """The body of PUT /hails/{id}; makes a `HailChange`."""
 
     status = fields.String(validate=_one_of(*Status))
     taxi_phone_number = Text()
@@ -96,11 +92,11 @@ class HailChangeSchema(Schema):
     rating_ride_reason = fields.String(allow_none=True, validate=_one_of(*rules.RATING_REASONS))
 
     @post_load
-    def _make(self, loaded: dict[str, Any], **_: object) -> HailAsked:
+    def _make(self, loaded: dict[str, Any], **_: object) -> HailChange:
         if "status" in loaded:
             loaded["status"] = Status(loaded["status"])
-        asked: HailAsked = loaded  # type: ignore[assignment]  # the fields above are its keys
-        return asked
+        change: HailChange = loaded  # type: ignore[assignment]  # the fields above are its keys
+        return change
 
 
 class Day(fields.Date):
@@ -177,7 +173,7 @@ class CustomerSchema(Schema):
     reprieve_end = Moment(allow_none=True)
 
 
-# --- what is shown -------------------------------------------------------------------------------
+# --- answers -------------------------------------------------------------------------------------
 
 
 _STATUS = json_schema.one_of(Status)
@@ -295,35 +291,6 @@ SESSION = record(
     },
 )
 
-
-def hail_object(
-    hail: Hail, *, viewer: Account, last: LastPosition | None, just_changed: bool = False
-) -> dict[str, object]:
-    """The hail as this account sees it."""
-    privileged = settings().hail_taxi_vehicle_details.replace(" ", "").split(",")
-    return presentation.hail_object(
-        hail,
-        viewer=viewer,
-        last=last,
-        details=str(viewer.id) in privileged,
-        just_changed=just_changed,
-    )
-
-
-def line_object(line: Line, viewer: Account) -> dict[str, object]:
-    """A hail as GET /hails lists it."""
-    real = presentation.knows_taxi(viewer, line.operateur_id)
-    return {
-        "id": line.hail_id,
-        "added_by": line.moteur,
-        "operateur": line.operateur if real else presentation.NEUTRAL_OPERATOR,
-        "status": line.status.value,
-        "creation_datetime": presentation.naive(line.created_at),
-        "taxi_id": taxi_id_for(line, viewer),
-        "customer_id": line.customer_id,
-    }
-
-
 SUPPORT_HAIL = record(
     "SupportHail",
     {
@@ -335,72 +302,3 @@ SUPPORT_HAIL = record(
         "duration": TEXT,
     },
 )
-
-
-def support_object(hail: Hail) -> dict[str, object]:
-    """A hail as GET /internal/customers shows it, nothing hidden (letaxi-api 20.2)."""
-    lasted = hail.last_update_at - hail.created_at
-    return {
-        "id": hail.hail_id,
-        "added_at": presentation.naive(hail.created_at),
-        "moteur": hail.moteur,
-        "operateur": hail.operateur,
-        "customer_lon": hail.customer_lon,
-        "customer_lat": hail.customer_lat,
-        "customer_address": hail.customer_address,
-        "customer_phone_number": hail.customer_phone_number,
-        "taxi_phone_number": hail.taxi_phone_number,
-        "status": hail.status.value,
-        # `H:MM:SS`, beyond a day `N days, H:MM:SS`: Python's own text of whole seconds
-        "duration": str(timedelta(seconds=lasted // timedelta(seconds=1))),
-    }
-
-
-def customer_object(customer: Customer, echoed: Mapping[str, datetime | None]) -> dict[str, object]:
-    """A customer's bans; those that were just sent come back as they were."""
-    return {
-        name: None if at is None else at.isoformat() if name in echoed else presentation.naive(at)
-        for name in ("ban_begin", "ban_end", "reprieve_begin", "reprieve_end")
-        for at in (echoed[name] if name in echoed else getattr(customer, name),)
-    }
-
-
-def session_object(group: Group, *, viewer: Account, names: Mapping[int, str]) -> dict[str, object]:
-    """A session as GET /sessions shows it; `names` are those of the accounts in it."""
-    return {
-        "customer_id": group.session.customer_id,
-        "session_id": group.session.session_id,
-        "added_by_id": str(group.session.moteur_id),
-        "added_at": presentation.naive(group.session.begun),
-        "hails": [_session_hail(hail, viewer=viewer, names=names) for hail in group.hails],
-    }
-
-
-def _session_hail(hail: Hail, *, viewer: Account, names: Mapping[int, str]) -> dict[str, object]:
-    real = presentation.knows_taxi(viewer, hail.operateur_id)
-    neutral = presentation.NEUTRAL_OPERATOR
-    return {
-        "id": hail.hail_id,
-        "status": hail.status.value,
-        "added_at": presentation.naive(hail.created_at),
-        "customer_lon": hail.customer_lon,
-        "customer_lat": hail.customer_lat,
-        "customer_address": hail.customer_address,
-        "customer_phone_number": presentation.phone(
-            hail.customer_phone_number, hail.status, viewer
-        ),
-        "taxi_phone_number": presentation.phone(hail.taxi_phone_number, hail.status, viewer),
-        "initial_taxi_lon": hail.initial_taxi_lon,
-        "initial_taxi_lat": hail.initial_taxi_lat,
-        "moteur": {
-            "id": str(hail.moteur_id),
-            "email": hail.moteur,
-            "commercial_name": names.get(hail.moteur_id),
-        },
-        "operateur": {
-            "id": str(hail.operateur_id),
-            "email": hail.operateur if real else neutral,
-            "commercial_name": names.get(hail.operateur_id) if real else neutral,
-        },
-        "taxi": {"id": hail.taxi_id if real else hail.shown_taxi_id},
-    }

@@ -1,4 +1,4 @@
-"""Telling an operator's server about a hail: one POST, signed, within strict limits.
+"""Webhook call of an operator's server about a hail: one POST, signed, within strict limits.
 
 The server may be slow, broken or hostile; whatever it does, `send` answers with an Outcome within
 `Limits.exchange_s`. The exchange is the standard library's: what a client library would add (pools,
@@ -24,7 +24,7 @@ from msgspec import Struct, field
 from chalicelib.foundation import sealing
 from chalicelib.foundation.outbound import addresses
 from chalicelib.foundation.outbound.addresses import Endpoint, EndpointRefused, Lookup
-from chalicelib.taxis.hails.service import Dispatch
+from chalicelib.taxis.hails.dispatch import Dispatch
 
 SIGNATURE = "X-Maraude-Signature"
 USER_AGENT = "maraude"
@@ -136,10 +136,10 @@ def send(
     try:
         endpoint = addresses.read(dispatch.url)
         headers = _headers(dispatch, endpoint, now)
-        known = addresses.resolve(
+        resolved = addresses.resolve(
             endpoint, timeout_s=deadline.left_s(), allow_private=allow_private, lookup=lookup
         )
-        connected = _connected(endpoint, known, deadline, limits, connect, trust)
+        connected = _connected(endpoint, resolved, deadline, limits, connect, trust)
     except (EndpointRefused, _HeaderIllegal) as refused:
         return Outcome(str(refused))
     except ssl.SSLError:
@@ -183,15 +183,15 @@ def _headers(dispatch: Dispatch, endpoint: Endpoint, now: datetime) -> Mapping[s
     }
     theirs = {"Authorization": f"Basic {endpoint.login}"} if endpoint.login else {}
     if name:
-        theirs = {known: said for known, said in theirs.items() if known.lower() != name.lower()}
+        theirs = {key: text for key, text in theirs.items() if key.lower() != name.lower()}
         theirs[name] = value
-    taken = {known.lower() for known in ours}
-    return ours | {known: said for known, said in theirs.items() if known.lower() not in taken}
+    taken = {key.lower() for key in ours}
+    return ours | {key: text for key, text in theirs.items() if key.lower() not in taken}
 
 
 def _connected(
     endpoint: Endpoint,
-    known: list[str],
+    resolved: list[str],
     deadline: Deadline,
     limits: Limits,
     connect: Callable[..., socket.socket],
@@ -205,7 +205,7 @@ def _connected(
     for attempt in range(limits.tries):
         if attempt:
             time.sleep(min(limits.pause_s, deadline.left_s()))
-        for address in known:
+        for address in resolved:
             by = Deadline(min(limits.connect_s, deadline.left_s()))
             try:
                 connected = connect((address, endpoint.port), timeout=by.left_s())
@@ -241,15 +241,15 @@ def judge(code: int, reply: bytes, *, limit: int, accept_empty: bool) -> Outcome
     if len(reply) > limit:
         return Outcome(f"the answer is longer than {limit} bytes", code, text)
     try:
-        said = json.loads(reply)
+        answer = json.loads(reply)
     except (ValueError, RecursionError):
         return Outcome("the answer is not JSON", code, text)
-    return Outcome(None, code, text, _phone(said))
+    return Outcome(None, code, text, _phone(answer))
 
 
-def _phone(said: object) -> str | None:
+def _phone(answer: object) -> str | None:
     """The driver's number in an answer, None where there is no such thing."""
-    match said:
+    match answer:
         case {"data": [{"taxi_phone_number": str(number)}, *_]}:
             # A lone surrogate is JSON, but no text: nothing could store it.
             usable = number.isprintable() and len(number) <= _PHONE_LENGTH

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from chalicelib.foundation.jobs.rules import Page
-from chalicelib.foundation.settings import settings
 from chalicelib.foundation.store.writes import Moved
-from chalicelib.taxis.hails import lists
-from chalicelib.taxis.positions import retention as last_positions
+from chalicelib.taxis.fleets import service as fleets
+from chalicelib.taxis.hails import service as hails
 from chalicelib.taxis.positions import service as positions
-from chalicelib.taxis.registry import fleet, retention, store
+from chalicelib.taxis.registry import retention
+from chalicelib.taxis.registry import service as registry
 from chalicelib.taxis.registry.rules import Description, Taxi
+from chalicelib.taxis.settings import settings
 
 A_PAGE = 500  # taxis that are looked at
 
@@ -27,8 +28,11 @@ def delete_old_taxis(*, now: datetime, after: str | None = None, dry_run: bool =
     limit = now - timedelta(days=settings().taxi_kept_days)
     what, _, key = (after or "taxis/").partition("/")
     if what == "positions":
-        page = last_positions.delete_unknown(
-            known=store.taxis, before=limit, after=key, dry_run=dry_run
+        page = positions.delete_unknown(
+            known=registry.taxis,
+            before=limit,
+            after=key,
+            dry_run=dry_run,
         )
         return page if page.after is None else Page(page.done, f"positions/{page.after}")
     taxis, last = retention.page_of_taxis(key, size=A_PAGE)
@@ -49,12 +53,12 @@ def _candidates(
     """
     seen = positions.sight([taxi.taxi_id for taxi in old], now=now)
     silent = [taxi for taxi in old if _is_silent(seen, taxi, limit)]
-    described = store.descriptions({taxi.description_id for taxi in silent})
+    described = dict(registry.descriptions({taxi.description_id for taxi in silent}))
     owners = {taxi.owner for taxi in silent}
     hailed = {
-        owner: lists.taxis_hailed(int(owner), before=limit + _HAILED_WITHIN) for owner in owners
+        owner: hails.taxis_hailed(int(owner), before=limit + _HAILED_WITHIN) for owner in owners
     }
-    pages = {owner: fleet.pages_of(owner) for owner in owners}
+    pages = {owner: fleets.pages_of(owner) for owner in owners}
     for taxi in silent:
         description = described.get(taxi.description_id)
         if (

@@ -20,20 +20,19 @@ from marshmallow import RAISE
 
 from chalicelib.foundation.errors import Refusal
 from chalicelib.foundation.http.json_schema import ERRORS, TEXT, WHOLE, Sent, Shape
-from chalicelib.foundation.rate_limit.store import TooManyRequests
-from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
-from chalicelib.taxis.web import (
-    FAULT,
-    JSON,
-    WITH_BODY,
+from chalicelib.foundation.http.messages import JSON
+from chalicelib.foundation.http.refusals import (
     BodyTooLarge,
     BodyUnreadable,
     Invalid,
     RoleMissing,
-    Route,
     status_of,
 )
+from chalicelib.foundation.http.routes import WITH_BODY, Route
+from chalicelib.foundation.rate_limit.store import TooManyRequests
+from chalicelib.taxis.access import service as access
+from chalicelib.taxis.contract import FAULT
+from chalicelib.taxis.vocabulary import Role
 
 Table = Mapping[str, Mapping[str, Route]]
 Made = dict[str, Any]  # a piece of the document

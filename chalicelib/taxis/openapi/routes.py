@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping
 from functools import cache
 
 from chalicelib.foundation.http.json_schema import ANYTHING, Sent
-from chalicelib.taxis.web import HTML, JSON, Reply, Request, Route, Routes
+from chalicelib.foundation.http.messages import HTML, JSON, Reply
+from chalicelib.foundation.http.routes import Route, Routes
+from chalicelib.taxis.envelope import Request
 
 # The page needs its own style and nothing else: no script, no file, of this host or of another.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"

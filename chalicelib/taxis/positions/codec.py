@@ -20,9 +20,9 @@ from struct import Struct
 from typing import NamedTuple
 
 from chalicelib.foundation.observe.tracing import TRACE_BYTES
-from chalicelib.taxis.registry.rules import TAXI_ID_ALPHABET as ALPHABET
-from chalicelib.taxis.registry.rules import TAXI_ID_LENGTH as ID_LENGTH
-from chalicelib.taxis.registry.rules import TaxiStatus
+from chalicelib.taxis.vocabulary import TAXI_ID_ALPHABET as ALPHABET
+from chalicelib.taxis.vocabulary import TAXI_ID_LENGTH as ID_LENGTH
+from chalicelib.taxis.vocabulary import TaxiStatus
 
 EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 TICK = timedelta(milliseconds=100)

@@ -1,14 +1,17 @@
-"""The entries of one cell by taxi, as the bytes that they are stored as: pure.
+"""Cells, and the entries of each by taxi as the bytes that they are stored as: pure.
 
 A window changes half of the entries that it reads. The others are never unpacked.
 """
 
 from collections.abc import Iterable, Iterator, KeysView, Mapping, MutableMapping
 from struct import Struct
+from typing import NamedTuple
+
+import msgspec
 
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions.codec import ENTRY, ID, IDS, LEAVING, Entry
-from chalicelib.taxis.positions.rules import Position
+from chalicelib.taxis.positions.rules import Position, position
 
 _SIZE = ENTRY.size
 _POSITION = Struct("<iiI")  # lat_e7, lng_e7, seen: what of an entry a report changes
@@ -120,3 +123,25 @@ class Entries(MutableMapping[int, Entry]):
             else:
                 superseded += 1
         return absent, superseded
+
+
+class Rewrite(NamedTuple):
+    """A cell as it is to be written over the version that was read."""
+
+    version: int
+    packed: bytes
+    retired: Mapping[int, Position] = {}  # too old for it: kept as last positions before
+
+
+class Cell(msgspec.Struct):
+    """A cell as it was read (version 0: there is none), and what a plan makes of its entries."""
+
+    version: int
+    entries: Entries
+
+    def rewritten(self, *, oldest: int) -> Rewrite:
+        """The cell to be written, without the taxis that were seen before the tick `oldest`."""
+        retired = {taxi: position(self.entries[taxi]) for taxi in self.entries.older(oldest)}
+        for taxi in retired:
+            del self.entries[taxi]
+        return Rewrite(self.version, self.entries.packed(), retired)

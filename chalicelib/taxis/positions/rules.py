@@ -17,7 +17,7 @@ from msgspec import Struct
 from chalicelib.foundation.geo import E7, EARTH_RADIUS_M, Circle, LngLat
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions.codec import ID, IDS, RADIUS_SHIFT, REGISTER, Entry, id_of
-from chalicelib.taxis.registry.rules import TaxiStatus
+from chalicelib.taxis.vocabulary import TaxiStatus
 
 LAST_POSITION_KEPT = timedelta(days=60)  # then its coordinates are shown as 0, 0 (hails 9)
 
@@ -63,6 +63,20 @@ class LastPosition(Struct, frozen=True):
 
     point: LngLat
     seen_at: datetime
+
+
+class Pointer(NamedTuple):
+    """Where to look for a taxi: squares of `leaf_map`, and its last position once that is too old for a cell."""
+
+    square: int
+    since: int  # tick of the position that brought it there
+    before: int | None
+    last: Position | None
+
+    @property
+    def seen(self) -> int:
+        """Tick of the newest position that it tells of."""
+        return max(self.since, self.last[0]) if self.last else self.since
 
 
 def position(entry: Entry) -> Position:

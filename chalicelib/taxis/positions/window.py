@@ -15,22 +15,15 @@ from msgspec import Struct, field
 
 from chalicelib.taxis.positions import leaf_map
 from chalicelib.taxis.positions.codec import LEAVING, Entry, Report
-from chalicelib.taxis.positions.entries import Entries
-from chalicelib.taxis.positions.rules import Position, Register, entry, position, register
-
-
-class Cell(Struct):
-    """A cell as it was read (version 0: there is none); a plan changes its entries."""
-
-    version: int
-    entries: Entries
+from chalicelib.taxis.positions.entries import Cell, Rewrite
+from chalicelib.taxis.positions.rules import Pointer, Position, Register, entry, position, register
 
 
 class Newcomer(NamedTuple):
     """What is known from elsewhere of a taxi that the cells at hand do not know for certain."""
 
-    available: Register
-    square: int | None  # that its pointer points at
+    available: Register | None  # None where it is no taxi
+    pointer: Pointer | None
 
 
 class Plan(Struct):
@@ -45,9 +38,28 @@ class Plan(Struct):
     pointers: dict[int, Position] = field(default_factory=dict)  # to be moved to there
     arrivals: dict[int, Register] = field(default_factory=dict)  # taxis that were in no cell at all
     superseded: int = 0  # reports that a newer position had overtaken
+    unknown: int = 0  # reports of what is no taxi
+    dropped: set[int] = field(default_factory=set)  # taxis whose reports change nothing
+    out: set[int] = field(default_factory=set)  # cells that wait for another try
 
-    def take_leave(self, cell: int, written: Collection[int]) -> None:
-        """Takes out what may go from a cell once `written` are; marks what must stay for now."""
+    def leave_out(self, taxis: Iterable[int]) -> None:
+        """Leaves the cells that these taxis come from or go to for another try."""
+        sought = set(taxis)
+        self.out |= {cell for cell, leaving in self.departures.items() if leaving.keys() & sought}
+        self.out |= {self.homes[taxi] for taxi in sought}
+
+    def turn(
+        self, cells: Collection[int], *, written: Collection[int] = (), oldest: int
+    ) -> dict[int, Rewrite]:
+        """How to write these cells once `written` are, without the taxis seen before `oldest`."""
+        return {
+            cell: self._rewritten(cell, written, oldest=oldest)
+            for cell in cells
+            if cell not in self.out
+        }
+
+    def _rewritten(self, cell: int, written: Collection[int], *, oldest: int) -> Rewrite:
+        """The cell without the taxis that may go by now; those that must stay a while are marked."""
         entries = self.cells[cell].entries
         for taxi, first in self.departures.get(cell, {}).items():
             if first == 0 or first in written:
@@ -55,19 +67,19 @@ class Plan(Struct):
             else:
                 head, *rest = entries[taxi]
                 entries[taxi] = (head | LEAVING, *rest)  # type: ignore[assignment]  # still five
+        return self.cells[cell].rewritten(oldest=oldest)
 
-    def cells_of(self, taxis: Iterable[int]) -> set[int]:
-        """The cells that these taxis come from or go to."""
-        sought = set(taxis)
-        left = {cell for cell, leaving in self.departures.items() if leaving.keys() & sought}
-        return left | {self.homes[taxi] for taxi in sought}
+    def lost(self, written: Collection[int]) -> set[int]:
+        """The cells that others were faster at, or that were left out."""
+        return (self.firsts | self.thens).difference(written)
 
     def unsettled(self, lost: Collection[int]) -> set[int]:
         """The taxis that must be looked at again because these cells could not be written."""
         if not lost:
             return set()
         taxis = {taxi for taxi, home in self.homes.items() if home in lost}
-        return taxis.union(*(self.departures.get(cell, ()) for cell in lost))
+        taxis.update(*(self.departures.get(cell, ()) for cell in lost))
+        return taxis - self.dropped
 
 
 def newest(reports: Iterable[Report]) -> dict[int, Position]:
@@ -105,7 +117,25 @@ def plan(
     `leaves` has the cell of each reported position, `cells` at least those, and `newcomers` each
     reported taxi that is in none of them for certain. The entries of `cells` are changed.
     """
-    made = Plan(cells, homes=dict(leaves))
+    unknown = {taxi for taxi, known in newcomers.items() if known.available is None}
+    # A pointer moves before its taxi does: a newer position than these is stored, or soon will be
+    overtaken = {
+        taxi
+        for taxi, (_, pointer) in newcomers.items()
+        if pointer is not None and pointer.since > reported[taxi][0]
+    } - unknown
+    dropped = unknown | overtaken
+    if dropped:
+        reported = {taxi: at for taxi, at in reported.items() if taxi not in dropped}
+        leaves = {taxi: leaf for taxi, leaf in leaves.items() if taxi not in dropped}
+        newcomers = {taxi: known for taxi, known in newcomers.items() if taxi not in dropped}
+    result = Plan(
+        cells,
+        homes=dict(leaves),
+        superseded=len(overtaken),
+        unknown=len(unknown),
+        dropped=dropped,
+    )
     moving = _in_several(cells) | newcomers.keys()
     for leaf, taxis in _by_leaf(leaves).items():
         followers = (
@@ -113,22 +143,22 @@ def plan(
         )
         absent, superseded = cells[leaf].entries.follow(followers, reported)
         moving.update(absent)
-        made.superseded += superseded
+        result.superseded += superseded
         if len(absent) + superseded < len(followers):
-            made.thens.add(leaf)
+            result.thens.add(leaf)
     copies: dict[int, dict[int, Entry]] = {taxi: {} for taxi in moving}
     for name, cell in cells.items():
         for taxi in moving & cell.entries.keys():
             copies[taxi][name] = cell.entries[taxi]
     for taxi, its_copies in copies.items():
-        _settle(made, taxi, its_copies, reported.get(taxi), newcomers.get(taxi))
-    made.thens.update(made.departures)
-    made.thens -= made.firsts
-    return made
+        _settle(result, taxi, its_copies, reported.get(taxi), newcomers.get(taxi))
+    result.thens.update(result.departures)
+    result.thens -= result.firsts
+    return result
 
 
 def _settle(
-    made: Plan,
+    result: Plan,
     taxi: int,
     copies: Mapping[int, Entry],
     reported_at: Position | None,
@@ -138,32 +168,32 @@ def _settle(
     at, home = max(
         ((position(copy), cell) for cell, copy in copies.items()),
         # of two cells with the same position, the one that belongs to the map in use
-        key=lambda stored: (stored[0], stored[1] == made.homes.get(taxi), stored[1]),
+        key=lambda stored: (stored[0], stored[1] == result.homes.get(taxi), stored[1]),
         default=((-1, 0, 0), 0),
     )
     if reported_at is not None:
         if at < reported_at:
-            at, home = reported_at, made.homes[taxi]
+            at, home = reported_at, result.homes[taxi]
         else:
-            made.superseded += 1
+            result.superseded += 1
     registers = [register(copy) for copy in copies.values()]
-    if newcomer is not None:
+    if newcomer is not None and newcomer.available is not None:
         registers.append(newcomer.available)
 
     stays = entry(taxi, at, max(registers))
     stored = copies.get(home)
     waits = [cell for cell, copy in copies.items() if not _is_in(copy, stored)]
     if stored != stays:
-        made.cells[home].entries[taxi] = stays
-        (made.firsts if waits or stored is None else made.thens).add(home)
-    made.homes[taxi] = home
+        result.cells[home].entries[taxi] = stays
+        (result.firsts if waits or stored is None else result.thens).add(home)
+    result.homes[taxi] = home
     for cell in copies.keys() - {home}:
-        made.departures.setdefault(cell, {})[taxi] = home if cell in waits else 0
+        result.departures.setdefault(cell, {})[taxi] = home if cell in waits else 0
     if not copies:
-        made.arrivals[taxi] = max(registers)
+        result.arrivals[taxi] = max(registers)
 
     if reported_at is not None and not _is_pointed_at(at, copies.values(), newcomer):
-        made.pointers[taxi] = at
+        result.pointers[taxi] = at
 
 
 def _is_in(copy: Entry, stored: Entry | None) -> bool:
@@ -182,7 +212,7 @@ def _is_pointed_at(at: Position, copies: Iterable[Entry], newcomer: Newcomer | N
     """
     square = leaf_map.square_of(at[2], at[1])
     if newcomer is not None:
-        return newcomer.square == square
+        return newcomer.pointer is not None and newcomer.pointer.square == square
     newest = max(copies, key=position)
     return leaf_map.square_of(newest[2], newest[1]) == square
 

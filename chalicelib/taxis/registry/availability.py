@@ -10,15 +10,20 @@ All that the ingest function has of the registry, in DynamoDB's own form: Pynamo
 each of its cold starts.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from typing import TypeVar
 
 from chalicelib.foundation import cache
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import reads
-from chalicelib.foundation.store.reads import Item, Want
+from chalicelib.foundation.store.reads import Item, Read
+from chalicelib.foundation.values import moment
 from chalicelib.taxis.positions.rules import Availability
 from chalicelib.taxis.registry import rules
-from chalicelib.taxis.registry.rules import Licence, TaxiStatus
+from chalicelib.taxis.registry.rules import Licence
+from chalicelib.taxis.vocabulary import TaxiStatus
+
+T = TypeVar("T")
 
 _licences: cache.Memory[str, Licence] = cache.Memory(lambda: 131_072, lambda: 3600.0)
 
@@ -37,31 +42,22 @@ def availability(description: Item) -> Availability:
     return Availability(
         status=TaxiStatus(description["status"]["S"]),
         radius_m=None if radius is None else int(radius),
-        changed_at=rules.moment(int(description["availability_changed_at"]["N"])),
+        changed_at=moment(int(description["availability_changed_at"]["N"])),
     )
 
 
 def licences(taxi_ids: Collection[str]) -> Mapping[str, Licence]:
     """Where those of the taxis that there are belong; a town's merging is known within the hour."""
     return _licences.completed(
-        taxi_ids,
-        lambda missing: {
-            taxi["taxi_id"]["S"]: licence(taxi) for taxi in _items("taxis", "taxi_id", missing)
-        },
+        taxi_ids, lambda missing: _read("taxis", "taxi_id", missing, licence)
     )
 
 
 def availability_of(taxi_ids: Collection[str]) -> Mapping[str, Availability]:
     """Status and radius of those of the taxis that there are, as the last write left them."""
     known = licences(taxi_ids)
-    described = {
-        description["description_id"]["S"]: availability(description)
-        for description in _items(
-            "descriptions",
-            "description_id",
-            {licence.description_id for licence in known.values()},
-        )
-    }
+    of_description = {licence.description_id for licence in known.values()}
+    described = _read("descriptions", "description_id", of_description, availability)
     return {
         taxi_id: described[licence.description_id]
         for taxi_id, licence in known.items()
@@ -69,7 +65,9 @@ def availability_of(taxi_ids: Collection[str]) -> Mapping[str, Availability]:
     }
 
 
-def _items(name: str, key: str, values: Collection[str]) -> list[Item]:
-    """The items there are, read strongly."""
-    (items,) = reads.fetch(Want(table(name), [{key: {"S": value}} for value in values]))
-    return items
+def _read(name: str, key: str, values: Collection[str], parse: Callable[[Item], T]) -> dict[str, T]:
+    """What the items of these keys stand for, by their keys, read strongly."""
+    keys = reads.keys(key, values)
+    return reads.one(
+        Read(table(name), keys, lambda items: {item[key]["S"]: parse(item) for item in items})
+    )

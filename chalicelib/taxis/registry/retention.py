@@ -1,4 +1,4 @@
-"""What the night takes from the registry's tables: taxis and parts that nobody has used for long.
+"""Retention of the registry's tables: deletion of taxis and parts that nobody has used for long.
 
 | question                     | table          | key           | cost                 | asked by         |
 | ---------------------------- | -------------- | ------------- | -------------------- | ---------------- |
@@ -17,21 +17,24 @@ A deletion goes through only if nothing has changed since what it was decided on
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
-from functools import partial
+from datetime import datetime, timedelta
+from functools import lru_cache, partial
 from typing import TypeVar
 
 from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
+from chalicelib.foundation.jobs.rules import Page
 from chalicelib.foundation.store import reads
 from chalicelib.foundation.store.writes import Moved, connection, written
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.positions import retention as positions
+from chalicelib.taxis.fleets import service as fleets
+from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.service import Sighting
-from chalicelib.taxis.registry import fleet, rows, rules
+from chalicelib.taxis.registry import rows, rules
 from chalicelib.taxis.registry.rows import AdsRow, DescriptionRow, DriverRow, TaxiRow
 from chalicelib.taxis.registry.rules import Description, Taxi
+from chalicelib.taxis.settings import settings
 
 Part = TypeVar("Part", DriverRow, AdsRow, DescriptionRow)
 
@@ -73,7 +76,7 @@ def delete_taxi(
     def write() -> None:
         with TransactWrite(connection=connection()) as transaction:
             transaction.delete(TaxiRow(taxi.taxi_id), condition=TaxiRow.ads_id == taxi.ads_id)
-            fleet.leave(transaction, taxi, page=page)
+            fleets.leave(transaction, taxi, page=page)
             transaction.update(
                 DescriptionRow(taxi.description_id),
                 actions=[
@@ -138,3 +141,62 @@ def delete_part(part: Part, *, unused_since: datetime) -> bool:
     except Moved:
         return False
     return True
+
+
+# --- parts that no taxi is made of ----------------------------------------------------------------
+
+PARTS_A_PAGE = 500  # parts that are looked at
+
+
+def delete_orphans(*, now: datetime, after: str | None = None, dry_run: bool = False) -> Page:
+    """Deletes drivers, ADS and descriptions over a year old that no taxi is made of.
+
+    One that does not say when it was added, for an earlier build stored it, counts as added when
+    this job first finds it unused. One that becomes part of a taxi meanwhile stays. May be broken
+    off and repeated, from the beginning or from the last `after`.
+    """
+    what, _, key = (after or "drivers/").partition("/")
+    if what == "drivers":
+        page = _page("drivers", DriverRow, key, now=now, dry_run=dry_run)
+        return page if page.after else Page(page.done, "ads/")
+    if what == "ads":
+        page = _page("ads", AdsRow, key, now=now, dry_run=dry_run)
+        return page if page.after else Page(page.done, "descriptions/")
+    page = _page("descriptions", DescriptionRow, key, now=now, dry_run=dry_run)
+    if page.after is None:
+        _used.cache_clear()
+    return page
+
+
+@lru_cache(maxsize=1)
+def _used(now: datetime) -> frozenset[str]:  # noqa: ARG001  # a run's own: each has another moment
+    """The parts that taxis are made of, read once a run.
+
+    A taxi that is made later has told its parts, which are therefore not deleted.
+    """
+    return used_parts()
+
+
+def _page(name: str, kind: type[Part], key: str, *, now: datetime, dry_run: bool) -> Page:
+    limit = now - timedelta(days=settings().part_kept_days)
+    parts, last = page_of_parts(kind, key, size=PARTS_A_PAGE)
+    unused = [part for part in parts if not _is_used(part, limit, now=now)]
+    deleted = first_seen = 0
+    for part in unused:
+        if part.added_at is None:
+            first_seen += 1
+            if not dry_run:
+                note_first_seen(part, now=now)
+        elif part.added_at < limit:
+            deleted += dry_run or delete_part(part, unused_since=limit)
+    done = {name: deleted, "first_seen": first_seen}
+    return Page(done, None if last is None else f"{name}/{last}")
+
+
+def _is_used(part: DriverRow | AdsRow | DescriptionRow, limit: datetime, *, now: datetime) -> bool:
+    if isinstance(part, DescriptionRow):
+        return bool(part.taxis)
+    if part.used_at is not None and part.used_at >= limit:
+        return True
+    part_id = part.driver_id if isinstance(part, DriverRow) else part.ads_id
+    return part_id in _used(now)

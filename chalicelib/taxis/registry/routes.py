@@ -1,10 +1,11 @@
-"""What operators register, change and report (letaxi-api 11, 12, 14)."""
+"""What operators register and change (letaxi-api 11, 12)."""
 
 from chalicelib.foundation.http import json_schema
-from chalicelib.taxis.access.rules import Role
-from chalicelib.taxis.positions.stream import StreamUnavailable
+from chalicelib.foundation.http.messages import Reply
+from chalicelib.foundation.http.routes import Routes
+from chalicelib.taxis.envelope import PAGE_SIZE, Request, meta, reply
 from chalicelib.taxis.registry import departements, schemas, service
-from chalicelib.taxis.web import HTML, PAGE_SIZE, Reply, Request, Routes, meta, reply
+from chalicelib.taxis.vocabulary import Role
 
 routes = Routes()
 
@@ -127,16 +128,3 @@ def put_taxi(request: Request, taxi_id: str) -> Reply:
 def put_taxi_all(request: Request) -> Reply:
     """`all` is a taxi's id to this verb (letaxi-api 12.3), and no taxi has it."""
     return put_taxi(request, "all")
-
-
-@routes.post(
-    "/geotaxi",
-    roles=REGISTRARS,
-    body=schemas.BatchSchema(),
-    answers={200: json_schema.Sent(None, HTML)},
-    refuses=(service.TaxisUnknown, StreamUnavailable),
-)
-def post_positions(request: Request) -> Reply:
-    """Takes in where taxis are now, all of them or none."""
-    service.report_positions(request.viewer, request.one(), now=request.now)
-    return Reply(200, "", {"Content-Type": HTML})

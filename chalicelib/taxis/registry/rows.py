@@ -1,12 +1,10 @@
 """The registry's items in DynamoDB, and the objects they stand for."""
 
-from datetime import date, datetime
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import asdict
 from pynamodb.attributes import (
-    Attribute,
     BooleanAttribute,
     ListAttribute,
     NumberAttribute,
@@ -14,49 +12,14 @@ from pynamodb.attributes import (
     UnicodeSetAttribute,
     UTCDateTimeAttribute,
 )
-from pynamodb.constants import NUMBER, STRING
 from pynamodb.models import Model
 
 from chalicelib.foundation.settings import table
+from chalicelib.foundation.store.attributes import DateAttribute, MomentAttribute
 from chalicelib.foundation.store.models import Place
 from chalicelib.taxis.registry import rules
-from chalicelib.taxis.registry.rules import (
-    Ads,
-    Description,
-    Driver,
-    Taxi,
-    TaxiDetails,
-    TaxiStatus,
-    Vehicle,
-)
-
-
-class DateAttribute(Attribute[date]):
-    """A date, as `YYYY-MM-DD`."""
-
-    attr_type = STRING
-
-    def serialize(self, value: date) -> str:
-        """As it is stored."""
-        return value.isoformat()
-
-    def deserialize(self, value: str) -> date:
-        """As it was."""
-        return date.fromisoformat(value)
-
-
-class MomentAttribute(Attribute[datetime]):
-    """A time, in whole milliseconds since 1970."""
-
-    attr_type = NUMBER
-
-    def serialize(self, value: datetime) -> str:
-        """As it is stored."""
-        return str(rules.milliseconds(value))
-
-    def deserialize(self, value: str) -> datetime:
-        """As it was, in UTC."""
-        return rules.moment(int(value))
+from chalicelib.taxis.registry.rules import Ads, Description, Driver, Taxi, TaxiDetails, Vehicle
+from chalicelib.taxis.vocabulary import TaxiStatus
 
 
 class DriverRow(Model):
@@ -185,19 +148,6 @@ class TaxiRow(Model):
     characteristics: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
     type_ = UnicodeAttribute(null=True)
     cpam_conventionne = BooleanAttribute(null=True)
-
-
-class FleetRow(Model):
-    """What belongs to an operator: a unique key, a line of its list, or a page of ids (`fleet.py`)."""
-
-    class Meta(Place):
-        table_name = table("fleets")
-
-    owner = UnicodeAttribute(hash_key=True)
-    entry = UnicodeAttribute(range_key=True)
-    taxi_id = UnicodeAttribute(null=True)
-    licence_plate = UnicodeAttribute(null=True)
-    ids = UnicodeSetAttribute(null=True)
 
 
 def _shared(kind: type[Struct], row: Model) -> dict[str, Any]:

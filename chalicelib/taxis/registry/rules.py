@@ -2,39 +2,17 @@
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
-from enum import StrEnum
+from datetime import date, datetime, timedelta
 from fnmatch import translate
 from typing import NamedTuple, TypedDict
 
 from msgspec import Struct
 
 from chalicelib.foundation.values import replace
-
-
-class TaxiStatus(StrEnum):
-    """What a vehicle description is doing (positions 5); only `free` is found and can be hailed."""
-
-    FREE = "free"
-    OCCUPIED = "occupied"
-    OFF = "off"
-    ANSWERING = "answering"
-    ONCOMING = "oncoming"
-
+from chalicelib.taxis.vocabulary import CHARACTERISTICS, TaxiStatus
 
 # What an operator may set; the other two belong to hails.
 SETTABLE = (TaxiStatus.FREE, TaxiStatus.OCCUPIED, TaxiStatus.OFF)
-
-# In the contract's order (letaxi-api 12.1).
-CHARACTERISTICS = (
-    "pet_accepted",
-    "bike_accepted",
-    "baby_seat",
-    "wifi",
-    "vasp_handicap",
-    "amex_accepted",
-    "bank_check_accepted",
-)
 
 
 class Driver(Struct, frozen=True):
@@ -230,17 +208,6 @@ class Registered(Struct, frozen=True):
     town: str
 
 
-# 57 characters that nobody takes for one another (shortuuid's).
-TAXI_ID_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-TAXI_ID_LENGTH = 7
-_TAXI_ID = re.compile(f"[{TAXI_ID_ALPHABET}]{{{TAXI_ID_LENGTH}}}")
-
-
-def is_taxi_id(text: str) -> bool:
-    """Whether a taxi could have this id."""
-    return _TAXI_ID.fullmatch(text) is not None
-
-
 def driver_id(owner: str, departement: str, professional_licence: str) -> str:
     """The key of an owner's driver; a departement's number holds no `#`."""
     return f"{owner}#{departement}#{professional_licence}"
@@ -277,13 +244,3 @@ def pattern(asked: Iterable[str]) -> re.Pattern[str]:
         )
     # `translate` takes the shortest match of each part for good: no pattern runs for long.
     return re.compile("|".join(map(translate, globs)), re.IGNORECASE)
-
-
-def moment(milliseconds: int) -> datetime:
-    """The time that so many milliseconds since 1970 are, in UTC."""
-    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)
-
-
-def milliseconds(at: datetime) -> int:
-    """Whole milliseconds since 1970."""
-    return (at - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1)

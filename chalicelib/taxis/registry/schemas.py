@@ -1,14 +1,13 @@
 """The bodies that come and go: drivers, ADS, vehicles, taxis, positions (letaxi-api 11, 12, 14)."""
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Any
 
-import msgspec
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validate, validates
 from msgspec.structs import asdict
 
-from chalicelib.foundation.geo import E7, MAX_LAT
 from chalicelib.foundation.http import json_schema
+from chalicelib.foundation.http.fields import Measure, Text, Whole, has_no_nul
 from chalicelib.foundation.http.json_schema import (
     CLAIM,
     DATE,
@@ -21,11 +20,10 @@ from chalicelib.foundation.http.json_schema import (
     nullable,
     record,
 )
-from chalicelib.foundation.settings import settings
+from chalicelib.taxis.envelope import PageNumber
 from chalicelib.taxis.positions.rules import LastPosition
 from chalicelib.taxis.registry.departements import Departement
 from chalicelib.taxis.registry.rules import (
-    CHARACTERISTICS,
     SETTABLE,
     Ads,
     AvailabilityAsked,
@@ -33,35 +31,11 @@ from chalicelib.taxis.registry.rules import (
     Driver,
     Registered,
     TaxiParts,
-    TaxiStatus,
 )
-from chalicelib.taxis.web import PageNumber
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import CHARACTERISTICS, TaxiStatus
 
 # --- what is sent --------------------------------------------------------------------------------
-
-
-def _has_no_nul(text: str) -> None:
-    if "\0" in text:
-        raise ValidationError("NUL characters are not permitted.")
-
-
-class Text(fields.String):
-    """A text that can be kept: of at most 255 characters unless said otherwise, none of them NUL."""
-
-    def __init__(
-        self,
-        *rules: validate.Validator,
-        longest: int = 255,
-        **kwargs: Any,  # noqa: ANN401
-    ) -> None:
-        super().__init__(validate=[*rules, validate.Length(max=longest), _has_no_nul], **kwargs)
-
-
-class Whole(fields.Integer):
-    """A whole number of four bytes."""
-
-    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
-        super().__init__(validate=validate.Range(min=-(2**31), max=2**31 - 1), **kwargs)
 
 
 def _not_empty() -> validate.Length:
@@ -69,18 +43,7 @@ def _not_empty() -> validate.Length:
 
 
 def _plate() -> fields.String:
-    return fields.String(required=True, validate=[validate.Length(7, 10), _has_no_nul])
-
-
-class Measure(fields.Float):
-    """A number in a sane range, to three decimals: the store takes no number next to nothing."""
-
-    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
-        super().__init__(validate=validate.Range(min=-(10**9), max=10**9), **kwargs)
-
-    def _deserialize(self, *args: Any, **kwargs: Any) -> float | None:  # noqa: ANN401
-        number = super()._deserialize(*args, **kwargs)
-        return None if number is None else round(number, 3)
+    return fields.String(required=True, validate=[validate.Length(7, 10), has_no_nul])
 
 
 class DepartementSchema(Schema):
@@ -176,7 +139,7 @@ class DriverReference(Lenient):
     """The driver of a taxi; the departement by its number."""
 
     professional_licence = Text(_not_empty(), required=True)
-    departement = fields.String(required=True, validate=[validate.Length(2, 3), _has_no_nul])
+    departement = fields.String(required=True, validate=[validate.Length(2, 3), has_no_nul])
 
 
 class Radius(fields.Integer):
@@ -224,62 +187,6 @@ class TaxiChangeSchema(TaxiSchema):
         if "radius" in loaded:
             asked["radius"] = loaded["radius"]
         return asked
-
-
-class PositionSchema(Schema):
-    """One position of a batch."""
-
-    taxi_id = fields.String(required=True)
-    lon = fields.Float(required=True, validate=validate.Range(-180, 180))
-    lat = fields.Float(required=True, validate=validate.Range(-MAX_LAT, MAX_LAT))
-
-
-class _Position(msgspec.Struct, forbid_unknown_fields=True):
-    taxi_id: str
-    lon: Annotated[float, msgspec.Meta(ge=-180, le=180)]
-    lat: Annotated[float, msgspec.Meta(ge=-MAX_LAT, le=MAX_LAT)]
-
-
-class _Batch(msgspec.Struct, forbid_unknown_fields=True):
-    positions: list[_Position]
-
-
-class Positions(fields.List):
-    """At most as many as this deployment takes in one request."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
-        super().__init__(*args, validate=self._are_few, **kwargs)
-
-    def described(self) -> dict[str, object]:
-        """What the API document says of it."""
-        return {"maxItems": settings().positions_a_post}
-
-    @staticmethod
-    def _are_few(positions: Sequence[object]) -> None:
-        if len(positions) > settings().positions_a_post:
-            raise ValidationError(f"Up to {settings().positions_a_post} positions are accepted")
-
-
-class BatchSchema(Schema):
-    """The body of POST /geotaxi; makes tuples of taxi id, lng_e7, lat_e7.
-
-    A batch that is exactly as it should be, which nearly all are, is read by msgspec, forty times as
-    fast; any other is given the contract's coercions and errors here.
-    """
-
-    positions = Positions(fields.Nested(PositionSchema), required=True)
-
-    def load(self, data: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        """The positions of a batch. Raises ValidationError."""
-        try:
-            batch = msgspec.convert(data, _Batch).positions
-        except msgspec.ValidationError:
-            loaded = super().load(data, **kwargs)["positions"]
-            batch = [_Position(**position) for position in loaded]
-        else:
-            if len(batch) > settings().positions_a_post:
-                super().load(data, **kwargs)
-        return [(one.taxi_id, round(one.lon * E7), round(one.lat * E7)) for one in batch]
 
 
 class ListSchema(Schema):

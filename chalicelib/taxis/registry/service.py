@@ -1,50 +1,50 @@
 """What operators register and change, and what the other domains ask of the registry."""
 
 import logging
+import os
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
 from msgspec import Struct
+from pynamodb.transactions import TransactWrite
 
-from chalicelib.foundation import cache
+from chalicelib.foundation import cache, sealing
 from chalicelib.foundation.errors import (
     Fault,
-    Malformed,
     Unavailable,
     Unknown,
     in_body,
     in_request,
     in_url,
 )
-from chalicelib.foundation.observe import logs, metrics
-from chalicelib.foundation.settings import settings
+from chalicelib.foundation.observe import logs
 from chalicelib.foundation.store import reads
+from chalicelib.foundation.store.reads import Read
 from chalicelib.foundation.store.writes import TRIES, Moved, pause
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.access.rules import Account
+from chalicelib.taxis.fleets import service as fleets
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.rules import Availability, CellContended, LastPosition
 from chalicelib.taxis.positions.service import Sighting
-from chalicelib.taxis.positions.stream import StreamUnavailable
-from chalicelib.taxis.registry import departements, fleet, rules, store
+from chalicelib.taxis.registry import availability, departements, rules, store, temporary_ids
 from chalicelib.taxis.registry.departements import Departement
-from chalicelib.taxis.registry.fleet import Fleet
 from chalicelib.taxis.registry.rules import (
-    TAXI_ID_ALPHABET,
-    TAXI_ID_LENGTH,
     Ads,
     AvailabilityAsked,
     Description,
     Driver,
+    Licence,
     Registered,
     SurveyedTaxi,
     Taxi,
     TaxiDetails,
     TaxiParts,
 )
+from chalicelib.taxis.settings import settings
 from chalicelib.taxis.territory import service as territory
+from chalicelib.taxis.vocabulary import TAXI_ID_ALPHABET, TAXI_ID_LENGTH, Account, is_taxi_id
 
 log = logging.getLogger("maraude.registry")
 
@@ -65,10 +65,6 @@ class PartsUnknown(Unknown):
 
 class TaxiUnknown(Unknown):
     """There is no such taxi, or another account added it."""
-
-
-class TaxisUnknown(Malformed):
-    """Positions of taxis that this account has not added."""
 
 
 class Busy(Unavailable):
@@ -129,7 +125,7 @@ def register_taxi(
         ads, driver, description, made = _parts(viewer.owner, asked)
         town = territory.town_names([ads.insee]).get(ads.insee, "")
         if made is not None:
-            there = store.taxis([made]).get(made)
+            there = reads.one(taxi_by_id(made))
             if there is None:  # the night has just deleted it: the next reading finds no key of it
                 pause(tries)
                 continue
@@ -162,14 +158,14 @@ def _new_taxi_id() -> str:
 
 def _add(taxi: Taxi, description: Description) -> None:
     """Stores a new taxi, once its id is on a page of the fleet. Raises Moved."""
-    page = fleet.admit(taxi.owner, taxi.taxi_id)
+    page = fleets.admit(taxi.owner, taxi.taxi_id)
     try:
         store.add_taxi(taxi, description)
     except Moved:
         # By a chance in a million million the id is a taxi already, and this fleet's own.
-        there = store.taxis([taxi.taxi_id]).get(taxi.taxi_id)
+        there = reads.one(taxi_by_id(taxi.taxi_id))
         if there is None or there.owner != taxi.owner:
-            fleet.withdraw(taxi.owner, taxi.taxi_id, page=page)
+            fleets.withdraw(taxi.owner, taxi.taxi_id, page=page)
         raise
 
 
@@ -225,7 +221,7 @@ def find_taxi(viewer: Account, taxi_id: str) -> Registered:
     unknown = TaxiUnknown(
         in_url(f"Unknown taxi {taxi_id}, or taxi exists but you are not the owner.")
     )
-    taxi = store.taxis([taxi_id]).get(taxi_id) if rules.is_taxi_id(taxi_id) else None
+    taxi = reads.one(taxi_by_id(taxi_id)) if is_taxi_id(taxi_id) else None
     if taxi is None or taxi.owner != viewer.owner:
         raise unknown
     found = _registered([taxi])
@@ -312,90 +308,75 @@ def list_taxis(
     by_id, by_plate = rules.pattern(ids), rules.pattern(licence_plates)
     found = [
         taxi_id
-        for taxi_id, licence_plate in fleet.newest(viewer.owner, limit=LISTED)
+        for taxi_id, licence_plate in fleets.newest(viewer.owner, limit=LISTED)
         if (not ids or by_id.match(taxi_id))
         and (not licence_plates or by_plate.match(licence_plate))
     ]
     shown = found[(page - 1) * per_page : page * per_page]
-    taxis = store.taxis(shown)
+    taxis = reads.one(store.taxis(shown))
     return _registered([taxis[taxi_id] for taxi_id in shown if taxi_id in taxis]), len(found)
-
-
-_fleets: cache.Memory[str, Fleet] = cache.Memory(
-    lambda: 1024, lambda: float(settings().fleet_cache_s)
-)
-
-
-def taxi_ids_of(viewer: Account, *, expecting: Collection[str] = ()) -> frozenset[str]:
-    """The ids of the account's taxis, at most `fleet_cache_s` old.
-
-    Where one that is expected is not among them, what was added since is read too: a taxi of a moment
-    ago is known, whatever is cached.
-    """
-    known = _fleets.get(viewer.owner)
-    if known is None:
-        known = fleet.load(viewer.owner)
-        _fleets.put(viewer.owner, known)
-    if not known.ids.issuperset(expecting):
-        grown = fleet.grown(viewer.owner, known)
-        if grown != known:
-            known = grown
-            _fleets.put(viewer.owner, known)
-    return known.ids
-
-
-def report_positions(
-    viewer: Account, reported: Sequence[tuple[str, int, int]], *, now: datetime
-) -> None:
-    """Takes in positions (taxi id, lng_e7, lat_e7), all or none.
-
-    Raises TaxisUnknown, and StreamUnavailable: these positions are counted as dropped, for it is the
-    operator who may send them again.
-    """
-    if not reported:
-        return
-    taxi_ids = [taxi_id for taxi_id, _, _ in reported]
-    known = taxi_ids_of(viewer, expecting=taxi_ids)
-    if not known.issuperset(taxi_ids):
-        metrics.emit({}, counts={"positions_rejected": len(reported)})
-        raise TaxisUnknown(
-            *(
-                in_body(f"positions.{place}.taxi_id", "Identifiant de taxi inconnu")
-                for place, taxi_id in enumerate(taxi_ids)
-                if taxi_id not in known
-            )
-        )
-    try:
-        positions.accept(reported, now=now)
-    except StreamUnavailable:
-        metrics.emit({}, counts={"positions_dropped": len(reported)})
-        raise
-    metrics.emit({}, counts={"positions_accepted": len(reported)})
 
 
 # --- what the other domains ask ------------------------------------------------------------------
 
 
-def taxi_wanted(taxi_id: str) -> reads.Want:
-    """The read that `taxi_of` needs, to be joined with others."""
-    return store.taxi_wanted(taxi_id)
+def taxi_by_id(taxi_id: str) -> Read[Taxi | None]:
+    """The taxi of an id, if there is one."""
+    return store.taxis([taxi_id]).then(lambda found: found.get(taxi_id))
 
 
-def taxi_of(items: Collection[reads.Item]) -> Taxi | None:
-    """The taxi that was wanted, if there is one."""
-    return store.taxi_of(items)
+def description_of(taxi: Taxi) -> Read[Description | None]:
+    """The description of a taxi's vehicle, as the last write left it."""
+    key = taxi.description_id
+    return store.descriptions([key]).then(lambda found: found.get(key))
 
 
-def crew(
-    taxi: Taxi, *beside: reads.Want
-) -> tuple[Description | None, Driver | None, list[list[reads.Item]]]:
-    """A taxi's description and its driver, as the last write left them, and what else was wanted."""
-    return store.crew(taxi, *beside)
+def driver_of(taxi: Taxi) -> Read[Driver | None]:
+    """The driver of a taxi, as the last write left them."""
+    return store.drivers([taxi.driver_id]).then(lambda found: found.get(taxi.driver_id))
+
+
+def add_hail_step(transaction: TransactWrite, before: Description, after: Description) -> None:
+    """Adds the taxi's part of a hail's step to the transaction that writes the hail.
+
+    The condition is that status, time of change and open hail are as they were read.
+    """
+    store.hail_step(transaction, before, after)
 
 
 def described(description_id: str) -> Description | None:
     """A description, as the last write left it."""
-    return store.descriptions([description_id]).get(description_id)
+    return reads.one(store.descriptions([description_id])).get(description_id)
+
+
+def temporary_ids_of(taxi_ids: Sequence[str], *, viewer: Account, now: datetime) -> list[str]:
+    """A new temporary id for each taxi, in the same order, for this account only."""
+    key = sealing.derived_keys("temporary taxi ids")[0]
+    issued_s = int(now.timestamp())
+    size = temporary_ids.NONCE_BYTES
+    nonces = os.urandom(size * len(taxi_ids))
+    return [
+        temporary_ids.issue(
+            taxi_id,
+            key=key,
+            account_id=viewer.id,
+            issued_s=issued_s,
+            nonce=nonces[size * place : size * (place + 1)],
+        )
+        for place, taxi_id in enumerate(taxi_ids)
+    ]
+
+
+def real_id(taxi_id: str, *, viewer: Account, now: datetime) -> str:
+    """The taxi behind an id that was shown to this account; any other id stands for itself."""
+    resolved = temporary_ids.resolve(
+        taxi_id,
+        keys=sealing.derived_keys("temporary taxi ids"),
+        account_id=viewer.id,
+        now_s=int(now.timestamp()),
+        good_for_s=settings().temporary_id_s,
+    )
+    return resolved or taxi_id
 
 
 _details: cache.Memory[str, TaxiDetails] = cache.Memory(
@@ -405,7 +386,27 @@ _details: cache.Memory[str, TaxiDetails] = cache.Memory(
 
 def details(taxi_ids: Collection[str]) -> Mapping[str, TaxiDetails]:
     """What a search shows of those of the taxis that there are, at most `details_cache_s` old."""
-    return _details.completed(taxi_ids, store.details)
+    return _details.completed(taxi_ids, lambda missing: reads.one(store.details(missing)))
+
+
+def licences(taxi_ids: Collection[str]) -> Mapping[str, Licence]:
+    """Whose those of the taxis are that there are, and of which town, at most an hour old."""
+    return availability.licences(taxi_ids)
+
+
+def availability_of(taxi_ids: Collection[str]) -> Mapping[str, Availability]:
+    """Status and radius of those of the taxis that there are, as the last write left them."""
+    return availability.availability_of(taxi_ids)
+
+
+def taxis(taxi_ids: Collection[str]) -> Mapping[str, Taxi]:
+    """Those of the taxis that there are, by id."""
+    return reads.one(store.taxis(taxi_ids))
+
+
+def descriptions(description_ids: Collection[str]) -> Mapping[str, Description]:
+    """Those of the descriptions that there are, by their keys."""
+    return reads.one(store.descriptions(description_ids))
 
 
 def every_taxi() -> Iterator[SurveyedTaxi]:

@@ -35,7 +35,7 @@ each owner's own. A taxi carries a copy of what searches show of its description
 rises with the description, and no older copy wins over a newer one.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -47,16 +47,16 @@ from pynamodb.transactions import TransactWrite
 
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.store import documents, reads
-from chalicelib.foundation.store.reads import Item, Want
+from chalicelib.foundation.store.reads import Item, Read
 from chalicelib.foundation.store.writes import Moved, connection, setting, written
-from chalicelib.foundation.values import replace
-from chalicelib.taxis.registry import fleet, rows, rules
+from chalicelib.foundation.values import milliseconds, replace
+from chalicelib.taxis.fleets import service as fleets
+from chalicelib.taxis.registry import rows, rules
 from chalicelib.taxis.registry.availability import licence
 from chalicelib.taxis.registry.rows import (
     AdsRow,
     DescriptionRow,
     DriverRow,
-    FleetRow,
     TaxiRow,
     VehicleRow,
 )
@@ -67,11 +67,12 @@ from chalicelib.taxis.registry.rules import (
     Licence,
     Taxi,
     TaxiDetails,
-    TaxiStatus,
     Usage,
 )
+from chalicelib.taxis.vocabulary import TaxiStatus
 
 R = TypeVar("R", bound=Model)
+T = TypeVar("T")
 
 TAXIS_A_MOVE = 32  # of one ADS: three actions each, of the hundred that a transaction takes
 
@@ -84,13 +85,50 @@ class Parts(Struct, frozen=True):
     vehicle_id: int | None
 
 
-def _want(model: type[Model], key: str, values: Iterable[str], *, consistent: bool = True) -> Want:
-    keys: list[Item] = [{key: {"S": value}} for value in dict.fromkeys(values)]
-    return Want(model.Meta.table_name, keys, consistent)
+def _of_keys(
+    model: type[R],
+    key: str,
+    values: Iterable[str],
+    parse: Callable[[R], T],
+    *,
+    consistent: bool = True,
+) -> Read[dict[str, T]]:
+    """What the rows of these keys stand for, by their keys; those that there are not are left out."""
+
+    def each(items: Iterable[Item]) -> dict[str, T]:
+        return {item[key]["S"]: parse(model.from_raw_data(dict(item))) for item in items}
+
+    return Read(model.Meta.table_name, reads.keys(key, values), each, consistent)
 
 
-def _rows(model: type[R], items: Iterable[Item]) -> list[R]:
-    return [model.from_raw_data(dict(item)) for item in items]
+def drivers(driver_ids: Iterable[str]) -> Read[dict[str, Driver]]:
+    """The drivers there are, by their keys."""
+    return _of_keys(DriverRow, "driver_id", driver_ids, rows.driver)
+
+
+def ads(ads_ids: Iterable[str]) -> Read[dict[str, Ads]]:
+    """The ADS there are, by their keys."""
+    return _of_keys(AdsRow, "ads_id", ads_ids, rows.ads)
+
+
+def numbers(licence_plates: Iterable[str]) -> Read[dict[str, int]]:
+    """The numbers of those of the plates that have one."""
+    return _of_keys(VehicleRow, "licence_plate", licence_plates, lambda row: int(row.vehicle_id))
+
+
+def descriptions(description_ids: Iterable[str]) -> Read[dict[str, Description]]:
+    """The descriptions there are, by their keys."""
+    return _of_keys(DescriptionRow, "description_id", description_ids, rows.description)
+
+
+def taxis(taxi_ids: Iterable[str]) -> Read[dict[str, Taxi]]:
+    """The taxis there are, by their ids."""
+    return _of_keys(TaxiRow, "taxi_id", taxi_ids, rows.taxi)
+
+
+def details(taxi_ids: Iterable[str]) -> Read[dict[str, TaxiDetails]]:
+    """What a search shows of the taxis there are; a change of the last second may be missing."""
+    return _of_keys(TaxiRow, "taxi_id", taxi_ids, rows.details, consistent=False)
 
 
 def _replaced(row: Model, key: str, *, now: datetime) -> bool:
@@ -113,7 +151,7 @@ def _replaced(row: Model, key: str, *, now: datetime) -> bool:
             UpdateExpression=change,
             ExpressionAttributeNames={f"#{name}": name for name in (*names, "added_at")},
             ExpressionAttributeValues={
-                ":added_at": {"N": str(rules.milliseconds(now))},
+                ":added_at": {"N": str(milliseconds(now))},
                 **{f":{name}": given[name] for name in kept},
             },
             ReturnValues="ALL_OLD",
@@ -179,13 +217,7 @@ def renew_copies(description: Description) -> None:
 def description(owner: str, vehicle_id: int) -> Description | None:
     """The owner's description of a vehicle."""
     key = rules.description_id(owner, vehicle_id)
-    return descriptions([key]).get(key)
-
-
-def descriptions(description_ids: Collection[str]) -> dict[str, Description]:
-    """The descriptions there are, by their keys."""
-    (items,) = reads.fetch(_want(DescriptionRow, "description_id", description_ids))
-    return {row.description_id: rows.description(row) for row in _rows(DescriptionRow, items)}
+    return reads.one(descriptions([key])).get(key)
 
 
 def change_availability(before: Description, after: Description) -> None:
@@ -224,49 +256,21 @@ def hail_step(transaction: TransactWrite, before: Description, after: Descriptio
     transaction.update(row, actions=setting(DescriptionRow, values), condition=as_read)
 
 
-def taxi_wanted(taxi_id: str) -> Want:
-    """A taxi, as a read that may ride along with others."""
-    return _want(TaxiRow, "taxi_id", [taxi_id])
-
-
-def taxi_of(items: Iterable[Item]) -> Taxi | None:
-    """What came of `taxi_wanted`."""
-    return next((rows.taxi(row) for row in _rows(TaxiRow, items)), None)
-
-
-def crew(taxi: Taxi, *beside: Want) -> tuple[Description | None, Driver | None, list[list[Item]]]:
-    """The description and the driver of a taxi, and what is wanted beside them, in one call."""
-    described, drivers, *others = reads.fetch(
-        _want(DescriptionRow, "description_id", [taxi.description_id]),
-        _want(DriverRow, "driver_id", [taxi.driver_id]),
-        *beside,
-    )
-    return (
-        next((rows.description(row) for row in _rows(DescriptionRow, described)), None),
-        next((rows.driver(row) for row in _rows(DriverRow, drivers)), None),
-        others,
-    )
-
-
 def parts(
     owner: str, *, insee: str, numero: str, licence_plate: str, departement: str, licence: str
 ) -> Parts:
     """What the owner has under these names."""
-    ads_items, driver_items, vehicle_items = reads.fetch(
-        _want(AdsRow, "ads_id", [rules.ads_id(owner, insee, numero)]),
-        _want(DriverRow, "driver_id", [rules.driver_id(owner, departement, licence)]),
-        _want(VehicleRow, "licence_plate", [licence_plate]),
+    ads_id = rules.ads_id(owner, insee, numero)
+    driver_id = rules.driver_id(owner, departement, licence)
+    known_ads, known_drivers, known_numbers = reads.read(
+        ads([ads_id]), drivers([driver_id]), numbers([licence_plate])
     )
+    its_ads, driver = known_ads.get(ads_id), known_drivers.get(driver_id)
     # A code or number with a `#` in it makes the key of an ADS or driver that it does not name.
-    ads = [rows.ads(row) for row in _rows(AdsRow, ads_items) if row.insee == insee]
-    drivers = [
-        rows.driver(row) for row in _rows(DriverRow, driver_items) if row.departement == departement
-    ]
-    vehicles = _rows(VehicleRow, vehicle_items)
     return Parts(
-        ads[0] if ads else None,
-        drivers[0] if drivers else None,
-        int(vehicles[0].vehicle_id) if vehicles else None,
+        its_ads if its_ads is not None and its_ads.insee == insee else None,
+        driver if driver is not None and driver.departement == departement else None,
+        known_numbers.get(licence_plate),
     )
 
 
@@ -274,14 +278,11 @@ def made_already(
     owner: str, vehicle_id: int, ads_id: str, driver_id: str
 ) -> tuple[Description | None, str | None]:
     """The owner's description of a vehicle, and the taxi that it makes with an ADS and a driver."""
-    entry = fleet.key(vehicle_id, ads_id, driver_id)
-    described, keys = reads.fetch(
-        _want(DescriptionRow, "description_id", [rules.description_id(owner, vehicle_id)]),
-        Want(FleetRow.Meta.table_name, [{"owner": {"S": owner}, "entry": {"S": entry}}]),
+    description_id = rules.description_id(owner, vehicle_id)
+    described, taxi_id = reads.read(
+        descriptions([description_id]), fleets.taxi_of(owner, vehicle_id, ads_id, driver_id)
     )
-    descriptions = [rows.description(row) for row in _rows(DescriptionRow, described)]
-    taxi_ids = [row.taxi_id for row in _rows(FleetRow, keys)]
-    return (descriptions[0] if descriptions else None), (taxi_ids[0] if taxi_ids else None)
+    return described.get(description_id), taxi_id
 
 
 def add_taxi(taxi: Taxi, description: Description) -> None:
@@ -306,8 +307,7 @@ def add_taxi(taxi: Taxi, description: Description) -> None:
             transaction.save(
                 rows.taxi_row(taxi, description), condition=TaxiRow.taxi_id.does_not_exist()
             )
-            transaction.save(fleet.key_row(taxi), condition=FleetRow.entry.does_not_exist())
-            transaction.save(fleet.list_row(taxi, description.vehicle.licence_plate))
+            fleets.enter(transaction, taxi, description.vehicle.licence_plate)
             transaction.update(
                 DescriptionRow(taxi.description_id),
                 actions=[DescriptionRow.taxis.add({taxi.taxi_id})],
@@ -317,37 +317,22 @@ def add_taxi(taxi: Taxi, description: Description) -> None:
     written(write)
 
 
-def taxis(taxi_ids: Collection[str]) -> dict[str, Taxi]:
-    """The taxis there are, by their ids."""
-    (items,) = reads.fetch(_want(TaxiRow, "taxi_id", taxi_ids))
-    return {row.taxi_id: rows.taxi(row) for row in _rows(TaxiRow, items)}
-
-
 def made_of(taxis: Sequence[Taxi]) -> dict[str, tuple[Ads, Driver, Description]]:
     """What each taxi is made of, by its id; one that lacks a part just now is left out."""
-    ads_items, driver_items, description_items = reads.fetch(
-        _want(AdsRow, "ads_id", [taxi.ads_id for taxi in taxis]),
-        _want(DriverRow, "driver_id", [taxi.driver_id for taxi in taxis]),
-        _want(DescriptionRow, "description_id", [taxi.description_id for taxi in taxis]),
+    known_ads, known_drivers, described = reads.read(
+        ads(taxi.ads_id for taxi in taxis),
+        drivers(taxi.driver_id for taxi in taxis),
+        descriptions(taxi.description_id for taxi in taxis),
     )
-    ads = {row.ads_id: rows.ads(row) for row in _rows(AdsRow, ads_items)}
-    drivers = {row.driver_id: rows.driver(row) for row in _rows(DriverRow, driver_items)}
-    described = {
-        row.description_id: rows.description(row)
-        for row in _rows(DescriptionRow, description_items)
-    }
     found = {}
     for taxi in taxis:
         with suppress(KeyError):
-            parts = ads[taxi.ads_id], drivers[taxi.driver_id], described[taxi.description_id]
-            found[taxi.taxi_id] = parts
+            found[taxi.taxi_id] = (
+                known_ads[taxi.ads_id],
+                known_drivers[taxi.driver_id],
+                described[taxi.description_id],
+            )
     return found
-
-
-def details(taxi_ids: Collection[str]) -> dict[str, TaxiDetails]:
-    """What a search shows of the taxis there are; a change of the last second may be missing."""
-    (items,) = reads.fetch(_want(TaxiRow, "taxi_id", taxi_ids, consistent=False))
-    return {row.taxi_id: rows.details(row) for row in _rows(TaxiRow, items)}
 
 
 def ads_of_towns(insees: Collection[str]) -> Iterator[tuple[str, Ads]]:
@@ -422,7 +407,6 @@ def move_ads(owner: str, ads: Ads, insee: str, taxis: Sequence[Taxi]) -> None:
                     actions=setting(TaxiRow, {"ads_id": new_id, "insee": insee}),
                     condition=TaxiRow.ads_id == old_id,
                 )
-                transaction.delete(fleet.key_row(taxi))
-                transaction.save(fleet.key_row(moved))
+                fleets.change_key(transaction, taxi, moved)
 
     written(write)

@@ -2,10 +2,13 @@
 
 from chalicelib.foundation.geo import LngLat
 from chalicelib.foundation.http import json_schema
-from chalicelib.foundation.settings import settings
-from chalicelib.taxis.access.rules import Role
+from chalicelib.foundation.http.messages import Reply
+from chalicelib.foundation.http.routes import Routes
+from chalicelib.taxis.envelope import Request, reply
+from chalicelib.taxis.registry import service as registry
 from chalicelib.taxis.search import schemas, service
-from chalicelib.taxis.web import Reply, Request, Routes, reply
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import Role
 
 routes = Routes()
 
@@ -25,7 +28,9 @@ def get_taxis(request: Request) -> Reply:
     )
     if answer is None:
         return reply([])
-    ids = service.temporary_ids_of(answer.seen, viewer=request.viewer, now=request.now)
+    ids = registry.temporary_ids_of(
+        [taxi.position.taxi_id for taxi in answer.seen], viewer=request.viewer, now=request.now
+    )
     taxis = [
         schemas.found_taxi(taxi, temporary_id=own, viewer=request.viewer, settings=settings())
         for taxi, own in zip(answer.seen, ids, strict=True)

@@ -16,10 +16,9 @@ from chalicelib.foundation.http.json_schema import (
     nullable,
     record,
 )
-from chalicelib.foundation.settings import Settings
-from chalicelib.taxis.access.rules import Account, Role
-from chalicelib.taxis.registry.rules import CHARACTERISTICS
 from chalicelib.taxis.search.service import Answer, Candidate
+from chalicelib.taxis.settings import Settings
+from chalicelib.taxis.vocabulary import CHARACTERISTICS, Account, Role
 
 NEUTRAL_OPERATOR = "chauffeur professionnel"
 

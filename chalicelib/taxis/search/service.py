@@ -1,26 +1,23 @@
 """The free taxis near a customer: positions, territory and registry put together."""
 
-import os
 from collections.abc import Sized
 from datetime import datetime
 
 from msgspec import Struct
 
-from chalicelib.foundation import sealing
 from chalicelib.foundation.errors import Unknown, in_url
 from chalicelib.foundation.geo import Circle, LngLat
 from chalicelib.foundation.observe import metrics
-from chalicelib.foundation.settings import settings
 from chalicelib.foundation.store import reads
-from chalicelib.taxis.access.rules import Account, Role
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.rules import Found
 from chalicelib.taxis.registry import service as registry
-from chalicelib.taxis.registry import temporary_ids
 from chalicelib.taxis.registry.rules import TaxiDetails
-from chalicelib.taxis.stats.searches import service as searches
+from chalicelib.taxis.search import notes
+from chalicelib.taxis.settings import settings
 from chalicelib.taxis.territory import service as territory
 from chalicelib.taxis.territory.rules import Place
+from chalicelib.taxis.vocabulary import Account, Role
 
 
 class CruisingForbidden(Unknown):
@@ -59,17 +56,10 @@ def search(point: LngLat, *, viewer: Account, now: datetime) -> Answer | None:
         _count("excluded")
         raise CruisingForbidden(in_url("No cruising allowed in this area"))
     circle = Circle(point, settings().radius_max_m)
-    cells = positions.wants(circle, now=now)
-    tile = territory.wants(point)
-    if tile is None:
-        items, tiles = reads.fetch(cells)[0], []
-    else:
-        items, tiles = reads.fetch(cells, tile)
-    place = territory.place(point, tiles)
+    near, place = reads.read(positions.near(circle, now=now), territory.place(point))
     if not place.towns:
         _count("no_town")
         return None
-    near = positions.near(circle, items, now=now)
     details = registry.details([taxi.taxi_id for taxi in near])
     sees_all = viewer.has(Role.MOTEUR, Role.ADMIN)
     found = tuple(
@@ -80,7 +70,7 @@ def search(point: LngLat, *, viewer: Account, now: datetime) -> Answer | None:
         and (sees_all or shown.owner == viewer.owner)
     )
     seen = tuple(taxi for taxi in found if taxi.position.distance_m <= taxi.position.reach_m)
-    searches.note(
+    notes.note(
         point,
         insee=place.towns[0],
         moteur=viewer.id,
@@ -106,35 +96,3 @@ def _count(why_empty: str | None) -> None:
     metrics.emit({}, counts={"searches": 1})
     if why_empty is not None:
         metrics.emit({"reason": why_empty}, counts={"searches_empty": 1}, in_total=True)
-
-
-def temporary_ids_of(
-    candidates: tuple[Candidate, ...], *, viewer: Account, now: datetime
-) -> list[str]:
-    """A new temporary id for each taxi, in the same order, for this account only."""
-    key = sealing.derived_keys("temporary taxi ids")[0]
-    issued_s = int(now.timestamp())
-    size = temporary_ids.NONCE_BYTES
-    nonces = os.urandom(size * len(candidates))
-    return [
-        temporary_ids.issue(
-            taxi.position.taxi_id,
-            key=key,
-            account_id=viewer.id,
-            issued_s=issued_s,
-            nonce=nonces[size * place : size * (place + 1)],
-        )
-        for place, taxi in enumerate(candidates)
-    ]
-
-
-def real_id(taxi_id: str, *, viewer: Account, now: datetime) -> str:
-    """The taxi behind an id that a search showed to this account; any other id stands for itself."""
-    resolved = temporary_ids.resolve(
-        taxi_id,
-        keys=sealing.derived_keys("temporary taxi ids"),
-        account_id=viewer.id,
-        now_s=int(now.timestamp()),
-        good_for_s=settings().temporary_id_s,
-    )
-    return resolved or taxi_id

@@ -1,13 +1,11 @@
 """The points in time that statistics are measured at (stats-and-ops 6): pure."""
 
 import calendar
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
 
 from msgspec import Struct
-
-T = TypeVar("T")
+from msgspec.structs import astuple
 
 # Decree 2021-1688: from then on every taxi must be connected. What is counted "since the threshold"
 # is counted from here.
@@ -21,15 +19,20 @@ def months_before(at: datetime, months: int) -> datetime:
     return at.replace(year=year, month=month + 1, day=day)
 
 
-class Milestones(Struct, Generic[T], frozen=True):
-    """A value at each of the four milestones, in the contract's names."""
+class Milestones(Struct, frozen=True):
+    """A number at each of the four milestones, in the contract's names."""
 
-    today: T
-    three_months_ago: T
-    six_months_ago: T
-    twelve_months_ago: T
+    today: int = 0
+    three_months_ago: int = 0
+    six_months_ago: int = 0
+    twelve_months_ago: int = 0
 
     @classmethod
-    def at(cls, now: datetime, measure: Callable[[datetime], T]) -> "Milestones[T]":
+    def at(cls, now: datetime, measure: Callable[[datetime], int]) -> "Milestones":
         """What is measured now and three, six and twelve months before."""
         return cls(*(measure(months_before(now, months)) for months in (0, 3, 6, 12)))
+
+    @classmethod
+    def sum(cls, numbers: "Iterable[Milestones]") -> "Milestones":
+        """The sums of the numbers at each milestone."""
+        return cls(*map(sum, zip(*map(astuple, numbers), strict=True)))

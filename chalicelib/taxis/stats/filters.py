@@ -1,8 +1,23 @@
 """Which part of the country, and whose taxis, a statistic is asked for (letaxi-api 19): pure."""
 
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
+
 from msgspec import Struct
 
 from chalicelib.taxis.territory.rules import departement_of
+
+
+class Placed(Protocol):
+    """What belongs to a town, by its code, and an account, as an owner of records."""
+
+    @property
+    def insee(self) -> str: ...
+    @property
+    def owner(self) -> str: ...
+
+
+P = TypeVar("P", bound=Placed)
 
 
 class Filter(Struct, frozen=True):
@@ -26,9 +41,11 @@ class Filter(Struct, frozen=True):
         """Whether an account is asked for."""
         return self.owners is None or owner in self.owners
 
-    def takes(self, insee: str, owner: str) -> bool:
-        """Whether something of this town and account is asked for."""
-        return self.takes_town(insee) and self.takes_owner(owner)
+    def among(self, records: Iterable[P]) -> list[P]:
+        """The records of the towns and accounts that are asked for."""
+        return [
+            one for one in records if self.takes_town(one.insee) and self.takes_owner(one.owner)
+        ]
 
     @property
     def by_territory(self) -> bool:

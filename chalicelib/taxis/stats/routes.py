@@ -1,117 +1,127 @@
 """`GET /stats/*`: what admins and the public see of the registry's activity (letaxi-api 19)."""
 
-from chalicelib.foundation.http import json_schema
-from chalicelib.taxis.access.rules import Role
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, TypeVar, get_args, get_origin, get_type_hints
+
+from marshmallow import Schema
+from msgspec import to_builtins
+
+from chalicelib.foundation.http.json_schema import Sent, one, several, shape_of
+from chalicelib.foundation.http.messages import JSON, Reply, encode
+from chalicelib.foundation.http.routes import Routes
+from chalicelib.taxis.envelope import Request, reply
 from chalicelib.taxis.stats import schemas, service
+from chalicelib.taxis.stats.active import service as active
 from chalicelib.taxis.stats.filters import Filter
-from chalicelib.taxis.web import JSON, Reply, Request, Routes, encode, reply
+from chalicelib.taxis.stats.hails import service as hails
+from chalicelib.taxis.stats.pages import (
+    AccountChoice,
+    DepartementCount,
+    Groups,
+    Heat,
+    PublicFigures,
+    SearchStatistics,
+    TaxiStatistics,
+)
+from chalicelib.taxis.stats.searches import service as searches
+from chalicelib.taxis.vocabulary import Role
+
+T = TypeVar("T")
 
 routes = Routes()
 
-ADMINS = (Role.ADMIN,)
 _FILTERS = schemas.FilterSchema()
+
+
+def _page(
+    path: str, query: Schema | None = None
+) -> Callable[[Callable[[Request], T]], Callable[[Request], T]]:
+    """Shows admins what a view answers, in the envelope: several if its type is a list, or else one."""
+
+    def serve(view: Callable[[Request], T]) -> Callable[[Request], T]:
+        kind = get_type_hints(view, include_extras=True)["return"]
+        is_list = get_origin(kind) is list
+        answer = several(shape_of(*get_args(kind))) if is_list else one(shape_of(kind))
+
+        @routes.get(path, roles=(Role.ADMIN,), query=query, answers={200: answer})
+        @wraps(view)
+        def get(request: Request) -> Reply:
+            found = view(request)
+            return reply(to_builtins(found if is_list else [found]))
+
+        return view
+
+    return serve
 
 
 def _filters(request: Request) -> Filter:
     return service.filters(**request.asked())
 
 
-@routes.get(
-    "/stats/taxis",
-    roles=ADMINS,
-    query=_FILTERS,
-    answers={200: json_schema.one(schemas.TAXI_STATISTICS)},
-)
-def get_stats_taxis(request: Request) -> Reply:
+@_page("/stats/taxis", _FILTERS)
+def get_stats_taxis(request: Request) -> TaxiStatistics:
     """How many taxis there are and were, and what they are doing."""
-    found = service.taxis(_filters(request), now=request.now)
-    return reply([schemas.taxi_statistics(found)])
+    return service.taxis(_filters(request), now=request.now)
 
 
-@routes.get(
-    "/stats/hails",
-    roles=ADMINS,
-    query=_FILTERS,
-    answers={200: json_schema.one(schemas.HAIL_STATISTICS)},
-)
-def get_stats_hails(request: Request) -> Reply:
+@_page("/stats/hails", _FILTERS)
+def get_stats_hails(request: Request) -> Annotated[dict[str, object], schemas.HAIL_STATISTICS]:
     """What became of hails."""
-    found = service.hail_statistics(_filters(request), now=request.now)
-    return reply([schemas.hail_statistics(found)])
+    found = hails.statistics(_filters(request), now=request.now)
+    return schemas.hail_statistics(found)
 
 
-@routes.get(
-    "/stats/groupements",
-    roles=ADMINS,
-    query=_FILTERS,
-    answers={200: json_schema.one(schemas.GROUPS)},
-)
-def get_stats_groupements(request: Request) -> Reply:
+@_page("/stats/groupements", _FILTERS)
+def get_stats_groupements(request: Request) -> Groups:
     """How many of its taxis each group has registered."""
-    return reply([schemas.groups(service.groups(_filters(request)))])
+    return service.groups(_filters(request))
 
 
-@routes.get(
-    "/stats/adsmap",
-    roles=ADMINS,
-    query=_FILTERS,
-    answers={200: json_schema.several(schemas.DEPARTEMENT)},
-)
-def get_stats_adsmap(request: Request) -> Reply:
+@_page("/stats/adsmap", _FILTERS)
+def get_stats_adsmap(request: Request) -> list[DepartementCount]:
     """Taxis by the departement of their licence."""
-    return reply([schemas.departement(one) for one in service.departements(_filters(request))])
+    return service.departements(_filters(request))
 
 
-@routes.get(
-    "/stats/groups",
-    roles=ADMINS,
-    query=schemas.GroupSearch(),
-    answers={200: json_schema.several(schemas.ACCOUNT)},
-)
-def get_stats_groups(request: Request) -> Reply:
+@_page("/stats/groups", schemas.GroupSearch())
+def get_stats_groups(request: Request) -> list[AccountChoice]:
     """The groups to choose from."""
-    asked = request.asked()
-    return reply([schemas.account(line) for line in service.group_accounts(asked["search"])])
+    return service.group_accounts(request.asked()["search"])
 
 
-@routes.get("/stats/managers", roles=ADMINS, answers={200: json_schema.several(schemas.ACCOUNT)})
-def get_stats_managers(_: Request) -> Reply:
+@_page("/stats/managers")
+def get_stats_managers(_: Request) -> list[AccountChoice]:
     """The managers to choose from."""
-    return reply([schemas.account(line) for line in service.managers()])
+    return service.managers()
 
 
-@routes.get(
-    "/stats/searches",
-    roles=ADMINS,
-    query=_FILTERS,
-    answers={200: json_schema.one(schemas.SEARCH_STATISTICS)},
-)
-def get_stats_searches(request: Request) -> Reply:
+@_page("/stats/searches", _FILTERS)
+def get_stats_searches(request: Request) -> SearchStatistics:
     """What searches came to, and whose they were."""
-    found = service.search_statistics(_filters(request), now=request.now)
-    return reply([schemas.search_statistics(found)])
+    return service.search_statistics(_filters(request), now=request.now)
 
 
-@routes.get("/stats/heatmap_hails", roles=ADMINS, answers={200: json_schema.one(schemas.HEAT)})
-def get_stats_heatmap_hails(request: Request) -> Reply:
+@_page("/stats/heatmap_hails")
+def get_stats_heatmap_hails(request: Request) -> Heat:
     """Where taxis were hailed."""
-    return reply([schemas.heat(service.hail_heat(now=request.now))])
+    return Heat(hails.heat(now=request.now))
 
 
-@routes.get("/stats/heatmap_taxis", roles=ADMINS, answers={200: json_schema.one(schemas.HEAT)})
-def get_stats_heatmap_taxis(_: Request) -> Reply:
+@_page("/stats/heatmap_taxis")
+def get_stats_heatmap_taxis(_: Request) -> Heat:
     """Where taxis are."""
-    return reply([schemas.heat(service.taxi_heat())])
+    return Heat(active.taxi_heat())
 
 
-@routes.get("/stats/heatmap_searches", roles=ADMINS, answers={200: json_schema.one(schemas.HEAT)})
-def get_stats_heatmap_searches(_: Request) -> Reply:
+@_page("/stats/heatmap_searches")
+def get_stats_heatmap_searches(_: Request) -> Heat:
     """Where taxis were searched for."""
-    return reply([schemas.heat(service.search_heat())])
+    return Heat(searches.heat())
 
 
-@routes.get("/stats/letaxi", roles=None, answers={200: json_schema.Sent(schemas.PUBLIC_FIGURES)})
+@routes.get("/stats/letaxi", roles=None, answers={200: Sent(shape_of(PublicFigures))})
 def get_stats_letaxi(request: Request) -> Reply:
     """What anybody may see; without the envelope."""
     found = service.public_figures(now=request.now)
-    return Reply(200, encode(schemas.public_figures(found)), {"Content-Type": JSON})
+    return Reply(200, encode(to_builtins(found)), {"Content-Type": JSON})

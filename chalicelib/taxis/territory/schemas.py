@@ -2,27 +2,22 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, fields
 
-from chalicelib.foundation.geo import E7, MAX_LAT
-from chalicelib.foundation.http import json_schema
+from chalicelib.foundation.geo import E7
 from chalicelib.foundation.http.json_schema import (
-    ANYTHING,
+    MULTI_POLYGON,
     NUMBER,
     TEXT,
-    UUID,
     WHOLE,
     always,
     list_of,
-    map_of,
     record,
 )
-from chalicelib.taxis.access.rules import Account, Role
-from chalicelib.taxis.stats.active.rules import ActiveCounts
-from chalicelib.taxis.territory.rules import Station, Town, Zone
+from chalicelib.taxis.territory.rules import Station, Town
 
 
 class TownSearch(Schema):
@@ -31,27 +26,7 @@ class TownSearch(Schema):
     search = fields.String(load_default="")
 
 
-class Point(Schema):
-    """A point on the map, both coordinates required."""
-
-    lon = fields.Float(required=True, allow_nan=False, validate=validate.Range(-180, 180))
-    lat = fields.Float(required=True, allow_nan=False, validate=validate.Range(-MAX_LAT, MAX_LAT))
-
-
-_STATS = record("Stats", {}, optional={"total": WHOLE, "operators": map_of(WHOLE)})
 TOWN = record("Town", {"insee": TEXT, "name": TEXT})
-AREA: json_schema.Shape = {
-    "anyOf": [
-        record("TownArea", {"type": always("city"), "insee": TEXT, "name": TEXT, "stats": _STATS}),
-        record(
-            "ZoneArea", {"type": always("ZUPC"), "zupc_id": UUID, "name": TEXT, "stats": _STATS}
-        ),
-    ]
-}
-_GEOJSON = record(
-    "MultiPolygon", {"type": always("MultiPolygon"), "coordinates": list_of(list_of(ANYTHING))}
-)
-DRAWN_ZONE = record("Zone", {"id": UUID, "nom": TEXT, "geojson": _GEOJSON, "stats": _STATS})
 _POINT = record("Point", {"type": always("Point"), "coordinates": list_of(NUMBER)})
 _POLYGON = record(
     "Polygon", {"type": always("Polygon"), "coordinates": list_of(list_of(list_of(NUMBER)))}
@@ -62,7 +37,7 @@ STATION = record(
         "id": TEXT,
         "name": TEXT,
         "places": WHOLE,
-        "geojson": {"anyOf": [_POINT, _POLYGON, _GEOJSON]},
+        "geojson": {"anyOf": [_POINT, _POLYGON, MULTI_POLYGON]},
     },
 )
 
@@ -70,56 +45,6 @@ STATION = record(
 def town(shown: Town) -> dict[str, object]:
     """A town in a list."""
     return {"insee": shown.insee, "name": shown.name}
-
-
-def town_area(shown: Town, *, counts: ActiveCounts, viewer: Account) -> dict[str, object]:
-    """A town that is in no zone, as the area round a point."""
-    stats = _stats(
-        viewer,
-        total=counts.in_town(shown.insee),
-        own=counts.of_operator_in_town(viewer.owner, shown.insee),
-    )
-    return {"type": "city", **town(shown), "stats": stats}
-
-
-def zone_area(zone: Zone, *, counts: ActiveCounts, viewer: Account) -> dict[str, object]:
-    """A zone as the area round a point."""
-    return {
-        "type": "ZUPC",
-        "zupc_id": zone.zone_id,
-        "name": zone.nom,
-        "stats": _zone_stats(zone, counts=counts, viewer=viewer),
-    }
-
-
-def drawn_zone(
-    zone: Zone, geojson: Mapping[str, object], *, counts: ActiveCounts, viewer: Account
-) -> dict[str, object]:
-    """A zone with its shape."""
-    return {
-        "id": zone.zone_id,
-        "nom": zone.nom,
-        "geojson": geojson,
-        "stats": _zone_stats(zone, counts=counts, viewer=viewer),
-    }
-
-
-def _zone_stats(zone: Zone, *, counts: ActiveCounts, viewer: Account) -> dict[str, object]:
-    return _stats(
-        viewer,
-        total=counts.in_zone(zone.members),
-        own=counts.of_operator_in_zone(viewer.owner, zone.members),
-    )
-
-
-def _stats(viewer: Account, *, total: int, own: int) -> dict[str, object]:
-    """The total is for admins, an operator sees its own figure."""
-    stats: dict[str, object] = {}
-    if viewer.has(Role.ADMIN):
-        stats["total"] = total
-    if viewer.has(Role.OPERATEUR):
-        stats["operators"] = {viewer.email: own}
-    return stats
 
 
 # --- stations -------------------------------------------------------------------------------------

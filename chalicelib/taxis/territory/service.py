@@ -6,9 +6,9 @@ from typing import TypeVar
 from chalicelib.foundation import departements
 from chalicelib.foundation.cache import Memory
 from chalicelib.foundation.geo import E7, LngLat, to_e7
-from chalicelib.foundation.settings import settings
 from chalicelib.foundation.store import documents, reads
-from chalicelib.foundation.store.reads import Item
+from chalicelib.foundation.store.reads import Read
+from chalicelib.taxis.settings import settings
 from chalicelib.taxis.territory import interior, rules, store
 from chalicelib.taxis.territory.rules import (
     NOWHERE,
@@ -48,18 +48,19 @@ def _in_edition(ask: Callable[[Edition], T]) -> T:
         return ask(store.edition.current())
 
 
-def wants(point: LngLat) -> reads.Want | None:
-    """The read that `place` needs, to be joined with others; None where it needs none."""
+def place(point: LngLat) -> Read[Place]:
+    """The towns of a point: at most two units, none where the tile is at hand.
+
+    Where a load comes between asking and understanding, it reads once more.
+    """
     entry = store.edition.current().tile(to_e7(point))
-    if entry is None or _tiles.get(entry) is not None:
-        return None
-    return store.want([entry])
+    missing = [] if entry is None or _tiles.get(entry) is not None else [entry]
 
+    def understood(tiles: Mapping[str, Tile]) -> Place:
+        _tiles.put_many(tiles)
+        return _in_edition(lambda edition: _place(edition, point))
 
-def place(point: LngLat, items: Sequence[Item]) -> Place:
-    """The towns of a point, from the items that `wants` asked for. Reads more only where a load came between."""
-    _tiles.put_many({store.entry_of(item): store.tile_of(item) for item in items})
-    return _in_edition(lambda edition: _place(edition, point))
+    return store.tiles(missing).then(understood)
 
 
 def _place(edition: Edition, point: LngLat) -> Place:
@@ -76,8 +77,8 @@ def _place(edition: Edition, point: LngLat) -> Place:
 
 
 def place_of(point: LngLat) -> Place:
-    """The towns of a point: one read of at most two units, none where the tile is at hand."""
-    return place(point, [])
+    """The same, read alone."""
+    return reads.one(place(point))
 
 
 def excluded(point: LngLat) -> bool:

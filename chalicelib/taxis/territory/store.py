@@ -29,26 +29,20 @@ two units, but a tile that a replica has not got yet would be taken for the open
 """
 
 import json
-import random
-import secrets
-import time
 import zlib
 from array import array
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
-from msgspec.structs import astuple
 
 from chalicelib.foundation import geo
-from chalicelib.foundation.aws import clients
 from chalicelib.foundation.cell_tree import ROOT_LEVEL, CellTree
 from chalicelib.foundation.geo import E7, E7Point, LngLat
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import documents, reads
-from chalicelib.foundation.store.reads import Item
+from chalicelib.foundation.store.reads import Item, Read
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.territory import borders
 from chalicelib.taxis.territory.borders import Outline, Shape
@@ -58,25 +52,19 @@ from chalicelib.taxis.territory.rules import (
     Exclusion,
     Station,
     Tile,
-    Town,
     Zone,
     Zones,
 )
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+    pass
 
-TILE_BYTES = 8192  # of a whole item: two units of a strong read
 
-_NAMES_PREFIX, _OUTLINES_PREFIX = 2, 3
+NAMES_PREFIX, OUTLINES_PREFIX = 2, 3
 
 
 class GenerationGone(Exception):
     """An item that the edition names is not there: another edition has taken its place."""
-
-
-class LoadOvertaken(Exception):
-    """Another load has changed the same documents since this one began."""
 
 
 # --- small documents ------------------------------------------------------------------------------
@@ -99,17 +87,17 @@ class Edition(Struct, frozen=True, dict=True):
     def tile(self, point: E7Point) -> str | None:
         """The entry of the tile that holds a point; None at sea and abroad."""
         leaf = self._tree.leaf(geo.finest_cell(*point))
-        return _tile_entry(self.generation, leaf) if leaf in self.tiles else None
+        return tile_entry(self.generation, leaf) if leaf in self.tiles else None
 
     def names(self, insee: str) -> str | None:
         """The entry that holds a town's name if there is such a town; None where there cannot be."""
-        known = insee[:_OUTLINES_PREFIX] in self.prefixes
-        return _entry("names", self.generation, insee[:_NAMES_PREFIX]) if known else None
+        known = insee[:OUTLINES_PREFIX] in self.prefixes
+        return entry_name("names", self.generation, insee[:NAMES_PREFIX]) if known else None
 
     def all_names(self) -> list[str]:
         """The entries of all names."""
-        begins = sorted({prefix[:_NAMES_PREFIX] for prefix in self.prefixes})
-        return [_entry("names", self.generation, prefix) for prefix in begins]
+        begins = sorted({prefix[:NAMES_PREFIX] for prefix in self.prefixes})
+        return [entry_name("names", self.generation, prefix) for prefix in begins]
 
 
 class Shelf(Struct, frozen=True, dict=True):
@@ -132,10 +120,6 @@ class Conurbations(Struct, frozen=True, dict=True):
 
     version: int = 0
     conurbations: tuple[Conurbation, ...] = ()
-
-
-def _squeezed(value: object) -> "AttributeValueTypeDef":
-    return {"B": zlib.compress(json.dumps(value, separators=(",", ":")).encode(), 9)}
 
 
 def _opened(item: Item, name: str) -> Any:  # noqa: ANN401  # JSON of our own writing
@@ -199,143 +183,33 @@ conurbations: documents.Document[Conurbations] = documents.Document("conurbation
 shelf: documents.Document[Shelf] = documents.Document("stations", _shelf)
 
 
-def switch_edition(to: Edition) -> None:
-    """Makes an edition the current one. Its version is one more than that of the edition it replaces.
-
-    Raises LoadOvertaken.
-    """
-    _switch(
-        edition.name,
-        to.version,
-        {
-            "generation": {"S": to.generation},
-            "tiles": {"B": zlib.compress(" ".join(map(geo.key, sorted(to.tiles))).encode(), 9)},
-            "prefixes": {"S": " ".join(to.prefixes)},
-            "zones": _squeezed(
-                [
-                    [zone.zone_id, zone.number, zone.nom, sorted(zone.members)]
-                    for zone in to.zones.zones
-                ]
-            ),
-            "shapes": {"S": to.shapes},
-        },
-    )
-
-
-def switch_exclusions(to: Exclusions) -> None:
-    """Makes these exclusions the current ones. Raises LoadOvertaken."""
-    _switch(
-        exclusions.name,
-        to.version,
-        {
-            "exclusions": {
-                "L": [
-                    {
-                        "M": {
-                            "id": {"S": one.exclusion_id},
-                            "name": {"S": one.name},
-                            "shape": {"B": borders.pack(one.shape)},
-                        }
-                    }
-                    for one in to.exclusions.values()
-                ]
-            }
-        },
-    )
-
-
-def switch_conurbations(to: Conurbations) -> None:
-    """Makes these conurbations the current ones. Raises LoadOvertaken."""
-    rows = [
-        [one.conurbation_id, one.name, one.declared_ads, sorted(one.members)]
-        for one in to.conurbations
-    ]
-    _switch(conurbations.name, to.version, {"conurbations": _squeezed(rows)})
-
-
-def switch_shelf(to: Shelf) -> None:
-    """Makes these stations the current ones. Raises LoadOvertaken."""
-    _switch(
-        shelf.name,
-        to.version,
-        {"generation": {"S": to.generation}, "parts": {"N": str(to.parts)}},
-    )
-
-
-def _switch(name: str, version: int, attributes: "Mapping[str, AttributeValueTypeDef]") -> None:
-    condition = "attribute_not_exists(#name)" if version == 1 else "version = :before"
-    try:
-        clients.dynamodb().put_item(
-            TableName=table("config"),
-            Item={"name": {"S": name}, "version": {"N": str(version)}, **attributes},
-            ConditionExpression=condition,
-            **(
-                {"ExpressionAttributeNames": {"#name": "name"}}
-                if version == 1
-                else {"ExpressionAttributeValues": {":before": {"N": str(version - 1)}}}
-            ),
-        )
-    except clients.dynamodb().exceptions.ConditionalCheckFailedException as error:
-        raise LoadOvertaken(f"the document {name} was changed by another load meanwhile") from error
-    documents.forget()
-
-
 # --- what a generation is made of -----------------------------------------------------------------
 
 
-def new_generation() -> str:
-    """A name that no generation has had."""
-    return secrets.token_hex(6)
-
-
-def _entry(kind: str, generation: str, name: str) -> str:
+def entry_name(kind: str, generation: str, name: str) -> str:
     return f"{kind}/{generation}/{name}"
 
 
-def _tile_entry(generation: str, cell: int) -> str:
-    return _entry("tile", generation, geo.key(cell))
+def tile_entry(generation: str, cell: int) -> str:
+    return entry_name("tile", generation, geo.key(cell))
 
 
-def want(entries: Iterable[str]) -> reads.Want:
-    """Items of the territory, as a read that may ride along with another."""
-    return reads.Want(table("territory"), [{"entry": {"S": entry}} for entry in entries])
+def _items(entries: Iterable[str]) -> Read[dict[str, Item]]:
+    """Those of the items that there are, by their entries and in their order."""
+    keys = reads.keys("entry", entries)
+    return Read(table("territory"), keys, lambda items: {one["entry"]["S"]: one for one in items})
 
 
-def entry_of(item: Item) -> str:
-    """The entry of an item that was read."""
-    return item["entry"]["S"]
-
-
-def _read(entries: Sequence[str]) -> list[Item]:
-    """The items, in the same order. Raises GenerationGone."""
-    found: list[Item] = []
+def _read(entries: Sequence[str]) -> dict[str, Item]:
+    """The items by their entries, in their order. Raises GenerationGone."""
+    found: dict[str, Item] = {}
     # A page of BatchGetItem ends at 16 MB; these are at most 400 KB each.
     for start in range(0, len(entries), 40):
-        found += reads.fetch(want(entries[start : start + 40]))[0]
+        some = reads.one(_items(entries[start : start + 40]))
+        found |= some
     if len(found) < len(entries):
         raise GenerationGone(f"{len(entries) - len(found)} items of {entries[0]} are not there")
     return found
-
-
-def _sheet(entry: str, pieces: Sequence[tuple[str, Outline]]) -> Item:
-    """Polygons and their towns: what tiles and stored outlines look like."""
-    return {
-        "entry": {"S": entry},
-        "towns": {"S": " ".join(insee for insee, _ in pieces)},
-        "borders": {"B": borders.pack([outline for _, outline in pieces])},
-    }
-
-
-def item_bytes(item: Item) -> int:
-    """The size of an item of texts and bytes, as DynamoDB counts it."""
-    return sum(
-        len(name) + len(value.get("B") or str(value["S"]).encode()) for name, value in item.items()
-    )
-
-
-def tile_item(generation: str, cell: int, pieces: Sequence[tuple[str, Outline]]) -> Item:
-    """A tile as it is stored."""
-    return _sheet(_tile_entry(generation, cell), pieces)
 
 
 def tile_of(item: Item) -> Tile:
@@ -343,121 +217,62 @@ def tile_of(item: Item) -> Tile:
     return Tile(tuple(item["towns"]["S"].split()), borders.unpack(_bytes(item, "borders")))
 
 
+def tiles(entries: Iterable[str]) -> Read[dict[str, Tile]]:
+    """Those of the tiles that there are, by their entries."""
+    return _items(entries).then(
+        lambda found: {entry: tile_of(item) for entry, item in found.items()}
+    )
+
+
 def tile(entry: str) -> Tile:
     """Reads a tile. Raises GenerationGone."""
-    return tile_of(_read([entry])[0])
-
-
-def _by_prefix(towns: Iterable[Town], length: int) -> dict[str, list[Town]]:
-    found: dict[str, list[Town]] = {}
-    for town in sorted(towns):
-        found.setdefault(town.insee[:length], []).append(town)
-    return found
-
-
-def prefixes(towns: Iterable[Town]) -> tuple[str, ...]:
-    """The `Edition.prefixes` of towns."""
-    return tuple(_by_prefix(towns, _OUTLINES_PREFIX))
-
-
-def names_items(generation: str, towns: Iterable[Town]) -> list[Item]:
-    """The towns' names as they are stored."""
-    return [
-        {"entry": {"S": _entry("names", generation, prefix)}, "towns": _squeezed(some)}
-        for prefix, some in _by_prefix(towns, _NAMES_PREFIX).items()
-    ]
+    return tile_of(_read([entry])[entry])
 
 
 def names(entries: Sequence[str]) -> dict[str, dict[str, str]]:
     """For each entry the names of its towns by their codes. Raises GenerationGone."""
-    return {entry_of(item): dict(_opened(item, "towns")) for item in _read(entries)}
-
-
-def points_item(generation: str, points: Mapping[str, E7Point]) -> Item:
-    """A point of each departement, by its number, as they are stored."""
-    return {
-        "entry": {"S": _entry("points", generation, "departements")},
-        "points": _squeezed(points),
-    }
+    return {entry: dict(_opened(item, "towns")) for entry, item in _read(entries).items()}
 
 
 def points(current: Edition) -> dict[str, LngLat]:
     """A point of each departement, by its number; none of an edition of before there were points."""
-    items = reads.fetch(want([_entry("points", current.generation, "departements")]))[0]
+    found = reads.one(_items([entry_name("points", current.generation, "departements")]))
     return {
         numero: LngLat(lng_e7 / E7, lat_e7 / E7)
-        for item in items
+        for item in found.values()
         for numero, (lng_e7, lat_e7) in _opened(item, "points").items()
     }
 
 
-def outlines_items(
-    generation: str, towns: Iterable[Town], shapes: Mapping[str, Shape]
-) -> Iterator[Item]:
-    """The towns' whole outlines as they are stored, for the loads to come."""
-    for prefix, some in _by_prefix(towns, _OUTLINES_PREFIX).items():
-        yield _sheet(
-            _entry("outlines", generation, prefix),
-            [(town.insee, outline) for town in some for outline in shapes[town.insee]],
-        )
-
-
 def outlines(current: Edition, begins: Iterable[str]) -> dict[str, Shape]:
     """The outlines of the towns whose codes begin with any of some prefixes. Raises GenerationGone."""
-    entries = [_entry("outlines", current.generation, prefix) for prefix in begins]
+    entries = [entry_name("outlines", current.generation, prefix) for prefix in begins]
     found: dict[str, list[Outline]] = {}
-    for item in _read(entries):
+    for item in _read(entries).values():
         sheet = tile_of(item)
         for insee, outline in zip(sheet.towns, sheet.outlines, strict=True):
             found.setdefault(insee, []).append(outline)
     return {insee: tuple(polygons) for insee, polygons in found.items()}
 
 
-def zone_item(generation: str, zone_id: str, geojson: Mapping[str, object]) -> Item:
-    """A zone's shape as it is stored."""
-    return {
-        "entry": {"S": _entry("zone", generation, zone_id)},
-        "geojson": _squeezed(geojson),
-    }
-
-
 def zone_shapes(current: Edition) -> dict[str, Mapping[str, object]]:
     """Each zone's shape as a GeoJSON geometry. Raises GenerationGone."""
     entries = {
-        _entry("zone", current.shapes, zone.zone_id): zone.zone_id for zone in current.zones.zones
+        entry_name("zone", current.shapes, zone.zone_id): zone.zone_id
+        for zone in current.zones.zones
     }
-    return {entries[entry_of(item)]: _opened(item, "geojson") for item in _read(list(entries))}
-
-
-_STATIONS_A_PART = 100  # even if each is drawn with as many corners as the desk allows
-
-
-def stations_items(generation: str, stations: Sequence[Station]) -> list[Item]:
-    """The stations as they are stored; as many items as `Shelf.parts` must say."""
-    return [
-        {
-            "entry": {"S": _entry("stations", generation, str(part))},
-            "stations": _squeezed(
-                [_station_row(one) for one in stations[start : start + _STATIONS_A_PART]]
-            ),
-        }
-        for part, start in enumerate(range(0, len(stations), _STATIONS_A_PART))
-    ]
+    return {
+        entries[entry]: _opened(item, "geojson") for entry, item in _read(list(entries)).items()
+    }
 
 
 def stations(current: Shelf) -> list[Station]:
     """The stations, by id. Raises GenerationGone."""
-    items = _read([_entry("stations", current.generation, str(n)) for n in range(current.parts)])
-    found = [_station_of(row) for item in items for row in _opened(item, "stations")]
+    items = _read(
+        [entry_name("stations", current.generation, str(n)) for n in range(current.parts)]
+    )
+    found = [_station_of(row) for item in items.values() for row in _opened(item, "stations")]
     return sorted(found, key=lambda station: station.station_id)
-
-
-def _station_row(one: Station) -> list[object]:
-    polygons = [
-        [[list(path.xs), list(path.ys)] for path in outline.paths] for outline in one.polygons
-    ]
-    *values, _ = astuple(one)
-    return [*values, polygons]
 
 
 def _station_of(row: Sequence[Any]) -> Station:
@@ -467,77 +282,3 @@ def _station_of(row: Sequence[Any]) -> Station:
         for paths in polygons
     )
     return replace(Station(*values), polygons=shape)
-
-
-# --- writing --------------------------------------------------------------------------------------
-
-_ITEMS_A_CALL = 25  # BatchWriteItem's limit
-_TRIES = 8
-
-
-def put_all(items: Iterable[Item], *, done: Callable[[int], None] = lambda _: None) -> int:
-    """Writes items of the territory and returns how many. `done` hears the count as it grows."""
-    return _write_all(({"PutRequest": {"Item": item}} for item in items), done)
-
-
-def _write_all(requests: Iterable[Mapping[str, object]], done: Callable[[int], None]) -> int:
-    batch: list[Mapping[str, object]] = []
-    written = 0
-    with ThreadPoolExecutor(4) as pool:
-        waiting = []
-        for request in requests:
-            batch.append(request)
-            if len(batch) == _ITEMS_A_CALL:
-                waiting.append(pool.submit(_write, batch))
-                batch = []
-            # Neither more in memory than the threads can write, nor a thread without work.
-            while len(waiting) > 8 or (waiting and waiting[0].done()):
-                written += waiting.pop(0).result()
-                done(written)
-        if batch:
-            waiting.append(pool.submit(_write, batch))
-        for left in waiting:
-            written += left.result()
-            done(written)
-    return written
-
-
-def _write(batch: Sequence[Mapping[str, object]]) -> int:
-    """One BatchWriteItem, and again for what was left unprocessed. Raises StoreBusy."""
-    left: object = list(batch)
-    for attempt in range(_TRIES):
-        answer = clients.dynamodb().batch_write_item(RequestItems={table("territory"): left})  # type: ignore[dict-item]
-        left = answer.get("UnprocessedItems", {}).get(table("territory"))
-        if not left:
-            return len(batch)
-        time.sleep(random.uniform(0.5, 1) * 0.05 * 2**attempt)  # noqa: S311  # jitter, no secret
-    raise reads.StoreBusy(f"DynamoDB left writes unprocessed {_TRIES} times")
-
-
-def clear(kinds: Collection[str], *, but: Collection[str]) -> int:
-    """Deletes the items of every generation of some kinds except those named; a scan, for the desk.
-
-    Returns how many they were.
-    """
-    pages = (
-        clients.dynamodb()
-        .get_paginator("scan")
-        .paginate(TableName=table("territory"), ProjectionExpression="entry", ConsistentRead=True)
-    )
-    dead = [
-        entry
-        for page in pages
-        for item in page["Items"]
-        if (entry := item["entry"]["S"]).split("/")[0] in kinds and entry.split("/")[1] not in but
-    ]
-    return _write_all(
-        ({"DeleteRequest": {"Key": {"entry": {"S": entry}}}} for entry in dead), lambda _: None
-    )
-
-
-def clear_territory(before: Edition, after: Edition) -> int:
-    """Deletes what neither edition names: leftovers of loads that were interrupted, and older ones."""
-    return clear(
-        {"tile", "names", "points", "outlines", "zone"},
-        but={before.generation, before.shapes, after.generation, after.shapes},
-    )

@@ -6,11 +6,10 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, pre_load, validate
 
+from chalicelib.foundation.http.fields import Text, Whole
 from chalicelib.taxis.access import schemas as access
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.registry import schemas as registry
-from chalicelib.taxis.registry.rules import is_taxi_id
-from chalicelib.taxis.registry.schemas import Text, Whole
+from chalicelib.taxis.vocabulary import Role, is_taxi_id
 
 # A key is found by its plain hash, which is enough for what nobody can guess (`vault.digest`).
 KEY_LENGTH = 32

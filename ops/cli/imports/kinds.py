@@ -14,15 +14,16 @@ from chalicelib.foundation import sealing
 from chalicelib.foundation.errors import Conflict, Refusal, in_body
 from chalicelib.foundation.store import documents
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.access import service as access
 from chalicelib.taxis.access import store as accounts_store
-from chalicelib.taxis.access.rules import Account, Role, implied
+from chalicelib.taxis.access.rules import implied
 from chalicelib.taxis.access.store import Record
-from chalicelib.taxis.registry import bulk, departements, rules, store
+from chalicelib.taxis.registry import departements, rules
 from chalicelib.taxis.registry import service as registry
 from chalicelib.taxis.registry.rules import Ads, TaxiParts
 from chalicelib.taxis.territory import service as territory
-from ops.cli.imports import forms
+from chalicelib.taxis.vocabulary import Account, Role
+from ops.cli import administration
+from ops.cli.imports import bulk, forms
 from ops.cli.imports.forms import Form
 
 
@@ -96,7 +97,7 @@ class NumberTaken(Conflict):
 def wrong(refusal: Refusal) -> Wrong:
     """A refusal of the registry, as the first thing that is wrong with a line."""
     fault = refusal.faults[0]
-    return Wrong(".".join(step for step in fault.at if step not in ("data", "0")), fault.message)
+    return Wrong(".".join(fault.steps), fault.message)
 
 
 @dataclass
@@ -183,7 +184,7 @@ class Accounts:
         key = given.get("apikey")
         if key is None or sealing.digest(key) == before.key_digest:
             return changed
-        return access.with_key(changed, key, now)
+        return administration.with_key(changed, key, now)
 
     def prepare(self) -> None:
         """Gives none of the ids of the file to anybody else."""
@@ -195,11 +196,11 @@ class Accounts:
         email = read.beside["email"]
         before = accounts_store.by_email(email)
         if before is None:
-            key = read.beside.get("apikey") or access.new_key()
+            key = read.beside.get("apikey") or administration.new_key()
             if "apikey" not in read.beside:
                 self.tell(email, key)  # first: a key that nobody was told is lost
             account_id = read.beside["id"] or documents.next_number("account")
-            begun = access.new_record(email, account_id=account_id, key=key, now=now)
+            begun = administration.new_record(email, account_id=account_id, key=key, now=now)
         else:
             begun = before
         wanted = self._wanted(begun, read, now=now)
@@ -209,7 +210,7 @@ class Accounts:
     def set_managers(self) -> None:
         """Lets the managers of the file manage, now that everybody is there."""
         for email, manager in self.managers.items():
-            access.set_manager(email, manager)
+            administration.set_manager(email, manager)
 
 
 @dataclass
@@ -363,7 +364,7 @@ class Licences:
                 if read.account is not None
             ]
         )
-        described = store.descriptions(
+        described = bulk.descriptions(
             {
                 rules.description_id(read.account.owner, read.body.vehicle_id)
                 for read in reads
@@ -421,7 +422,7 @@ class Taxis:
 
     def compare(self, reads: Sequence[Read]) -> list[Found]:
         """Five units each."""
-        there = store.taxis([read.beside["id"] for read in reads])
+        there = bulk.taxis([read.beside["id"] for read in reads])
         numbers = bulk.numbers([read.body["vehicle"]["licence_plate"] for read in reads])
         owned = {
             index: (

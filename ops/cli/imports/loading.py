@@ -17,8 +17,8 @@ from marshmallow import ValidationError
 
 from chalicelib.foundation.errors import Refusal
 from chalicelib.taxis.access import store as accounts_store
-from chalicelib.taxis.access.rules import Account
 from chalicelib.taxis.access.store import RecordMoved
+from chalicelib.taxis.vocabulary import Account
 from ops.cli.imports import files
 from ops.cli.imports.files import Fault, FileRefused, Line
 from ops.cli.imports.kinds import (

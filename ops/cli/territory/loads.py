@@ -14,7 +14,7 @@ from chalicelib.taxis.territory import store
 from chalicelib.taxis.territory.borders import Shape
 from chalicelib.taxis.territory.rules import Town, Zone, Zones, departement_of
 from chalicelib.taxis.territory.store import Edition
-from ops.cli.territory import files
+from ops.cli.territory import files, writing
 from ops.cli.territory import stations as stations_files
 from ops.cli.territory.files import DrawnTown, FileFaulty, FileRefused, ListedZone
 from ops.cli.territory.progress import Progress
@@ -36,7 +36,7 @@ def _alone() -> Iterator[None]:
     documents.forget()
     try:
         yield
-    except (store.LoadOvertaken, store.GenerationGone) as error:
+    except (writing.LoadOvertaken, store.GenerationGone) as error:
         raise LoadGaveWay(
             "Another load changed the territory meanwhile; this one changed nothing. Run it again."
         ) from error
@@ -72,7 +72,7 @@ def load_towns(path: Path, *, merges: Path | None = None, quiet: bool = False) -
             listed = [Town(insee, name) for insee, name in sorted(after.items())]
             _publish(before, listed, {insee: shapes[insee] for insee in after}, zones, progress)
         else:
-            store.clear_territory(before, before)
+            writing.clear_territory(before, before)
     unchanged = len(drawn) - new - changed
     progress.result(
         f"towns: {new} new, {changed} changed, {unchanged} unchanged, {len(removed)} merged away; "
@@ -125,7 +125,7 @@ def _publish(
     progress: Progress,
 ) -> None:
     """Writes a whole new generation and makes it current. Raises LoadOvertaken."""
-    generation = store.new_generation()
+    generation = writing.new_generation()
     cells: set[int] = set()
 
     def tiles() -> Iterator[Item]:
@@ -137,24 +137,24 @@ def _publish(
                 yield item
             progress.step("parts of the map cut", done, len(roots))
 
-    store.put_all(tiles())
-    store.put_all(
-        store.outlines_items(generation, towns, shapes),
+    writing.put_all(tiles())
+    writing.put_all(
+        writing.outlines_items(generation, towns, shapes),
         done=lambda n: progress.step("borders kept for later loads", n),
     )
-    store.put_all(store.names_items(generation, towns))
+    writing.put_all(writing.names_items(generation, towns))
     progress.step("departements drawn", 0)
-    store.put_all([store.points_item(generation, departement_points(shapes))])
+    writing.put_all([writing.points_item(generation, departement_points(shapes))])
     after = Edition(
         version=before.version + 1,
         generation=generation,
         tiles=frozenset(cells),
-        prefixes=store.prefixes(towns),
+        prefixes=writing.prefixes(towns),
         zones=zones,
         shapes=_put_zone_shapes(zones, shapes),
     )
-    store.switch_edition(after)
-    store.clear_territory(before, after)
+    writing.switch_edition(after)
+    writing.clear_territory(before, after)
 
 
 def departement_points(shapes: Mapping[str, Shape]) -> dict[str, E7Point]:
@@ -210,16 +210,16 @@ def load_zones(path: Path, *, merges: Path | None = None, quiet: bool = False) -
             after[zone.zone_id] = Zone(zone.zone_id, number, zone.nom, zone.members)
         zones = Zones(tuple(sorted(after.values(), key=lambda zone: zone.number)))
         if zones != before.zones:
-            prefixes = store.prefixes(
+            prefixes = writing.prefixes(
                 Town(insee, "") for zone in zones.zones for insee in zone.members & towns
             )
             progress.step("zones drawn", 0, len(after))
             shapes = _put_zone_shapes(zones, store.outlines(before, prefixes))
             edition = replace(before, version=before.version + 1, zones=zones, shapes=shapes)
-            store.switch_edition(edition)
-            store.clear_territory(before, edition)
+            writing.switch_edition(edition)
+            writing.clear_territory(before, edition)
         else:
-            store.clear_territory(before, before)
+            writing.clear_territory(before, before)
     new = len(after) - len(known)
     changed = sum(known.get(zone_id) not in (None, zone) for zone_id, zone in after.items())
     undrawn = {insee for zone in listed for insee in zone.members} - towns
@@ -253,9 +253,9 @@ def _unknown(members: frozenset[str], towns: Collection[str]) -> list[str]:
 
 def _put_zone_shapes(zones: Zones, shapes: Mapping[str, Shape]) -> str:
     """Stores each zone's shape, the union of its towns, and returns their generation."""
-    generation = store.new_generation()
-    store.put_all(
-        store.zone_item(generation, zone.zone_id, _drawn(zone, shapes)) for zone in zones.zones
+    generation = writing.new_generation()
+    writing.put_all(
+        writing.zone_item(generation, zone.zone_id, _drawn(zone, shapes)) for zone in zones.zones
     )
     return generation
 
@@ -303,7 +303,7 @@ def load_conurbations(path: Path, *, quiet: bool = False) -> None:
         after = {one.conurbation.conurbation_id: one.conurbation for one in listed}
         if after != known:
             ordered = tuple(after[conurbation_id] for conurbation_id in sorted(after))
-            store.switch_conurbations(store.Conurbations(before.version + 1, ordered))
+            writing.switch_conurbations(store.Conurbations(before.version + 1, ordered))
     new = len(after.keys() - known.keys())
     unchanged = sum(known.get(conurbation_id) == one for conurbation_id, one in after.items())
     Progress(quiet=quiet).result(
@@ -322,7 +322,7 @@ def load_exclusion(path: Path, *, quiet: bool = False) -> None:
         before = store.exclusions.current()
         known = before.exclusions.get(exclusion.exclusion_id)
         if exclusion != known:
-            store.switch_exclusions(
+            writing.switch_exclusions(
                 store.Exclusions(
                     before.version + 1,
                     {**before.exclusions, exclusion.exclusion_id: exclusion},
@@ -347,11 +347,11 @@ def load_stations(path: Path, *, quiet: bool = False) -> None:
         after = known | {station.station_id: station for station in stations}
         shelf = before
         if after != known:
-            generation = store.new_generation()
-            parts = store.put_all(store.stations_items(generation, list(after.values())))
+            generation = writing.new_generation()
+            parts = writing.put_all(writing.stations_items(generation, list(after.values())))
             shelf = store.Shelf(before.version + 1, generation, parts)
-            store.switch_shelf(shelf)
-        store.clear({"stations"}, but={before.generation, shelf.generation})
+            writing.switch_shelf(shelf)
+        writing.clear({"stations"}, but={before.generation, shelf.generation})
         edition = store.edition.current()
         names = store.names(edition.all_names())
     new = len(after) - len(known)
@@ -375,7 +375,7 @@ def remove_exclusion(exclusion_id: str, *, quiet: bool = False) -> None:
             known = ", ".join(before.exclusions) or "none"
             raise CannotGoOn(f"There is no exclusion {exclusion_id}; there are: {known}.")
         rest = {key: one for key, one in before.exclusions.items() if key != exclusion_id}
-        store.switch_exclusions(store.Exclusions(before.version + 1, rest))
+        writing.switch_exclusions(store.Exclusions(before.version + 1, rest))
     Progress(quiet=quiet).result(f"exclusions: 1 removed; {len(rest)} in all")
 
 
@@ -386,5 +386,5 @@ def remove_zone(zone_id: str, *, quiet: bool = False) -> None:
         rest = tuple(zone for zone in before.zones.zones if zone.zone_id != zone_id.lower())
         if len(rest) == len(before.zones.zones):
             raise CannotGoOn(f"There is no zone {zone_id}.")
-        store.switch_edition(replace(before, version=before.version + 1, zones=Zones(rest)))
+        writing.switch_edition(replace(before, version=before.version + 1, zones=Zones(rest)))
     Progress(quiet=quiet).result(f"zones: 1 removed; {len(rest)} in all")

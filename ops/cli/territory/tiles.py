@@ -10,8 +10,9 @@ from chalicelib.foundation import geo
 from chalicelib.foundation.cell_tree import ROOT_LEVEL
 from chalicelib.foundation.geo import E7
 from chalicelib.foundation.store.reads import Item
-from chalicelib.taxis.territory import borders, store
+from chalicelib.taxis.territory import borders
 from chalicelib.taxis.territory.borders import Outline, Shape
+from ops.cli.territory import writing
 
 Numbers = NDArray[np.int64]
 
@@ -80,7 +81,7 @@ class Map:
         return {cell: np.concatenate(parts) for cell, parts in sorted(found.items())}
 
     def tiles(
-        self, generation: str, cell: int, edges: Numbers, *, room: int = store.TILE_BYTES
+        self, generation: str, cell: int, edges: Numbers, *, room: int = writing.TILE_BYTES
     ) -> Iterator[tuple[int, Item]]:
         """The tiles in a cell, each of at most `room` bytes, with its own cell.
 
@@ -109,8 +110,8 @@ class Map:
                 (self.pieces[pieces[one]][0], self._outline(own, eastward=bool(eastward[one])))
                 for one, own in _grouped(slab[met], local[met])
             ]
-            item = store.tile_item(generation, cell, outlines)
-            if store.item_bytes(item) <= room:
+            item = writing.tile_item(generation, cell, outlines)
+            if writing.item_bytes(item) <= room:
                 yield cell, item
                 return
         if geo.level(cell) == geo.FINEST_LEVEL:

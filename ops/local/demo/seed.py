@@ -44,26 +44,31 @@ def territory() -> None:
 
 def clients(url: str) -> tuple[Client, Client]:
     """The demonstration's operator and search app."""
-    from chalicelib.taxis.access import service as access
-    from chalicelib.taxis.access.rules import Role
+    from chalicelib.taxis.vocabulary import Role
+    from ops.cli import administration
 
-    _, operator = access.add(demo.OPERATOR, roles=[Role.OPERATEUR], name="Taxis de démonstration")
-    _, search_app = access.add(demo.SEARCH_APP, roles=[Role.MOTEUR], name="Appli de démonstration")
+    _, operator = administration.add(
+        demo.OPERATOR, roles=[Role.OPERATEUR], name="Taxis de démonstration"
+    )
+    _, search_app = administration.add(
+        demo.SEARCH_APP, roles=[Role.MOTEUR], name="Appli de démonstration"
+    )
     return Client(url, operator), Client(url, search_app)
 
 
 def send_hails_to(address: str) -> None:
     """Sends the hails of the demonstration's taxis there from now on."""
-    from chalicelib.taxis.access import service as access
+    from ops.cli import administration
 
-    access.add(demo.OPERATOR, hook=(address, "", ""))
+    administration.add(demo.OPERATOR, hook=(address, "", ""))
 
 
-def answers_hails() -> bool:
+def is_ready() -> bool:
     """Whether somebody has said where the hails of the demonstration's taxis go."""
     from chalicelib.taxis.access import service as access
+    from ops.cli import administration
 
-    return access.hook_of(access.find(demo.OPERATOR).account.id) is not None
+    return access.hook_of(administration.find(demo.OPERATOR).account.id) is not None
 
 
 def seed(url: str) -> Seeded:
@@ -89,7 +94,9 @@ def seed(url: str) -> Seeded:
 
 def prepare(url: str) -> list[str]:
     """Seeds the registry at `url` and returns the lines to print. Raises CannotGoOn."""
-    return lines(seed(url))
+    shown = lines(seed(url))
+    send_hails_to("")  # where the last run's drivers listened nobody does any more
+    return shown
 
 
 def report(seeded: Seeded, *, elapsed_s: float, without: Collection[str] = ()) -> None:

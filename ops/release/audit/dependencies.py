@@ -19,7 +19,7 @@ from ops.release.audit.decisions import ROOT, Decisions, Found, sift
 from ops.release.audit.licences import requirements
 from ops.release.audit.outcome import Outcome
 
-FILES = ("requirements.txt", "requirements-desk.txt")
+FILES = ("requirements*.txt", "apps/*/requirements.txt")  # of the services, and of the desk
 CONSTRAINTS = "constraints.txt"
 
 # Installed beside what is asked for: what installs, and the registry itself.
@@ -29,8 +29,9 @@ _BESIDE = {"pip", "maraude"}
 def pins(folder: Path) -> tuple[dict[str, str], list[str]]:
     """The versions of `constraints.txt` by name, and what is not pinned, or pinned otherwise."""
     constrained, faults = _pinned(CONSTRAINTS, requirements(folder / CONSTRAINTS))
-    for name in FILES:
-        asked, more = _pinned(name, requirements(folder / name))
+    for file in sorted(file for pattern in FILES for file in folder.glob(pattern)):
+        name = file.relative_to(folder).as_posix()
+        asked, more = _pinned(name, requirements(file))
         faults += more
         faults += [
             f"{name} asks for {one} {version}, {CONSTRAINTS} for {constrained.get(one, 'none')}"

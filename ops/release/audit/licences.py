@@ -8,11 +8,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from itertools import chain
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from ops import apps
 from ops.errors import CannotGoOn
 from ops.release import package as packaging
 from ops.release.audit.decisions import ROOT, Decisions
@@ -119,8 +121,9 @@ def _licensed(found: Mapping[str, Distribution], spelled: Mapping[str, str]) -> 
 
 
 def shipped(decisions: Decisions) -> list[Licensed]:
-    """What travels in the zip, by name."""
-    found = closure(requirements(ROOT / "requirements.txt"))
+    """What travels in the zip of any service, by name."""
+    every = (requirements(app.project / "requirements.txt") for app in apps.every().values())
+    found = closure(chain.from_iterable(every))
     kept = {name: one for name, one in found.items() if packaging.travels(f"{name}/__init__.py")}
     return _licensed({**kept, CHALICE: distribution(CHALICE)}, decisions.spelled)
 

@@ -1,11 +1,13 @@
-"""The packaged template of a stage, looked at by checkov: is what AWS is told to make made safely?"""
+"""The packaged templates of a stage, looked at by checkov: is what AWS is told to make made safely?"""
 
 import json
 import tempfile
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from ops import apps
 from ops.release import package, tools
 from ops.release.audit.decisions import Decisions, Found, sift
 from ops.release.audit.outcome import Outcome
@@ -26,34 +28,41 @@ def found(report: dict[str, Any]) -> Iterator[Found]:
 
 
 def check(decisions: Decisions, *, template: Path | None = None) -> Outcome:
-    """Scans a template, else that of the last commit, packaged for prod. Raises CannotGoOn."""
-    name = str(template) if template else f"the last commit's template of {STAGE}"
+    """Scans a template, else those of all services, and the account's, in the last commit. Raises CannotGoOn."""
+    name = str(template) if template else f"the last commit's templates of {STAGE}"
     try:
         checkov = tools.ready("audit-checkov") / "checkov"
         with tempfile.TemporaryDirectory() as folder:
-            scanned = template.resolve() if template else _packaged(Path(folder))
-            made = tools.run(
-                [
-                    *(str(checkov), "-f", str(scanned), "--framework", "cloudformation"),
-                    *("--output", "json", "--quiet", "--compact", "--skip-download"),
-                ],
-                cwd=Path(folder),
-                fine=(0, 1),  # 1: there are findings
-            )
-        report = json.loads(made.stdout)
-        findings = sift(found(report), decisions.skips["template"])
+            scanned = [template.resolve()] if template else _packaged(Path(folder))
+            reports = [_report(checkov, one, Path(folder)) for one in scanned]
+        findings = sift(chain.from_iterable(map(found, reports)), decisions.skips["template"])
     except tools.ToolFailed as error:
         return Outcome("template", name, not_checked=(str(error),))
-    summary = report["summary"]
+    summaries = [report["summary"] for report in reports]
+    resources = sum(one["resource_count"] for one in summaries)
+    checks = sum(one["passed"] + one["failed"] for one in summaries)
     return Outcome(
-        "template",
-        f"{name}: {summary['resource_count']} resources, {summary['passed'] + summary['failed']} checks by checkov",
-        tuple(findings),
+        "template", f"{name}: {resources} resources, {checks} checks by checkov", tuple(findings)
     )
 
 
-def _packaged(folder: Path) -> Path:
-    source, out = folder / "source", folder / "out"
+def _report(checkov: Path, template: Path, folder: Path) -> dict[str, Any]:
+    made = tools.run(
+        [
+            *(str(checkov), "-f", str(template), "--framework", "cloudformation"),
+            *("--output", "json", "--quiet", "--compact", "--skip-download"),
+        ],
+        cwd=folder,
+        fine=(0, 1),  # 1: there are findings
+    )
+    report: dict[str, Any] = json.loads(made.stdout)
+    return report
+
+
+def _packaged(folder: Path) -> list[Path]:
+    source = folder / "source"
     commit = package.export("HEAD", source)
-    package.build(STAGE, source, out, commit=commit, told=lambda _: None)
-    return out / "sam.yaml"
+    outs = {app: folder / app.name for app in apps.every().values()}
+    for app, out in outs.items():
+        package.build(app, STAGE, source, out, commit=commit, told=lambda _: None)
+    return [source / "infra" / "account.yaml", *(out / "sam.yaml" for out in outs.values())]

@@ -1,17 +1,19 @@
-"""`maraude doctor`: what is wrong with a registry, and what to do about each.
+"""`maraude doctor`: what is wrong with a service, and what to do about each.
 
-It changes nothing. It reads descriptions of tables, streams, queues, schedules and alarms, small
-documents, the list of accounts and the hails that are overdue: some hundred units, and some fifty calls
-that cost nothing. Which permissions that takes, docs/runbook.md says.
+It changes nothing. It reads descriptions of tables, streams, queues, schedules and alarms, in some fifty
+calls that cost nothing, and what the service's own checks take: of the taxi registry, some hundred units. Which permissions that takes, docs/runbook.md says.
 """
 
 import argparse
+import importlib
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from ops.apps import App
 from ops.cli import target
 from ops.errors import CannotGoOn
-from ops.release.doctor import data, infrastructure
+from ops.release import permissions
+from ops.release.doctor import infrastructure
 from ops.release.doctor.findings import Finding, Note, Said
 
 if TYPE_CHECKING:
@@ -25,10 +27,10 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     doctor.set_defaults(run=_run)
 
 
-def _run(_: argparse.Namespace) -> None:
+def _run(arguments: argparse.Namespace) -> None:
     from chalicelib.foundation import clock
 
-    said = list(findings(now=clock.now()))
+    said = list(findings(arguments.app, now=clock.now()))
     wrong = [one for one in said if isinstance(one, Finding)]
     for finding in wrong:
         print(f"{finding.what}\n  -> {finding.do}")
@@ -40,28 +42,27 @@ def _run(_: argparse.Namespace) -> None:
     print("Nothing is wrong.")
 
 
-def findings(*, now: datetime) -> Said:
-    """All that is wrong with the registry that this process is turned to, and what cannot be said of it."""
+def findings(app: App, *, now: datetime) -> Said:
+    """All that is wrong with a service where this process is turned to, and what cannot be said of it."""
     from botocore.exceptions import BotoCoreError, ClientError
     from pynamodb.exceptions import PynamoDBException
 
     from chalicelib.foundation.settings import settings
 
     checks = {
-        "tables": infrastructure.tables(),
-        "streams": infrastructure.streams(),
-        "queues": infrastructure.queues(),
-        "jobs": data.jobs(now),
-        "hails": data.hails(now),
-        "documents": data.documents(),
-        "accounts": data.accounts(now),
+        "tables": infrastructure.tables(app),
+        "streams": infrastructure.streams(app),
+        "queues": infrastructure.queues(app),
     }
+    if app.home.doctor:
+        checks |= importlib.import_module(app.home.doctor).checks(now)
     if not settings().endpoint:
         checks |= {
-            "schedules": infrastructure.schedules(),
-            "alarms": infrastructure.alarms(),
-            "secret": data.secret(now),
+            "schedules": infrastructure.schedules(app),
+            "alarms": infrastructure.alarms(app),
         }
+        if permissions.has_secret(app):
+            checks |= {"secret": infrastructure.secret(now)}
     for name, check in checks.items():
         try:
             yield from check

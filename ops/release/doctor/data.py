@@ -1,7 +1,7 @@
-"""What the registry knows: its jobs, hails, documents, accounts and secret keys."""
+"""What the taxi registry knows: its jobs, hails, documents and accounts."""
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,16 @@ SWEPT_WITHIN = timedelta(minutes=3)  # of a hail's deadline, with the sweep runn
 
 # How old the last run of a job may be: two and a bit of its schedule's steps.
 MINUTES, HOURS, DAYS = timedelta(minutes=5), timedelta(hours=3), timedelta(hours=26)
+
+
+def checks(now: datetime) -> Mapping[str, Said]:
+    """What is looked at, by name."""
+    return {
+        "jobs": jobs(now),
+        "hails": hails(now),
+        "documents": documents(),
+        "accounts": accounts(now),
+    }
 
 
 # --- what runs --------------------------------------------------------------------------------------
@@ -29,13 +39,14 @@ def _longest(schedule: str) -> timedelta:
 def jobs(now: datetime) -> Said:
     """Of when each ran last to its end."""
     from chalicelib.foundation.aws import clients
+    from chalicelib.foundation.jobs import store as progress
     from chalicelib.foundation.settings import table
     from chalicelib.taxis.jobs import service
-    from ops.cli.jobs import schedules
+    from ops import apps
 
-    known = schedules()
+    known = apps.schedules(apps.first())
     statistics = clients.dynamodb().describe_table(TableName=table("statistics"))["Table"]
-    runs = service.last_runs()
+    runs = progress.last_runs()
     for name in sorted(service.JOBS.keys() & known.keys()):
         last = runs.get(name)
         if now - (last or statistics["CreationDateTime"]) <= _longest(known[name][0]):
@@ -49,9 +60,9 @@ def jobs(now: datetime) -> Said:
 
 def hails(now: datetime) -> Said:
     """Of those whose time was up some minutes ago."""
-    from chalicelib.taxis.hails import lists
+    from chalicelib.taxis.hails import service
 
-    overdue = list(lists.late(now - SWEPT_WITHIN))
+    overdue = service.overdue(before=now - SWEPT_WITHIN)
     if overdue:
         yield Finding(
             f"{len(overdue)} hails should have ended, {overdue[0]} among them.",
@@ -85,9 +96,9 @@ def documents() -> Said:
 
 def accounts(now: datetime) -> Said:
     """Of their keys, and of where operators want their hails."""
-    from chalicelib.foundation.settings import settings
     from chalicelib.taxis.access import store
-    from chalicelib.taxis.access.rules import Role
+    from chalicelib.taxis.settings import settings
+    from chalicelib.taxis.vocabulary import Role
 
     records = sorted(store.every(), key=lambda record: record.account.id)
     if not records:
@@ -129,11 +140,11 @@ def _sealed(records: "Iterable[Record]") -> Said:
 
     from chalicelib.foundation import sealing
     from chalicelib.foundation.settings import BadSetting
-    from chalicelib.taxis.access import service
+    from ops.cli import administration
 
     try:
         sealing.derived_keys("doctor")
-        aged = [record for record in records if service.reseal(record, dry_run=True)]
+        aged = [record for record in records if administration.reseal(record, dry_run=True)]
     except BadSetting as error:
         yield Finding(f"{error}.", "set it as the functions have it")
     except InvalidToken:
@@ -147,24 +158,3 @@ def _sealed(records: "Iterable[Record]") -> Said:
                 f"The keys of {len(aged)} accounts are sealed with a secret key that is not the newest.",
                 "maraude secrets reseal (docs/runbook.md, Rotate the secret keys)",
             )
-
-
-def secret(now: datetime) -> Said:
-    """Of how long ago the secret keys were changed."""
-    from chalicelib.foundation.aws import clients
-    from chalicelib.foundation.settings import settings
-
-    secret_id = settings().secret_id
-    if settings().secret_keys or not secret_id:
-        yield Note(
-            "The secret keys are those of MARAUDE_SECRET_KEYS, of unknown age; the functions' own are in "
-            "Secrets Manager, which MARAUDE_SECRET_ID names."
-        )
-        return
-    # The date of the value itself: the secret's own changes with a tag, too.
-    since = clients.client("secretsmanager").get_secret_value(SecretId=secret_id)["CreatedDate"]
-    if now - since > timedelta(days=settings().secret_days):
-        yield Finding(
-            f"The secret keys in {secret_id} are of {since:%Y-%m-%d}.",
-            "docs/runbook.md, Rotate the secret keys",
-        )

@@ -1,8 +1,11 @@
 """What the template makes: whether it is there, and as it should be."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from ops import apps
+from ops.apps import App
 from ops.release.doctor.findings import DEPLOY, Finding, Note, Said, compared
 
 if TYPE_CHECKING:
@@ -13,15 +16,15 @@ WAITING = 100  # hails to be sent, or ended: more than a healthy queue ever has
 Properties = Mapping[str, Any]
 
 
-def _of(kind: str, name: str, file: str = "resources.yaml") -> Iterator[tuple[str, Properties]]:
-    """The resources of a kind in a file of `infra`: full name, properties."""
+def declared(app: App, kind: str, name: str) -> Iterator[tuple[str, Properties]]:
+    """The resources of a kind in a service's templates: full name, properties."""
     from chalicelib.foundation.settings import settings
-    from ops.local.provision import named, resources
+    from ops.templates import resources, text_of
 
-    for resource in resources(file).values():
+    for resource in resources(app).values():
         if resource["Type"] == kind:
             properties = resource["Properties"]
-            yield named(properties[name], settings().stage), properties
+            yield text_of(properties[name], settings().stage), properties
 
 
 def _active(kind: str, name: str, status: str) -> Said:
@@ -32,14 +35,14 @@ def _active(kind: str, name: str, status: str) -> Said:
 # --- tables ---------------------------------------------------------------------------------------
 
 
-def tables() -> Said:
+def tables(app: App) -> Said:
     """Of their state, keys, stream and time to live."""
     from chalicelib.foundation.aws import clients
 
     client = clients.dynamodb()
     return compared(
         "table",
-        _of("AWS::DynamoDB::Table", "TableName"),
+        declared(app, "AWS::DynamoDB::Table", "TableName"),
         lambda name: client.describe_table(TableName=name)["Table"],
         client.exceptions.ResourceNotFoundException,
         _table,
@@ -79,21 +82,21 @@ def _keys(schema: Any) -> str:  # noqa: ANN401  # DynamoDB's own list
 # --- streams and queues ---------------------------------------------------------------------------
 
 
-def streams() -> Said:
+def streams(app: App) -> Said:
     """Of their state."""
     from chalicelib.foundation.aws import clients
 
     client = clients.kinesis()
     return compared(
         "stream",
-        _of("AWS::Kinesis::Stream", "Name"),
+        declared(app, "AWS::Kinesis::Stream", "Name"),
         lambda name: client.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"],
         client.exceptions.ResourceNotFoundException,
         lambda name, _, there: _active("stream", name, there["StreamStatus"]),
     )
 
 
-def queues() -> Said:
+def queues(app: App) -> Said:
     """Of what waits in them."""
     from chalicelib.foundation.aws import clients
 
@@ -107,7 +110,7 @@ def queues() -> Said:
 
     return compared(
         "queue",
-        _of("AWS::SQS::Queue", "QueueName"),
+        declared(app, "AWS::SQS::Queue", "QueueName"),
         described,
         client.exceptions.QueueDoesNotExist,
         _queue,
@@ -130,17 +133,18 @@ def _queue(name: str, wanted: Properties, there: Properties) -> Said:
 # --- schedules and alarms ---------------------------------------------------------------------------
 
 
-def schedules() -> Said:
+def schedules(app: App) -> Said:
     """Of the rules that call the scheduled functions: `app.py` says which, and when."""
     from chalicelib.foundation.aws import clients
-    from chalicelib.foundation.settings import table
-    from ops.cli.jobs import schedules as scheduled
+    from chalicelib.foundation.settings import settings
 
-    pages = clients.client("events").get_paginator("list_rules").paginate(NamePrefix=table(""))
+    stage = settings().stage
+    prefix = f"{app.named('', stage)}-"
+    pages = clients.client("events").get_paginator("list_rules").paginate(NamePrefix=prefix)
     there = {rule["Name"]: rule for page in pages for rule in page["Rules"]}
     return compared(
         "schedule",
-        ((table(name), when) for name, (when, _) in scheduled().items()),
+        ((app.named(name, stage), when) for name, (when, _) in apps.schedules(app).items()),
         there.__getitem__,
         KeyError,
         _schedule,
@@ -159,23 +163,26 @@ def _schedule(name: str, wanted: str, there: Properties) -> Said:
         )
 
 
-def alarms() -> Said:
+def alarms(app: App) -> Said:
     """Of those that are on, those that would tell nobody, and those that have nothing to go by yet.
 
     They tell a topic, and it tells its subscribers; one that has not confirmed is none.
     """
     from chalicelib.foundation.aws import clients
-    from chalicelib.foundation.settings import table
+    from chalicelib.foundation.settings import settings
 
+    prefix = f"{app.named('', settings().stage)}-"
     pages = clients.client("cloudwatch").get_paginator("describe_alarms")
+    wanted = dict(declared(app, "AWS::CloudWatch::Alarm", "AlarmName"))
     there = {
         alarm["AlarmName"]: alarm
-        for page in pages.paginate(AlarmNamePrefix=table(""), AlarmTypes=["MetricAlarm"])
+        for page in pages.paginate(AlarmNamePrefix=prefix, AlarmTypes=["MetricAlarm"])
         for alarm in page["MetricAlarms"]
+        if alarm["AlarmName"] in wanted  # not another service's
     }
     yield from compared(
         "alarm",
-        _of("AWS::CloudWatch::Alarm", "AlarmName", "watching.yaml"),
+        wanted.items(),
         there.__getitem__,
         KeyError,
         _alarm,
@@ -217,4 +224,28 @@ def _subscribers(topic: str) -> Said:
             f"Nobody subscribes to {topic.rpartition(':')[2]}: alarms wake nobody.",
             f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint "
             "ADDRESS, then confirm by the letter that comes",
+        )
+
+
+# --- the secret keys ---------------------------------------------------------------------------------
+
+
+def secret(now: datetime) -> Said:
+    """Of how long ago the secret keys were changed."""
+    from chalicelib.foundation.aws import clients
+    from chalicelib.foundation.settings import settings
+
+    secret_id = settings().secret_id
+    if settings().secret_keys or not secret_id:
+        yield Note(
+            "The secret keys are those of MARAUDE_SECRET_KEYS, of unknown age; the functions' own are in "
+            "Secrets Manager, which MARAUDE_SECRET_ID names."
+        )
+        return
+    # The date of the value itself: the secret's own changes with a tag, too.
+    since = clients.client("secretsmanager").get_secret_value(SecretId=secret_id)["CreatedDate"]
+    if now - since > timedelta(days=settings().secret_days):
+        yield Finding(
+            f"The secret keys in {secret_id} are of {since:%Y-%m-%d}.",
+            "docs/runbook.md, Rotate the secret keys",
         )

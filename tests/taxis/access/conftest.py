@@ -6,10 +6,14 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 
+from chalicelib.foundation.http.application import Application
+from chalicelib.foundation.http.messages import Reply
+from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.access.routes import routes as accounts
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.activity.routes import routes as journal
-from chalicelib.taxis.web import Registry, Reply, Request, Routes
+from chalicelib.taxis.contract import LeTaxi
+from chalicelib.taxis.envelope import Request
+from chalicelib.taxis.vocabulary import Role
 from tests import factories
 from tests.calls import Caller
 
@@ -32,21 +36,21 @@ def _others() -> Routes:
 
 
 @pytest.fixture
-def app(store: None) -> Registry:  # noqa: ARG001  # where its accounts are
+def app(store: None) -> Application:  # noqa: ARG001  # where its accounts are
     """The app."""
-    app = Registry("tests")
+    app = Application("tests", LeTaxi())
     app.serve(accounts, journal, _others())
     return app
 
 
 @pytest.fixture
-def anonymous(app: Registry) -> Caller:
+def anonymous(app: Application) -> Caller:
     """Calls without a key."""
     return Caller(app)
 
 
 @pytest.fixture
-def call(app: Registry) -> Call:
+def call(app: Application) -> Call:
     """Makes an account of a name, an operator unless other roles are given, and calls as it."""
 
     def calling(

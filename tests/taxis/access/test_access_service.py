@@ -9,7 +9,9 @@ import pytest
 from chalicelib.foundation import cache, clock
 from chalicelib.foundation.settings import table
 from chalicelib.taxis.access import service, store
-from chalicelib.taxis.access.rules import Account, Role, may_act_as
+from chalicelib.taxis.access.rules import may_act_as
+from chalicelib.taxis.vocabulary import Account, Role
+from ops.cli import administration
 
 NOW = datetime(2026, 11, 27, 6, tzinfo=UTC)
 
@@ -23,37 +25,37 @@ def identify(key: str, *, logas: str | None = None) -> Account:
 
 
 def test_a_new_account_is_known_at_once_even_after_its_key_was_refused() -> None:
-    account, key = service.add("op", roles=OPERATOR)
-    service.set_active("op", active=False)
+    account, key = administration.add("op", roles=OPERATOR)
+    administration.set_active("op", active=False)
     with pytest.raises(service.KeyUnknown):
         identify(key)
 
-    service.set_active("op", active=True)
+    administration.set_active("op", active=True)
 
     assert identify(key) == account
 
 
 def test_adding_an_account_again_keeps_its_id_and_key_and_adds_roles() -> None:
-    account, key = service.add("op", roles=OPERATOR)
+    account, key = administration.add("op", roles=OPERATOR)
 
-    again, same_key = service.add("op", roles=APP, name="Taxis du Port")
+    again, same_key = administration.add("op", roles=APP, name="Taxis du Port")
 
     assert (again.id, same_key) == (account.id, key)
     assert again.roles == {Role.OPERATEUR, Role.MOTEUR}
-    assert service.find("op").name == "Taxis du Port"
+    assert administration.find("op").name == "Taxis du Port"
 
 
 def test_an_admin_is_a_moteur_and_an_operateur_too() -> None:
-    account, _ = service.add("boss", roles=ADMIN)
+    account, _ = administration.add("boss", roles=ADMIN)
 
     assert account.roles == {Role.ADMIN, Role.MOTEUR, Role.OPERATEUR}
 
 
 def test_a_suspended_account_opens_nothing_and_nobody_acts_as_it() -> None:
-    _, key = service.add("op", roles=OPERATOR)
-    _, boss = service.add("boss", roles=ADMIN)
+    _, key = administration.add("op", roles=OPERATOR)
+    _, boss = administration.add("boss", roles=ADMIN)
 
-    service.set_active("op", active=False)
+    administration.set_active("op", active=False)
 
     with pytest.raises(service.KeyUnknown):
         identify(key)
@@ -62,9 +64,9 @@ def test_a_suspended_account_opens_nothing_and_nobody_acts_as_it() -> None:
 
 
 def test_after_a_rotation_only_the_new_key_opens() -> None:
-    account, old = service.add("op", roles=OPERATOR)
+    account, old = administration.add("op", roles=OPERATOR)
 
-    _, new = service.rotate_key("op", now=NOW)
+    _, new = administration.rotate_key("op", now=NOW)
 
     assert identify(new) == account
     with pytest.raises(service.KeyUnknown):
@@ -85,9 +87,9 @@ def opens(key: str, *, at: datetime) -> bool:
 
 
 def test_for_an_overlap_both_keys_open_and_then_only_the_new_one() -> None:
-    _, old = service.add("op", roles=OPERATOR)
+    _, old = administration.add("op", roles=OPERATOR)
 
-    _, new = service.rotate_key("op", now=NOW, overlap=DAY)
+    _, new = administration.rotate_key("op", now=NOW, overlap=DAY)
 
     almost = NOW + DAY - timedelta(seconds=1)
     assert (opens(old, at=almost), opens(new, at=almost)) == (True, True)
@@ -97,8 +99,8 @@ def test_for_an_overlap_both_keys_open_and_then_only_the_new_one() -> None:
 def test_a_key_costs_one_read_whether_it_is_the_old_one_or_the_new_one(
     aws_calls: list[str],
 ) -> None:
-    _, old = service.add("op", roles=OPERATOR)
-    _, new = service.rotate_key("op", now=NOW, overlap=DAY)
+    _, old = administration.add("op", roles=OPERATOR)
+    _, new = administration.rotate_key("op", now=NOW, overlap=DAY)
     for key in (old, new):
         opens(key, at=NOW)
         aws_calls.clear()
@@ -112,39 +114,39 @@ def test_a_key_costs_one_read_whether_it_is_the_old_one_or_the_new_one(
 
 
 def test_a_suspension_stops_both_keys() -> None:
-    _, old = service.add("op", roles=OPERATOR)
-    _, new = service.rotate_key("op", now=NOW, overlap=DAY)
+    _, old = administration.add("op", roles=OPERATOR)
+    _, new = administration.rotate_key("op", now=NOW, overlap=DAY)
 
-    service.set_active("op", active=False)
+    administration.set_active("op", active=False)
 
     assert (opens(old, at=NOW), opens(new, at=NOW)) == (False, False)
 
 
 @pytest.mark.parametrize("overlap", [timedelta(0), DAY])
 def test_another_rotation_ends_the_overlap_of_the_one_before(overlap: timedelta) -> None:
-    _, oldest = service.add("op", roles=OPERATOR)
-    _, old = service.rotate_key("op", now=NOW, overlap=DAY)
+    _, oldest = administration.add("op", roles=OPERATOR)
+    _, old = administration.rotate_key("op", now=NOW, overlap=DAY)
 
-    _, new = service.rotate_key("op", now=NOW, overlap=overlap)
+    _, new = administration.rotate_key("op", now=NOW, overlap=overlap)
 
     assert [opens(key, at=NOW) for key in (oldest, old, new)] == [False, bool(overlap), True]
 
 
 def test_an_old_key_that_is_revoked_opens_nothing_and_leaves_no_item() -> None:
-    _, old = service.add("op", roles=OPERATOR)
-    _, new = service.rotate_key("op", now=NOW, overlap=DAY)
+    _, old = administration.add("op", roles=OPERATOR)
+    _, new = administration.rotate_key("op", now=NOW, overlap=DAY)
 
-    service.revoke_old_key("op")
+    administration.revoke_old_key("op")
 
     assert (opens(old, at=NOW), opens(new, at=NOW)) == (False, True)
     assert len(boto3.client("dynamodb").scan(TableName=table("accounts"))["Items"]) == 3
 
 
 def test_what_is_changed_during_an_overlap_is_so_for_both_keys() -> None:
-    _, old = service.add("op", roles=OPERATOR)
-    service.rotate_key("op", now=NOW, overlap=DAY)
+    _, old = administration.add("op", roles=OPERATOR)
+    administration.rotate_key("op", now=NOW, overlap=DAY)
 
-    service.add("op", roles=APP)
+    administration.add("op", roles=APP)
 
     cache.forget_all()
     found = service.recognize(key=old, logas=None, now=NOW).account
@@ -153,10 +155,10 @@ def test_what_is_changed_during_an_overlap_is_so_for_both_keys() -> None:
 
 @pytest.mark.parametrize("overlap", [timedelta(seconds=-1), timedelta(days=30, seconds=1)])
 def test_an_overlap_is_no_longer_than_a_month(overlap: timedelta) -> None:
-    _, key = service.add("op", roles=OPERATOR)
+    _, key = administration.add("op", roles=OPERATOR)
 
-    with pytest.raises(service.OverlapRefused):
-        service.rotate_key("op", now=NOW, overlap=overlap)
+    with pytest.raises(administration.OverlapRefused):
+        administration.rotate_key("op", now=NOW, overlap=overlap)
 
     assert opens(key, at=NOW)
 
@@ -164,9 +166,9 @@ def test_an_overlap_is_no_longer_than_a_month(overlap: timedelta) -> None:
 def test_a_process_that_knew_the_key_forgets_it_within_a_minute(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    _, key = service.add("op", roles=OPERATOR)
+    _, key = administration.add("op", roles=OPERATOR)
     identify(key)
-    service.set_active("op", active=False)
+    administration.set_active("op", active=False)
     later = time.monotonic() + 60
 
     monkeypatch.setattr(cache, "now_s", lambda: later)
@@ -176,7 +178,7 @@ def test_a_process_that_knew_the_key_forgets_it_within_a_minute(
 
 
 def test_no_item_of_the_table_shows_a_key() -> None:
-    _, key = service.add("op", roles=OPERATOR)
+    _, key = administration.add("op", roles=OPERATOR)
 
     items = boto3.client("dynamodb").scan(TableName=table("accounts"))["Items"]
 
@@ -185,17 +187,17 @@ def test_no_item_of_the_table_shows_a_key() -> None:
 
 
 def test_logas_is_exact_about_letters() -> None:
-    service.add("op", roles=OPERATOR)
-    _, boss = service.add("boss", roles=ADMIN)
+    administration.add("op", roles=OPERATOR)
+    _, boss = administration.add("boss", roles=ADMIN)
 
     with pytest.raises(service.KeyUnknown):
         identify(boss, logas="OP")
 
 
 def test_a_change_made_meanwhile_is_not_overwritten() -> None:
-    service.add("op", roles=OPERATOR)
-    before = service.find("op")
-    service.add("op", roles=APP)
+    administration.add("op", roles=OPERATOR)
+    before = administration.find("op")
+    administration.add("op", roles=APP)
 
     with pytest.raises(store.RecordMoved):
         store.put(before, before=before)
@@ -203,13 +205,13 @@ def test_a_change_made_meanwhile_is_not_overwritten() -> None:
 
 def test_every_account_is_listed_once() -> None:
     for email in ("a", "b", "c"):
-        service.add(email)
+        administration.add(email)
 
     assert sorted(record.account.email for record in store.every()) == ["a", "b", "c"]
 
 
 def test_an_id_finds_its_account() -> None:
-    account, _ = service.add("op")
+    account, _ = administration.add("op")
 
     found = store.by_id(account.id)
 

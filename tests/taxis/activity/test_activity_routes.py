@@ -6,11 +6,12 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib.foundation.settings import settings, table
-from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
+from chalicelib.foundation.settings import table
 from chalicelib.taxis.activity import service, store
-from chalicelib.taxis.activity.rules import Action, Activity, Asked, Resource
+from chalicelib.taxis.activity.rules import Asked
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import Action, Activity, Resource, Role
+from ops.cli import administration
 from tests.calls import Caller
 from tests.taxis.access.conftest import Call
 
@@ -22,7 +23,7 @@ def written() -> list[tuple[str, str, Any]]:
 
 
 def id_of(email: str) -> str:
-    return access.find(email).account.owner
+    return administration.find(email).account.owner
 
 
 def did(at: datetime = NOW, **changes: Any) -> Activity:

@@ -8,15 +8,15 @@ from app import app
 from chalicelib.foundation import clock
 from chalicelib.foundation.geo import LngLat, to_e7
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.access.rules import Account, Role
-from chalicelib.taxis.hails import rules, service
-from chalicelib.taxis.hails.rules import Hail, HailWanted, Status, Transition
+from chalicelib.taxis.hails import change, create, dispatch, rules, service
+from chalicelib.taxis.hails.rules import Hail, HailRequest, Status, Transition
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.codec import Report
 from chalicelib.taxis.registry import availability
 from chalicelib.taxis.registry import service as registry
 from chalicelib.taxis.registry.rules import Description
+from chalicelib.taxis.vocabulary import Account, Role
 from tests import factories
 from tests.calls import Answer, Caller
 
@@ -168,8 +168,8 @@ class Scene:
         self, status: Status = Status.RECEIVED, *, after: timedelta = timedelta(0), **changes: Any
     ) -> Hail:
         """A hail that was created so long after `now`, and brought to a status at once."""
-        wanted = HailWanted(**a_wish(**{"taxi_id": self.taxi_id, **changes}))
-        hail, _ = service.create(self.moteur, wanted, now=self.now + after)
+        wanted = HailRequest(**a_wish(**{"taxi_id": self.taxi_id, **changes}))
+        hail, _ = create.create_hail(self.moteur, wanted, now=self.now + after)
         return self.drive(hail, *WAYS[status], after=after)
 
     def drive(self, hail: Hail, *statuses: Status, after: timedelta = timedelta(0)) -> Hail:
@@ -178,16 +178,16 @@ class Scene:
         for status in statuses:
             party = rules.STEPS[hail.status][status]
             if status is Status.RECEIVED_BY_OPERATOR:
-                service.delivered(hail.hail_id, taxi_phone_number=PHONE, now=now)
+                dispatch.confirm(hail.hail_id, taxi_phone_number=PHONE, now=now)
             else:
                 account = self.moteur if party is rules.Party.MOTEUR else self.operateur
-                service.change(account, self.read(hail), {"status": status}, now=now)
+                change.change_hail(account, self.read(hail), {"status": status}, now=now)
             hail = self.read(hail)
         return hail
 
     def read(self, hail: Hail) -> Hail:
         """The hail as it is stored."""
-        return service.show(hail.hail_id).hail
+        return service.history(hail.hail_id).hail
 
     def description(self, taxi_id: str | None = None) -> Description:
         """The taxi's description as it is stored."""

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from chalicelib.taxis.access.rules import Account
 from chalicelib.taxis.hails import presentation
 from chalicelib.taxis.hails.rules import Status
 from chalicelib.taxis.positions.rules import LastPosition
+from chalicelib.taxis.vocabulary import Account
 from tests.taxis.hails.hail_factories import ADMIN, MOTEUR, NOON, OPERATEUR, PHONE, TAXI, a_hail
 
 LAST = LastPosition(TAXI, NOON - timedelta(seconds=7))

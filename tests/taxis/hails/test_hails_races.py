@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -30,14 +30,6 @@ TIMES = int(os.environ.get("MARAUDE_TEST_RACES", "20"))
 
 
 # --- the test ------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    from tests import services  # noqa: PLC0415  # only where there are services
-
-    with services.running(tmp_path_factory.mktemp("races")) as where:
-        yield where
 
 
 def run(endpoint: str, race: str, *, times: int, conflicts: bool) -> dict[str, int]:
@@ -65,8 +57,8 @@ def run(endpoint: str, race: str, *, times: int, conflicts: bool) -> dict[str, i
 pytestmark = pytest.mark.local_stack
 
 
-def test_of_fifty_customers_who_hail_one_taxi_at_once_one_gets_it(endpoint: str) -> None:
-    assert run(endpoint, "fifty", times=1, conflicts=False) == {"201": 1, "400 not free": 49}
+def test_of_fifty_customers_who_hail_one_taxi_at_once_one_gets_it(state_service: str) -> None:
+    assert run(state_service, "fifty", times=1, conflicts=False) == {"201": 1, "400 not free": 49}
 
 
 @pytest.mark.parametrize("conflicts", [False, True], ids=["calm", "conflicts"])
@@ -80,12 +72,12 @@ def test_of_fifty_customers_who_hail_one_taxi_at_once_one_gets_it(endpoint: str)
     ],
 )
 def test_hail_taxi_and_log_agree_whoever_comes_first(
-    endpoint: str,
+    state_service: str,
     race: str,
     ends: set[str],
     conflicts: bool,  # noqa: FBT001  # a parameter
 ) -> None:
-    outcomes = run(endpoint, race, times=TIMES, conflicts=conflicts)
+    outcomes = run(state_service, race, times=TIMES, conflicts=conflicts)
 
     assert sum(outcomes.values()) == TIMES
     assert outcomes.keys() <= ends
@@ -136,10 +128,14 @@ def fail_a_third(client: Any) -> None:
 def placed(scene: "Scene", status: "Status") -> "Hail":
     """A hail in a status, written at once with its taxi."""
     from chalicelib.foundation.store.writes import Moved  # noqa: PLC0415
-    from chalicelib.taxis.activity.rules import Action, Activity, Resource  # noqa: PLC0415
-    from chalicelib.taxis.hails import rules, store  # noqa: PLC0415
+    from chalicelib.taxis.hails import lifecycle, request_log, rules, writes  # noqa: PLC0415
     from chalicelib.taxis.registry import store as registry_store  # noqa: PLC0415
-    from chalicelib.taxis.registry.rules import TaxiStatus  # noqa: PLC0415
+    from chalicelib.taxis.vocabulary import (  # noqa: PLC0415
+        Action,
+        Activity,
+        Resource,
+        TaxiStatus,
+    )
     from tests.taxis.hails.hail_factories import WAITS, WAYS, a_hail  # noqa: PLC0415
 
     description = scene.description()
@@ -163,17 +159,19 @@ def placed(scene: "Scene", status: "Status") -> "Hail":
         transitions=(rules.Transition(None, rules.Status.RECEIVED, scene.now, 1, None),),
     )
     for to in WAYS[status]:
-        hail = rules.step(hail, to, now=scene.now, waits=WAITS)
+        hail = lifecycle.step(hail, to, now=scene.now, waits=WAITS)
     taken = free.hailed(TaxiStatus.ANSWERING, open_hail=hail.hail_id, now=scene.now)
     while True:
         with suppress(Moved):
-            store.create(
+            writes.create(
                 hail,
-                store.TaxiStep(replace(free, open_hail=description.open_hail), taken),
+                writes.TaxiStep(replace(free, open_hail=description.open_hail), taken),
                 new_session=True,
                 replay=None,
-                exchange=store.Exchange(scene.now, "POST", "{}"),
-                done=[Activity(scene.now, Resource.CUSTOMER, "somebody", Action.CUSTOMER_HAIL)],
+                exchange=request_log.Exchange(scene.now, "POST", "{}"),
+                activities=[
+                    Activity(scene.now, Resource.CUSTOMER, "somebody", Action.CUSTOMER_HAIL)
+                ],
             )
             return hail
 
@@ -181,7 +179,7 @@ def placed(scene: "Scene", status: "Status") -> "Hail":
 def check(scene: "Scene", before: "Hail") -> "Hail":
     """The hail, whose log must be a path in the table, and its taxi as the log says."""
     from chalicelib.taxis.hails import rules  # noqa: PLC0415
-    from chalicelib.taxis.registry.rules import TaxiStatus  # noqa: PLC0415
+    from chalicelib.taxis.vocabulary import TaxiStatus  # noqa: PLC0415
 
     hail, taxi = scene.read(before), scene.description()
     steps = hail.transitions
@@ -201,20 +199,20 @@ def check(scene: "Scene", before: "Hail") -> "Hail":
 
 def accept(scene: "Scene", hail: "Hail", *, now: datetime) -> object:
     """The driver's answer."""
-    from chalicelib.taxis.hails import service  # noqa: PLC0415
+    from chalicelib.taxis.hails import change  # noqa: PLC0415
     from chalicelib.taxis.hails.rules import Status  # noqa: PLC0415
 
     asked = {"status": Status.ACCEPTED_BY_TAXI, "taxi_phone_number": "0611223344"}
-    return service.change(scene.operateur, scene.read(hail), asked, now=now)  # type: ignore[arg-type]
+    return change.change_hail(scene.operateur, scene.read(hail), asked, now=now)  # type: ignore[arg-type]
 
 
 def decline(scene: "Scene", hail: "Hail") -> object:
     """The customer's change of mind."""
-    from chalicelib.taxis.hails import service  # noqa: PLC0415
+    from chalicelib.taxis.hails import change  # noqa: PLC0415
     from chalicelib.taxis.hails.rules import Status  # noqa: PLC0415
 
     asked: Any = {"status": Status.DECLINED_BY_CUSTOMER}
-    return service.change(scene.moteur, scene.read(hail), asked, now=scene.now)
+    return change.change_hail(scene.moteur, scene.read(hail), asked, now=scene.now)
 
 
 def accept_decline(scene: "Scene") -> str:
@@ -226,33 +224,33 @@ def accept_decline(scene: "Scene") -> str:
 
 
 def timer_accept(scene: "Scene") -> str:
-    from chalicelib.taxis.hails import service  # noqa: PLC0415
+    from chalicelib.taxis.hails import expiry  # noqa: PLC0415
     from chalicelib.taxis.hails.rules import Status  # noqa: PLC0415
 
     hail = placed(scene, Status.RECEIVED_BY_TAXI)
     late = scene.now + timedelta(seconds=30)
     at_once(
         lambda: accept(scene, hail, now=late - timedelta(milliseconds=1)),
-        lambda: service.expire(hail.hail_id, now=late, way="queue"),
+        lambda: expiry.expire(hail.hail_id, now=late, way="queue"),
     )
     return check(scene, hail).status.value
 
 
 def webhook_decline(scene: "Scene") -> str:
-    from chalicelib.taxis.hails import service  # noqa: PLC0415
+    from chalicelib.taxis.hails import dispatch  # noqa: PLC0415
     from chalicelib.taxis.hails.rules import Status  # noqa: PLC0415
 
     hail = placed(scene, Status.RECEIVED)
     at_once(
-        lambda: service.delivered(hail.hail_id, taxi_phone_number="06", now=scene.now),
+        lambda: dispatch.confirm(hail.hail_id, taxi_phone_number="06", now=scene.now),
         lambda: decline(scene, hail),
     )
     return check(scene, hail).status.value
 
 
 def freed_and_taken(scene: "Scene") -> str:
-    from chalicelib.taxis.hails import service  # noqa: PLC0415
-    from chalicelib.taxis.hails.rules import HailWanted, Status  # noqa: PLC0415
+    from chalicelib.taxis.hails import create, expiry  # noqa: PLC0415
+    from chalicelib.taxis.hails.rules import HailRequest, Status  # noqa: PLC0415
     from chalicelib.taxis.registry import service as registry  # noqa: PLC0415
     from tests.taxis.hails.hail_factories import a_wish  # noqa: PLC0415
 
@@ -262,9 +260,9 @@ def freed_and_taken(scene: "Scene") -> str:
     def free_and_hail() -> object:
         taxi = registry.find_taxi(scene.operateur, scene.taxi_id)
         registry.change_taxi(taxi, {"status": "free"}, now=late)
-        return service.create(scene.moteur, HailWanted(**a_wish(scene.taxi_id)), now=scene.now)
+        return create.create_hail(scene.moteur, HailRequest(**a_wish(scene.taxi_id)), now=scene.now)
 
-    taken, _ = at_once(free_and_hail, lambda: service.expire(hail.hail_id, now=late, way="queue"))
+    taken, _ = at_once(free_and_hail, lambda: expiry.expire(hail.hail_id, now=late, way="queue"))
     first, taxi = check(scene, hail), scene.description()
     if isinstance(taken, Exception):
         return f"{first.status} not taken"
@@ -285,8 +283,8 @@ def fifty(scene: "Scene") -> Counter[str]:
 
 
 def main(race: str, times: int, *, conflicts: bool) -> None:
-    from chalicelib.foundation.settings import settings  # noqa: PLC0415
     from chalicelib.foundation.store import writes  # noqa: PLC0415
+    from chalicelib.taxis.settings import settings  # noqa: PLC0415
     from ops.local.provision import provision  # noqa: PLC0415
     from tests.taxis.hails.hail_factories import Scene  # noqa: PLC0415
 

@@ -9,9 +9,9 @@ from moto import mock_aws
 from app import app
 from chalicelib.foundation import cache
 from chalicelib.foundation.store import documents
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.hails import service
 from chalicelib.taxis.hails.rules import Hail, Status
+from chalicelib.taxis.vocabulary import Role
 from ops.local.provision import provision
 from tests.calls import Caller
 from tests.taxis.hails.hail_factories import Scene, a_wish, refused
@@ -35,7 +35,7 @@ def scene(staged: tuple[Scene, Hail]) -> Iterator[Scene]:
     """The scene; afterwards its hails and its taxi are what they were."""
     scene, hail = staged
     yield scene
-    assert service.show(hail.hail_id).hail == hail
+    assert service.history(hail.hail_id).hail == hail
     assert scene.taxi_status() == "free"
 
 

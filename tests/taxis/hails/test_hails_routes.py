@@ -7,21 +7,16 @@ from typing import Any
 import pytest
 
 from chalicelib.foundation import sealing
-from chalicelib.taxis.access.rules import Role
-from chalicelib.taxis.hails import rules, service
-from chalicelib.taxis.hails.rules import HailWanted, Status
+from chalicelib.taxis.hails import create, dispatch, rules
+from chalicelib.taxis.hails.rules import HailRequest, Status
 from chalicelib.taxis.registry import temporary_ids
+from chalicelib.taxis.vocabulary import Role
 from tests import factories
 from tests.taxis.hails.hail_factories import PHONE, Scene, a_wish, refused
 
 S = Status
 NEUTRAL = "chauffeur professionnel"
 UNKNOWN_SESSION = "4b2c0b52-65b6-4d0f-9c40-6d2be2cc8a4e"
-
-
-@pytest.fixture
-def scene(store: None) -> Scene:  # noqa: ARG001  # where everything is
-    return Scene()
 
 
 # --- POST /hails --------------------------------------------------------------------------------
@@ -182,7 +177,7 @@ def test_after_sixty_days_only_admins_see_a_hail(scene: Scene) -> None:
 
 def test_a_hail_is_driven_to_its_end_by_both_sides(scene: Scene) -> None:
     made = scene.post().data[0]["id"]
-    service.delivered(made, taxi_phone_number=None, now=scene.now)
+    dispatch.confirm(made, taxi_phone_number=None, now=scene.now)
     path = f"/hails/{made}"
     taxi, customer = scene.as_operateur, scene.as_moteur
 
@@ -231,9 +226,9 @@ def test_what_is_said_of_a_hail_may_change_after_its_end(scene: Scene) -> None:
 
 def test_an_account_with_both_roles_may_not_answer_for_the_taxi(scene: Scene) -> None:
     account, both = scene.caller("both", Role.MOTEUR, Role.OPERATEUR)
-    wanted = HailWanted(**a_wish(scene.taxi_id))
-    hail, _ = service.create(account, wanted, now=scene.now)
-    service.delivered(hail.hail_id, taxi_phone_number=None, now=scene.now)
+    wanted = HailRequest(**a_wish(scene.taxi_id))
+    hail, _ = create.create_hail(account, wanted, now=scene.now)
+    dispatch.confirm(hail.hail_id, taxi_phone_number=None, now=scene.now)
 
     answer = both.put(f"/hails/{hail.hail_id}", {"status": "received_by_taxi"})
 
@@ -268,7 +263,7 @@ def test_who_is_both_sees_each_hail_once(scene: Scene) -> None:
     account, both = scene.caller("both", Role.MOTEUR, Role.OPERATEUR)
     own = scene.taxi(caller=both)
     for taxi_id in (own, scene.taxi_id):
-        service.create(account, HailWanted(**a_wish(taxi_id)), now=scene.now)
+        create.create_hail(account, HailRequest(**a_wish(taxi_id)), now=scene.now)
     scene.hail(taxi_id=scene.taxi())
 
     found = both.get("/hails")

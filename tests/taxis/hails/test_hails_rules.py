@@ -6,19 +6,18 @@ from typing import Any
 import pytest
 
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.access.rules import Account, Role
-from chalicelib.taxis.hails import rules
+from chalicelib.taxis.hails import lifecycle, rules
 from chalicelib.taxis.hails.rules import (
     STEPS,
     Customer,
     FieldRefused,
     Hail,
-    HailAsked,
+    HailChange,
     Party,
     Status,
     StepRefused,
 )
-from chalicelib.taxis.registry.rules import TaxiStatus
+from chalicelib.taxis.vocabulary import Account, Role, TaxiStatus
 from tests.taxis.hails.hail_factories import (
     ADMIN,
     MOTEUR,
@@ -75,8 +74,8 @@ def may(party: str, needed: str) -> bool:
 
 
 def put(hail: Hail, viewer: Account = ADMIN, now: datetime = LATER, **asked: Any) -> Hail:
-    changes: HailAsked = asked  # type: ignore[assignment]  # the names of its keys
-    return rules.changed(hail, changes, viewer=viewer, now=now, waits=WAITS)
+    changes: HailChange = asked  # type: ignore[assignment]  # the names of its keys
+    return lifecycle.apply_change(hail, changes, viewer=viewer, now=now, waits=WAITS)
 
 
 @pytest.mark.parametrize("party", PARTIES)
@@ -98,7 +97,7 @@ def test_a_hail_moves_as_the_table_says_and_in_no_other_way(
     else:
         with pytest.raises(StepRefused) as refused:
             put(hail, viewer, status=to)
-        assert [fault.at for fault in refused.value.faults] == [("data", "0", "status")]
+        assert [fault.steps for fault in refused.value.faults] == [("status",)]
 
 
 def test_the_registry_alone_takes_what_is_left_of_the_steps() -> None:
@@ -124,7 +123,7 @@ def test_the_statuses_stand_in_the_contracts_order() -> None:
 
 def test_nothing_follows_a_step_that_is_not_in_the_table() -> None:
     with pytest.raises(ValueError, match="cannot become"):
-        rules.step(a_hail(S.FINISHED), S.RECEIVED, now=LATER, waits=WAITS)
+        lifecycle.step(a_hail(S.FINISHED), S.RECEIVED, now=LATER, waits=WAITS)
 
 
 # --- the order in which a change is judged -------------------------------------------------------
@@ -220,7 +219,7 @@ def test_a_field_is_its_partys_and_the_admins(field: str, value: Any, status: St
     for viewer in (other, STRANGER):
         with pytest.raises(FieldRefused) as refused:
             put(hail, viewer, **{field: value})
-        assert refused.value.faults[0].at == ("data", "0", field)
+        assert refused.value.faults[0].steps == (field,)
 
 
 @pytest.mark.parametrize("field", [*OPERATEURS, *MOTEURS])
@@ -236,7 +235,7 @@ def test_the_step_is_judged_before_the_fields_and_the_operateurs_before_the_mote
     with pytest.raises(FieldRefused) as refused:
         put(a_hail(), STRANGER, rating_ride=3, incident_taxi_reason="traffic")
 
-    assert refused.value.faults[0].at[-1] == "incident_taxi_reason"
+    assert refused.value.faults[0].steps[-1] == "incident_taxi_reason"
 
 
 def test_a_forbidden_field_takes_the_step_with_it() -> None:
@@ -264,8 +263,8 @@ def test_silence_ends_a_hail_when_its_wait_is_over_and_not_before(
     hail = a_hail(status)
     due = NOON + timedelta(seconds=seconds)
 
-    before = rules.expired(hail, now=due - timedelta(microseconds=1), waits=WAITS)
-    after = rules.expired(hail, now=due, waits=WAITS)
+    before = lifecycle.apply_deadline(hail, now=due - timedelta(microseconds=1), waits=WAITS)
+    after = lifecycle.apply_deadline(hail, now=due, waits=WAITS)
 
     assert before is hail
     assert (after.status, after.deadline) == (becomes, None)
@@ -278,7 +277,7 @@ def test_a_hail_that_is_over_has_no_deadline(status: Status) -> None:
     hail = a_hail(status)
 
     assert hail.deadline is None
-    assert rules.expired(hail, now=NOON + timedelta(days=9), waits=WAITS) is hail
+    assert lifecycle.apply_deadline(hail, now=NOON + timedelta(days=9), waits=WAITS) is hail
 
 
 def test_a_hails_log_never_runs_backwards() -> None:
@@ -294,7 +293,7 @@ def test_a_hails_log_never_runs_backwards() -> None:
 
 @pytest.mark.parametrize("phone", [None, ""])
 def test_an_operator_takes_a_hail_without_a_phone_number(phone: str | None) -> None:
-    taken = rules.answered(a_hail(), taxi_phone_number=phone, now=LATER, waits=WAITS)
+    taken = lifecycle.deliver(a_hail(), taxi_phone_number=phone, now=LATER, waits=WAITS)
 
     assert (taken.status, taken.taxi_phone_number) == (S.RECEIVED_BY_OPERATOR, "")
     assert taken.transitions[-1].user is None
@@ -304,12 +303,12 @@ def test_an_operator_takes_a_hail_without_a_phone_number(phone: str | None) -> N
 def test_the_webhook_changes_nothing_of_a_hail_that_has_moved_on(status: Status) -> None:
     hail = a_hail(status)
 
-    assert rules.answered(hail, taxi_phone_number=PHONE, now=LATER, waits=WAITS) is hail
-    assert rules.failed(hail, reason="gone", now=LATER, waits=WAITS) is hail
+    assert lifecycle.deliver(hail, taxi_phone_number=PHONE, now=LATER, waits=WAITS) is hail
+    assert lifecycle.fail(hail, reason="gone", now=LATER, waits=WAITS) is hail
 
 
 def test_the_cause_of_a_failure_is_in_the_log() -> None:
-    failed = rules.failed(a_hail(), reason="it does not answer", now=LATER, waits=WAITS)
+    failed = lifecycle.fail(a_hail(), reason="it does not answer", now=LATER, waits=WAITS)
 
     assert failed.transitions[-1] == (S.RECEIVED, S.FAILURE, LATER, None, "it does not answer")
 
@@ -388,7 +387,7 @@ def test_only_a_change_of_the_report_counts(
 ) -> None:
     known = Customer(1, "x", ban_begin=NOON - 9 * DAY, ban_end=NOON - 8 * DAY)
 
-    customer = rules.reported_by(
+    customer = lifecycle.apply_report(
         a_hail(reporting_customer=before), a_hail(reporting_customer=after), known, now=NOON
     )
 
@@ -410,3 +409,20 @@ def test_a_session_goes_on_for_five_minutes_after_its_last_step(
     found = customer.session(now=NOON + since, good_for=timedelta(minutes=5))
 
     assert found == ("one" if goes_on else None)
+
+
+# --- what partners may still see -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("viewer", "age", "sees"),
+    [
+        (MOTEUR, 60 * DAY - timedelta(milliseconds=1), True),
+        (MOTEUR, 60 * DAY, False),
+        (ADMIN, 600 * DAY, True),
+    ],
+)
+def test_only_admins_see_a_hail_whose_time_is_over(
+    viewer: Account, age: timedelta, *, sees: bool
+) -> None:
+    assert rules.is_visible(NOON - age, viewer, now=NOON, kept=60 * DAY) is sees

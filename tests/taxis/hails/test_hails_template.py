@@ -1,20 +1,19 @@
-"""What `infra/resources.yaml` says of the hails' functions agrees with `app.py` and with AWS's rules."""
+"""What `infra/taxis` says of the hails' functions agrees with `app.py` and with AWS's rules."""
 
 from typing import Any
 
 import pytest
-import yaml
 from chalice.app import SQSEventConfig
 from chalice.utils import to_cfn_resource_name
 
 from app import app
-from chalicelib.foundation.settings import Settings
-from ops.local.provision import RESOURCES, Loader, resources
+from chalicelib.taxis.settings import Settings
+from ops import apps
+from ops.templates import resources, template
 
-DECLARED: dict[str, Any] = yaml.load(RESOURCES.read_text("utf-8"), Loader=Loader)["Resources"]  # noqa: S506  # a safe loader
-OURS = {
-    name: added for name, added in DECLARED.items() if "Type" not in added and name != "RestAPI"
-}
+TAXIS = apps.find("taxis")
+DECLARED: dict[str, Any] = template(TAXIS)["Resources"]
+OURS = {name: added for name, added in DECLARED.items() if "Type" not in added}
 QUEUES = {"CallOperators": "HailDispatchQueue", "ApplyDeadlines": "HailDeadlinesQueue"}
 
 
@@ -39,10 +38,10 @@ def test_a_function_names_the_messages_that_failed(source: SQSEventConfig) -> No
     assert event == to_cfn_resource_name(f"{source.name}-sqs-event-source")
     assert added["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     # The same key as Chalice's, which it replaces: another would stand beside it.
-    assert added["Properties"]["Queue"] == {"Sub": f"${{{QUEUES[function]}.Arn}}"}
-    named = DECLARED[QUEUES[function]]["Properties"]["QueueName"]["Sub"]
+    assert added["Properties"]["Queue"] == {"Fn::Sub": f"${{{QUEUES[function]}.Arn}}"}
+    named = DECLARED[QUEUES[function]]["Properties"]["QueueName"]["Fn::Sub"]
     assert str(source.queue).endswith(named.removeprefix("maraude-${Stage}"))
 
 
 def test_nothing_is_provisioned_for_what_is_only_added() -> None:
-    assert not set(OURS) & set(resources())
+    assert not set(OURS) & set(resources(TAXIS))

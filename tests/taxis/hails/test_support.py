@@ -5,20 +5,16 @@ from typing import Any
 
 import pytest
 
-from chalicelib.taxis.access.rules import Role
-from chalicelib.taxis.hails import lists, retention, rows, rules, service
-from chalicelib.taxis.hails.rules import HailWanted, Status
+from chalicelib.taxis.hails import change, create, lists, retention, rows, rules, service
+from chalicelib.taxis.hails.lines import line_of
+from chalicelib.taxis.hails.rules import HailRequest, Status
+from chalicelib.taxis.vocabulary import Role
 from tests.calls import Caller
 from tests.taxis.hails.hail_factories import PHONE, Scene, a_hail, a_wish, refused
 
 HALF_A_DAY = timedelta(hours=12)
 SECOND = timedelta(seconds=1)
 OLD = -HALF_A_DAY - SECOND
-
-
-@pytest.fixture
-def scene(store: None) -> Scene:  # noqa: ARG001  # where everything is
-    return Scene()
 
 
 @pytest.fixture
@@ -57,8 +53,8 @@ def test_a_hail_is_shown_whole(scene: Scene, admin: Caller) -> None:
 def test_a_duration_of_days_says_so(scene: Scene, admin: Caller) -> None:
     hail_id = an_old_hail(scene, -timedelta(days=3))
     later = scene.now - timedelta(days=1, hours=1)
-    read = service.show(hail_id).hail
-    service.change(scene.moteur, read, {"rating_ride": 4}, now=later)
+    read = service.history(hail_id).hail
+    change.change_hail(scene.moteur, read, {"rating_ride": 4}, now=later)
 
     [hail] = admin.get("/internal/customers").data
 
@@ -89,7 +85,7 @@ def test_each_filter_keeps_what_any_of_its_values_asks_for(scene: Scene, admin: 
     one = an_old_hail(scene)
     other_moteur, _ = scene.caller("Another", Role.MOTEUR)
     wish = a_wish(scene.taxi(at=scene.now + OLD), customer_id="Bob")
-    made, _ = service.create(other_moteur, HailWanted(**wish), now=scene.now + OLD)
+    made, _ = create.create_hail(other_moteur, HailRequest(**wish), now=scene.now + OLD)
     other = made.hail_id
 
     def found(**query: Any) -> set[str]:
@@ -130,7 +126,7 @@ def stored(scene: Scene, hail_id: str, *, after: timedelta) -> str:
     rows.hail_row(hail).save()
     lists.know(rules.day_of(hail.created_at))
     for owner in lists.owners(hail):
-        rows.line_row(owner, rows.line_of(hail)).save()
+        rows.line_row(owner, line_of(hail)).save()
     return hail_id
 
 

@@ -7,6 +7,7 @@ import json
 import re
 import socket
 import ssl
+import threading
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -23,13 +24,14 @@ from cryptography.x509.oid import NameOID
 
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.hails import webhook
-from chalicelib.taxis.hails.service import Dispatch
+from chalicelib.taxis.hails.dispatch import Dispatch
 from chalicelib.taxis.hails.webhook import Limits, Outcome
 from tests.taxis.hails import servers
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "webhooks.md"
-QUICK = Limits(connect_s=0.3, exchange_s=0.6, pause_s=0.02)
+QUICK = Limits(connect_s=0.3, exchange_s=0.6, pause_s=0.02)  # where time is what runs out
+PATIENT = Limits(connect_s=20, exchange_s=30, pause_s=0.02)  # on a busy machine, too
 
 
 HAIL = Dispatch(
@@ -43,17 +45,17 @@ HAIL = Dispatch(
 
 
 def send(
-    url: str, *, name: str = "", value: str = "", limits: Limits = QUICK, **others: Any
+    url: str, *, name: str = "", value: str = "", limits: Limits = PATIENT, **others: Any
 ) -> Outcome:
     """Sends a hail there, with the account's own header; this machine will do."""
     hail = replace(HAIL, url=url, header_name=name, header_value=value)
     return webhook.send(hail, now=NOW, limits=limits, **{"allow_private": True, **others})
 
 
-def exchange(script: servers.Script) -> Outcome:
+def exchange(script: servers.Script, *, limits: Limits = PATIENT) -> Outcome:
     """What comes of a call of a server that behaves so."""
     with servers.serving(script) as operator:
-        return send(operator.url)
+        return send(operator.url, limits=limits)
 
 
 def sent(*, name: str = "", value: str = "") -> tuple[str, dict[str, str], bytes]:
@@ -281,23 +283,22 @@ def test_an_endless_answer_is_cut_too() -> None:
 def test_the_whole_exchange_has_one_limit_however_the_bytes_drip(script: servers.Script) -> None:
     started_s = time.monotonic()
 
-    outcome = exchange(script)
+    outcome = exchange(script, limits=QUICK)
 
     assert outcome.failure == "no whole answer within 0.6 s"
-    assert time.monotonic() - started_s < 1.5
+    assert time.monotonic() - started_s < 4
 
 
 def test_a_resolver_that_hangs_counts_against_the_same_limit() -> None:
+    over = threading.Event()
+
     def slow(*_: Any, **__: Any) -> list[Any]:
-        time.sleep(1)
-        return []
+        return [] if over.wait(30) else [pytest.fail("it was waited for")]
 
-    started_s = time.monotonic()
-
-    outcome = send("http://slow.example/", lookup=slow)
+    outcome = send("http://slow.example/", limits=QUICK, lookup=slow)
+    over.set()
 
     assert outcome.failure == "This URL could not be resolved."
-    assert time.monotonic() - started_s < 0.9
 
 
 # --- connecting -----------------------------------------------------------------------------------
@@ -352,7 +353,7 @@ def test_a_server_that_is_down_is_a_failure_that_does_not_name_it() -> None:
 
 def test_connecting_again_stays_within_the_limit() -> None:
     connections = Connections(0, failing=99)
-    patient = Limits(exchange_s=0.2, tries=1000, pause_s=0.05)
+    patient = Limits(exchange_s=1, tries=1000, pause_s=0.25)
 
     outcome = send("http://127.0.0.1/", limits=patient, connect=connections)
 
@@ -498,7 +499,6 @@ def secured(
             lookup=Names(["1.1.1.1"]),
             connect=Connections(operator.port),
             trust=trust,
-            limits=Limits(connect_s=2, exchange_s=3, pause_s=0.02),
         )
     return outcome, operator.connections, names
 
@@ -536,10 +536,10 @@ def test_a_handshake_that_hangs_counts_as_connecting() -> None:
 
     started_s = time.monotonic()
     with servers.serving(servers.hangs) as operator:
-        outcome = send(operator.url.replace("http:", "https:"), connect=at_once)
+        outcome = send(operator.url.replace("http:", "https:"), limits=QUICK, connect=at_once)
 
     assert outcome.failure == "no connection to the operator's server"
-    assert time.monotonic() - started_s < 1.2
+    assert time.monotonic() - started_s < 5
 
 
 def test_the_reply_is_kept_for_the_log() -> None:

@@ -11,11 +11,13 @@ import pytest
 from app import app
 from chalicelib.foundation import clock
 from chalicelib.foundation.aws import clients
-from chalicelib.foundation.settings import settings, table
-from chalicelib.taxis.access import service as access
-from chalicelib.taxis.hails import concurrency, handlers, queue, service
+from chalicelib.foundation.settings import forget as forget_settings
+from chalicelib.foundation.settings import table
+from chalicelib.foundation.values import milliseconds
+from chalicelib.taxis.hails import concurrency, handlers, queue, rules, service
 from chalicelib.taxis.hails.rules import Hail, Status
-from chalicelib.taxis.registry.rules import milliseconds
+from chalicelib.taxis.settings import settings
+from ops.cli import administration
 from tests.taxis.hails import servers
 from tests.taxis.hails.hail_factories import Scene
 from tests.taxis.hails.queues import feed
@@ -25,18 +27,12 @@ pytestmark = pytest.mark.usefixtures("near_servers")
 
 @pytest.fixture
 def near_servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Operators' servers may be on this machine, and nobody waits long for them."""
+    """Operators' servers may be on this machine."""
     monkeypatch.setenv("MARAUDE_ALLOW_PRIVATE_HOOKS", "true")
-    monkeypatch.setenv("MARAUDE_HOOK_WITHIN_S", "1")
-    settings.cache_clear()
+    forget_settings()
     yield
     monkeypatch.undo()
-    settings.cache_clear()
-
-
-@pytest.fixture
-def scene(store: None) -> Scene:  # noqa: ARG001  # it needs the tables
-    return Scene()
+    forget_settings()
 
 
 def waiting(name: str) -> list[dict[str, Any]]:
@@ -48,7 +44,7 @@ def waiting(name: str) -> list[dict[str, Any]]:
 
 def hail_for(scene: Scene, url: str) -> Hail:
     """A new hail for an operator whose server is there."""
-    access.add("operateur", hook=(url, "", ""))
+    administration.add("operateur", hook=(url, "", ""))
     return scene.hail()
 
 
@@ -86,8 +82,11 @@ def test_a_new_hail_is_sent_and_received_by_its_operator(scene: Scene) -> None:
     ],
 )
 def test_a_hail_that_is_not_taken_has_failed_and_frees_its_taxi(
-    scene: Scene, script: servers.Script, reason: str
+    scene: Scene, script: servers.Script, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if script is servers.hangs:
+        monkeypatch.setenv("MARAUDE_HOOK_WITHIN_S", "1")
+        forget_settings()
     with servers.serving(script) as operator:
         hail = hail_for(scene, operator.url)
         assert call(hail) == []
@@ -145,7 +144,7 @@ def test_each_call_is_in_the_request_log(scene: Scene) -> None:
         hail = hail_for(scene, operator.url)
         call(hail)
 
-    last = service.show(hail.hail_id).exchanges[-1]
+    last = service.history(hail.hail_id).exchanges[-1]
     assert (last.method, last.code, last.answer) == ("POST to operator", 502, "<html>")
     assert last.initial_status == "received"
     assert last.at <= scene.read(hail).last_status_change
@@ -157,12 +156,12 @@ def test_an_operator_with_enough_calls_under_way_is_called_a_little_later(scene:
         hail = hail_for(scene, operator.url)
         waiting("hail-dispatch")
         others = []
-        while (lane := concurrency.take(hail.operateur_id, now=clock.now())) is not None:
-            others.append(lane)
+        while (slot := concurrency.acquire(hail.operateur_id, now=clock.now())) is not None:
+            others.append(slot)
         assert call(hail) == []
         assert (operator.connections, scene.read(hail).status) == (0, Status.RECEIVED)
 
-        concurrency.give_back(others[0])
+        concurrency.release(others[0])
         threading.Event().wait(handlers.BUSY_S + 0.1)
         [message] = waiting("hail-dispatch")
         assert feed("call_operators", json.dumps(message)) == []
@@ -170,15 +169,15 @@ def test_an_operator_with_enough_calls_under_way_is_called_a_little_later(scene:
     assert scene.read(hail).status is Status.RECEIVED_BY_OPERATOR
 
 
-def test_a_lane_is_given_back_after_each_call(scene: Scene) -> None:
+def test_a_slot_is_released_after_each_call(scene: Scene) -> None:
     with servers.serving(servers.answers(servers.http())) as operator:
         hail = hail_for(scene, operator.url)
         call(hail)
 
-    lent = []
-    while (lane := concurrency.take(hail.operateur_id, now=clock.now())) is not None:
-        lent.append(lane)
-    assert len(lent) == settings().hook_calls_at_once
+    held = []
+    while (slot := concurrency.acquire(hail.operateur_id, now=clock.now())) is not None:
+        held.append(slot)
+    assert len(held) == settings().hook_calls_at_once
 
 
 # --- deadlines ------------------------------------------------------------------------------------
@@ -297,8 +296,8 @@ def test_the_nights_jobs_blur_and_delete_what_is_old(scene: Scene) -> None:
     scheduled("delete_old_hails")
 
     assert blurred.blurred
-    with pytest.raises(service.HailUnknown):
-        service.show(old.hail_id)
+    with pytest.raises(rules.HailUnknown):
+        service.history(old.hail_id)
 
 
 # --- what is set up -------------------------------------------------------------------------------

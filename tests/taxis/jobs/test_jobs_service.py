@@ -60,7 +60,7 @@ def test_a_job_goes_from_page_to_page_as_of_one_moment(job: Callable[[int], Coun
     counting = job(3)
     heard: list[Mapping[str, int]] = []
 
-    outcome = service.run("counting", now=NOON, told=lambda done: heard.append(dict(done)))
+    outcome = service.run("counting", now=NOON, report=lambda done: heard.append(dict(done)))
 
     assert counting.places == [None, "1", "2"]
     assert {now for now, _, _ in counting.calls} == {NOON}

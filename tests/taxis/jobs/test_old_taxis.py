@@ -11,15 +11,17 @@ from chalicelib.foundation.aws import clients
 from chalicelib.foundation.errors import Unknown
 from chalicelib.foundation.jobs.rules import Page
 from chalicelib.foundation.settings import BadSetting, read
-from chalicelib.taxis.hails import service as hails
-from chalicelib.taxis.hails.rules import HailWanted
+from chalicelib.taxis.fleets import store as fleet
+from chalicelib.taxis.hails import create
+from chalicelib.taxis.hails.rules import HailRequest
 from chalicelib.taxis.jobs import old_taxis
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.codec import Report
-from chalicelib.taxis.registry import availability, fleet, service
+from chalicelib.taxis.registry import availability, service
 from chalicelib.taxis.registry.rows import TaxiRow
 from chalicelib.taxis.registry.rules import TaxiParts
+from chalicelib.taxis.settings import Settings
 from tests import factories
 from tests.taxis.hails.hail_factories import a_wish
 from tests.taxis.jobs.job_scene import DAY, YEAR, Fleet, items
@@ -195,7 +197,7 @@ def test_a_hail_that_comes_just_too_late_finds_no_taxi(scene: Fleet) -> None:
         just_before(transactions(), "TransactWriteItems", deleted),
         pytest.raises(Unknown),
     ):
-        hails.create(scene.moteur, HailWanted(**a_wish(taxi_id)), now=scene.now)
+        create.create_hail(scene.moteur, HailRequest(**a_wish(taxi_id)), now=scene.now)
 
     assert taxi_id not in scene.taxi_ids()
     assert items("hails") == []
@@ -276,4 +278,4 @@ def test_a_last_position_of_no_taxi_goes_when_it_is_a_year_old(scene: Fleet) -> 
 
 def test_taxis_are_kept_for_a_day_at_least() -> None:
     with pytest.raises(BadSetting, match="MARAUDE_TAXI_KEPT_DAYS must be more than 0"):
-        read({"MARAUDE_TAXI_KEPT_DAYS": "0"})
+        read(Settings, {"MARAUDE_TAXI_KEPT_DAYS": "0"})

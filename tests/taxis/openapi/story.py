@@ -17,15 +17,15 @@ from urllib.parse import quote, urlencode
 from app import app
 from chalicelib.foundation import cache, clock
 from chalicelib.foundation.geo import LngLat, to_e7
-from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
+from chalicelib.foundation.http.messages import JSON
 from chalicelib.taxis.jobs import service as jobs
 from chalicelib.taxis.openapi import document
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.codec import Report
 from chalicelib.taxis.registry import availability as registry
-from chalicelib.taxis.web import JSON
+from chalicelib.taxis.vocabulary import Role
+from ops.cli import administration
 from ops.cli.territory import loads
 from tests.calls import Answer, Caller
 from tests.taxis.territory import loaded
@@ -72,10 +72,10 @@ class Registry:
             ("operator", Role.OPERATEUR, Role.GROUPEMENT),
             ("app", Role.MOTEUR),
         ):
-            _, key = access.add(f"{name}@example.org", roles=roles, name=name.title())
+            _, key = administration.add(f"{name}@example.org", roles=roles, name=name.title())
             self.callers[name] = caller(app, key=key)
-        access.set_fleet_size("operator@example.org", 20)
-        access.set_password("app@example.org", "correct horse")
+        administration.set_fleet_size("operator@example.org", 20)
+        administration.set_password("app@example.org", "correct horse")
 
     def play(self, one: Mapping[str, Any]) -> Answer:
         """One exchange, and what the ingest function makes of it."""

@@ -10,11 +10,15 @@ import pytest
 from marshmallow import Schema, fields
 
 from app import app
+from chalicelib.foundation.http.application import Application
 from chalicelib.foundation.http.json_schema import TEXT, WHOLE, one, record
-from chalicelib.taxis import web
-from chalicelib.taxis.access.rules import Role
+from chalicelib.foundation.http.messages import Reply
+from chalicelib.foundation.http.routes import Routes
+from chalicelib.taxis.contract import LeTaxi
+from chalicelib.taxis.envelope import Request, reply
 from chalicelib.taxis.openapi.document import document
 from chalicelib.taxis.openapi.page import page
+from chalicelib.taxis.vocabulary import Role
 from tests.calls import Caller
 
 PATHS = Caller(app).get("/swagger.json").json["paths"]
@@ -26,8 +30,8 @@ class Word(Schema):
     word = fields.String(required=True)
 
 
-def an_app(*, answer: str = "Thing") -> web.Registry:
-    routes = web.Routes()
+def an_app(*, answer: str = "Thing") -> Application:
+    routes = Routes()
 
     @routes.post(
         "/things",
@@ -35,19 +39,19 @@ def an_app(*, answer: str = "Thing") -> web.Registry:
         body=Word(),
         answers={201: one(record(answer, {"size": WHOLE}))},
     )
-    def post_thing(request: web.Request) -> web.Reply:
+    def post_thing(request: Request) -> Reply:
         """Keeps <b>bold</b> & other things. Twice."""
-        return web.reply([{"size": len(request.one()["word"])}], status=201)
+        return reply([{"size": len(request.one()["word"])}], status=201)
 
     @routes.get("/words", roles=None, answers={200: one(record("Found", {"word": TEXT}))})
-    def get_word(_: web.Request) -> web.Reply:
-        return web.reply([{"word": 1}])
+    def get_word(_: Request) -> Reply:
+        return reply([{"word": 1}])
 
     @routes.get("/odd", roles=None, answers={})
-    def get_odd(_: web.Request) -> web.Reply:
-        return web.Reply(202, "{}")
+    def get_odd(_: Request) -> Reply:
+        return Reply(202, "{}")
 
-    app = web.Registry("tests")
+    app = Application("tests", LeTaxi())
     app.serve(routes)
     return app
 

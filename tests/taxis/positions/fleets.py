@@ -10,10 +10,10 @@ from typing import Any
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.geo import E7, Circle, LngLat
 from chalicelib.foundation.store import reads
-from chalicelib.taxis.positions import codec, rules, service, store
+from chalicelib.taxis.positions import codec, pointers, rules, service, store
 from chalicelib.taxis.positions.codec import Entry, Report
 from chalicelib.taxis.positions.rules import Availability, Found, Position
-from chalicelib.taxis.registry.rules import TaxiStatus
+from chalicelib.taxis.vocabulary import TaxiStatus
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 PARIS = LngLat(2.3522, 48.8566)
@@ -104,9 +104,7 @@ def stored(
 
 def searched(point: LngLat, *, now: datetime, radius_m: float = 500) -> list[Found]:
     """A search as the API makes it."""
-    circle = Circle(point, radius_m)
-    items = reads.fetch(service.wants(circle, now=now))[0]
-    return service.near(circle, items, now=now)
+    return reads.one(service.near(Circle(point, radius_m), now=now))
 
 
 def entries() -> dict[int, list[Entry]]:
@@ -122,7 +120,7 @@ def entries() -> dict[int, list[Entry]]:
 def newest_known(taxi: int) -> Position | None:
     """The newest position of a taxi anywhere in the store."""
     known = [rules.position(entry) for entry in entries().get(taxi, [])]
-    pointer = store.read_pointers([taxi]).get(taxi)
+    pointer = pointers.read([taxi]).get(taxi)
     if pointer is not None and pointer.last is not None:
         known.append(pointer.last)
     return max(known, default=None)

@@ -16,7 +16,7 @@ from chalicelib.taxis.positions import codec, leaf_map, rules, service
 from chalicelib.taxis.positions import store as positions_store
 from chalicelib.taxis.positions.codec import Report
 from chalicelib.taxis.positions.rules import CellContended
-from chalicelib.taxis.registry.rules import TaxiStatus
+from chalicelib.taxis.vocabulary import TaxiStatus
 from tests.taxis.positions import fleets
 from tests.taxis.positions.fleets import NOON, Crash, Registry, at, e7, taxi_id
 from tests.taxis.positions.small_dynamodb import small_dynamodb

@@ -10,7 +10,7 @@ from chalicelib.foundation import geo
 from chalicelib.foundation.geo import E7, Circle, LngLat
 from chalicelib.taxis.positions import codec, rules
 from chalicelib.taxis.positions.codec import Entry
-from chalicelib.taxis.registry.rules import TaxiStatus
+from chalicelib.taxis.vocabulary import TaxiStatus
 from tests.taxis.positions.fleets import FREE, NOON, OCCUPIED, PARIS, an_entry, at, taxi_id
 
 NOW_TICK = codec.tick(NOON)

@@ -11,12 +11,13 @@ from chalicelib.foundation.cell_tree import CellTree
 from chalicelib.foundation.geo import Circle, LngLat
 from chalicelib.foundation.jobs.rules import Page
 from chalicelib.foundation.store import reads
-from chalicelib.taxis.positions import codec, leaf_map, rules, service
+from chalicelib.taxis.positions import codec, leaf_map, pointers, retention, rules, service
 from chalicelib.taxis.positions import store as positions_store
+from chalicelib.taxis.positions.accept import TaxiUnknown
 from chalicelib.taxis.positions.codec import Report
 from chalicelib.taxis.positions.leaf_map import LeafMap
 from chalicelib.taxis.positions.rules import CellContended, LastPosition
-from chalicelib.taxis.positions.service import MapAnnounced, TaxiUnknown
+from chalicelib.taxis.positions.service import MapAnnounced
 from tests.emitted import metrics_of
 from tests.taxis.positions import fleets
 from tests.taxis.positions.fleets import (
@@ -132,7 +133,7 @@ def test_a_warm_search_is_one_strong_read() -> None:
         found()
 
     assert calls == ["BatchGetItem"]
-    assert service.wants(Circle(PARIS, 500), now=NOON).consistent
+    assert service.near(Circle(PARIS, 500), now=NOON).consistent
 
 
 @pytest.mark.usefixtures("split")
@@ -288,7 +289,7 @@ def test_an_old_entry_becomes_a_last_position_before_it_leaves_its_cell() -> Non
     with pytest.raises(Crash), fleets.hooked("before-call", fleets.crashing(0, kinds={"PutItem"})):
         stored([a_report((2, PARIS), seen_at=at(200))], now=at(200))
     assert set(fleets.entries()) == {1, 2}
-    assert positions_store.read_pointers([1])[1].last == (codec.tick(NOON), *reversed(e7(PARIS)))
+    assert pointers.read([1])[1].last == (codec.tick(NOON), *reversed(e7(PARIS)))
 
     stored([a_report((2, PARIS), seen_at=at(200))], now=at(200))
     assert set(fleets.entries()) == {2}
@@ -317,7 +318,7 @@ def test_a_pointer_is_written_when_a_taxi_leaves_its_square_only() -> None:
 
     assert "UpdateItem" not in inside
     assert outside.count("UpdateItem") == 1
-    pointer = positions_store.read_pointers([1])[1]
+    pointer = pointers.read([1])[1]
     assert pointer.square == leaf_map.square_of(*e7(NEXT_SQUARE))
     assert pointer.before == leaf_map.square_of(*e7(PARIS))
 
@@ -326,10 +327,10 @@ def test_a_pointer_is_written_when_a_taxi_leaves_its_square_only() -> None:
 def test_an_older_move_does_not_take_a_pointer_back() -> None:
     stored([a_report((1, NEXT_SQUARE), seen_at=at(10))], now=at(10))
 
-    moved = positions_store.move_pointer(1, rules.position(fleets.an_entry()), now_tick=0)
+    moved = pointers.move(1, rules.position(fleets.an_entry()), now_tick=0)
 
     assert not moved
-    assert positions_store.read_pointers([1])[1].square == leaf_map.square_of(*e7(NEXT_SQUARE))
+    assert pointers.read([1])[1].square == leaf_map.square_of(*e7(NEXT_SQUARE))
 
 
 @pytest.mark.usefixtures("split")
@@ -864,7 +865,7 @@ def test_a_taxi_that_comes_back_while_it_is_blurred_is_where_it_says(there: LngL
 
 @pytest.mark.usefixtures("split")
 def test_blurring_goes_on_where_it_was_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "POINTERS_A_PAGE", 2)
+    monkeypatch.setattr(retention, "A_PAGE", 2)
     retired(*((taxi, PARIS) for taxi in range(1, 6)))
     later = NOON + 2 * TWO_MONTHS
 
@@ -908,10 +909,10 @@ def test_a_search_needs_one_call_where_a_taxi_stands_on_a_corner_of_four_cells()
     corner = geo.box(geo.ancestor(geo.finest_cell(*e7(PARIS)), 15))
     point = LngLat(corner.east, corner.north)
 
-    want = service.wants(Circle(point, 500), now=NOON)
+    near = service.near(Circle(point, 500), now=NOON)
 
-    assert len(want.keys) >= 4
-    assert len(want.keys) <= reads.KEYS_A_CALL
+    assert len(near.keys) >= 4
+    assert len(near.keys) <= reads.KEYS_A_CALL
 
 
 @pytest.mark.usefixtures("store")

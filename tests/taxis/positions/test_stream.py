@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from chalicelib.foundation.aws import clients
-from chalicelib.taxis.positions import stream
-from chalicelib.taxis.positions.stream import StreamUnavailable
+from chalicelib.taxis.positions import accept
+from chalicelib.taxis.positions.accept import StreamUnavailable
 
 
 @contextmanager
@@ -48,7 +48,7 @@ REPORTS = [("lyon", b"1"), ("paris", b"2"), ("lille", b"3")]
 def test_what_kinesis_refuses_is_sent_again_alone() -> None:
     """I5."""
     with answering({0, 2}, {1}, set()) as calls:
-        stream.send(REPORTS)
+        accept.send(REPORTS)
 
     assert calls == [["lyon", "paris", "lille"], ["lyon", "lille"], ["lille"]]
 
@@ -57,7 +57,7 @@ def test_what_kinesis_refuses_is_sent_again_alone() -> None:
 def test_what_kinesis_goes_on_refusing_is_not_accepted() -> None:
     """I5: the caller is told, and may send all of it again."""
     with answering({1}, {0}) as calls, pytest.raises(StreamUnavailable):
-        stream.send(REPORTS)
+        accept.send(REPORTS)
 
     assert len(calls) == 4
 
@@ -67,23 +67,23 @@ def test_a_stream_that_cannot_be_reached_is_unavailable() -> None:
     clients.kinesis().delete_stream(StreamName="maraude-test-positions")
 
     with pytest.raises(StreamUnavailable):
-        stream.send(REPORTS)
+        accept.send(REPORTS)
 
 
 @pytest.mark.usefixtures("store")
 def test_nothing_to_send_is_no_call() -> None:
     with answering(set()) as calls:
-        stream.send([])
+        accept.send([])
 
     assert calls == []
 
 
 @pytest.mark.usefixtures("store")
 def test_many_reports_respect_the_limits_of_a_call() -> None:
-    largest = 5 + 14 * stream.POSITIONS_A_REPORT
+    largest = 5 + 14 * accept.POSITIONS_A_REPORT
 
     assert largest < 1_000_000
-    assert stream.REPORTS_A_CALL * (largest + 32) <= 5_000_000
+    assert accept.REPORTS_A_CALL * (largest + 32) <= 5_000_000
     with answering(set()) as calls:
-        stream.send([("paris", b"")] * 80)
+        accept.send([("paris", b"")] * 80)
     assert [len(call) for call in calls] == [35, 35, 10]

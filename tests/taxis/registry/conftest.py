@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from chalicelib.taxis.access.rules import Role
+from chalicelib.foundation.http.application import Application
+from chalicelib.taxis.contract import LeTaxi
 from chalicelib.taxis.registry.routes import routes
-from chalicelib.taxis.web import Registry
+from chalicelib.taxis.vocabulary import Role
 from tests import factories
 from tests.calls import Caller
 
@@ -17,7 +18,7 @@ Call = Callable[..., Caller]
 def call(store: None) -> Call:  # noqa: ARG001  # where its accounts are
     """Makes an account of a name, an operator unless other roles are given, and calls as it."""
     factories.known_towns()
-    app = Registry("tests")
+    app = Application("tests", LeTaxi())
     app.serve(routes)
 
     def calling(

@@ -7,13 +7,14 @@ import pytest
 from moto import mock_aws
 
 from chalicelib.foundation import cache
+from chalicelib.foundation.http.application import Application
 from chalicelib.foundation.store import documents
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.access import service as access
 from chalicelib.taxis.access import store as accounts
-from chalicelib.taxis.access.rules import Role
+from chalicelib.taxis.contract import LeTaxi
 from chalicelib.taxis.registry.routes import routes
-from chalicelib.taxis.web import Registry
+from chalicelib.taxis.vocabulary import Role
+from ops.cli import administration
 from ops.local.provision import provision
 from tests import factories
 from tests.calls import Caller
@@ -34,14 +35,14 @@ FOUR_BYTES = "Must be greater than or equal to -2147483648 and less than or equa
 
 
 @pytest.fixture(scope="module")
-def app() -> Registry:
-    served = Registry("tests")
+def app() -> Application:
+    served = Application("tests", LeTaxi())
     served.serve(routes)
     return served
 
 
 @pytest.fixture(scope="module")
-def standing(app: Registry) -> Iterator[tuple[Caller, str]]:
+def standing(app: Application) -> Iterator[tuple[Caller, str]]:
     """An operator, and the id of its taxi, in one registry for all rows: none depends on another."""
     with mock_aws():
         documents.forget()
@@ -77,7 +78,9 @@ ROUTES = [
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_without_the_role_nothing_else_is_looked_at(app: Registry, method: str, path: str) -> None:
+def test_without_the_role_nothing_else_is_looked_at(
+    app: Application, method: str, path: str
+) -> None:
     _, key = factories.an_account("app", Role.MOTEUR)
 
     answer = Caller(app, key=key).send(method, path, '{"data": [null]}')
@@ -87,15 +90,15 @@ def test_without_the_role_nothing_else_is_looked_at(app: Registry, method: str, 
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_without_a_key_nothing_else_is_looked_at(app: Registry, method: str, path: str) -> None:
+def test_without_a_key_nothing_else_is_looked_at(app: Application, method: str, path: str) -> None:
     answer = Caller(app).send(method, path, '{"data": [null]}')
 
     assert answer.status == 401
 
 
-def test_the_list_is_not_for_an_admin_who_is_no_operator(app: Registry) -> None:
+def test_the_list_is_not_for_an_admin_who_is_no_operator(app: Application) -> None:
     _, key = factories.an_account("boss", Role.MOTEUR)
-    record = access.find("boss")
+    record = administration.find("boss")
     # The desk makes every admin an operator too; the contract knows admins who are not.
     admin = replace(record.account, roles=frozenset({Role.ADMIN}))
     accounts.put(replace(record, account=admin), before=record)

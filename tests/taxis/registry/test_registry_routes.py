@@ -9,14 +9,16 @@ from chalicelib.foundation.aws import clients
 from chalicelib.foundation.geo import Circle, LngLat
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import reads
-from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
+from chalicelib.taxis.fleets import store as fleet
+from chalicelib.taxis.fleets.store import FleetRow
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions import service as positions
+from chalicelib.taxis.positions.availability import CONTENDED
 from chalicelib.taxis.positions.codec import Report
-from chalicelib.taxis.positions.store import TRIES
-from chalicelib.taxis.registry import availability, fleet
-from chalicelib.taxis.registry.rows import DescriptionRow, FleetRow
+from chalicelib.taxis.registry import availability
+from chalicelib.taxis.registry.rows import DescriptionRow
+from chalicelib.taxis.vocabulary import Role
+from ops.cli import administration
 from tests import factories
 from tests.calls import Answer, Caller
 from tests.factories import PARIS, a_driver, a_taxi, a_vehicle, an_ads
@@ -65,8 +67,7 @@ def found_here() -> list[str]:
     """The taxis that a search here would find."""
     now = clock.now()
     circle = Circle(HERE, 500)
-    (cells,) = reads.fetch(positions.wants(circle, now=now))
-    return [taxi.taxi_id for taxi in positions.near(circle, cells, now=now)]
+    return [taxi.taxi_id for taxi in reads.one(positions.near(circle, now=now))]
 
 
 # --- drivers, ADS, vehicles ----------------------------------------------------------------------
@@ -490,7 +491,7 @@ def test_a_taxi_added_a_moment_ago_is_positioned_though_its_fleet_is_cached(
 def test_the_257th_taxi_opens_a_second_page_and_both_pages_are_known(
     operator: Caller, taxi_id: str
 ) -> None:
-    owner = access.find("operator").account.owner
+    owner = administration.find("operator").account.owner
     others = {codec.id_of(number) for number in range(fleet.PAGE - 1)}
     FleetRow(owner, "page#000000").update([FleetRow.ids.add(others)])
     operator.post("/geotaxi", {"positions": [{"taxi_id": taxi_id, "lon": 2, "lat": 48}]})
@@ -514,7 +515,7 @@ def test_a_change_that_busy_cells_cannot_take_yet_is_answered_and_logged(
     monkeypatch.setattr("time.sleep", lambda _: None)
     seen_here(taxi_id)
 
-    with refusing(plain(), "PutItem", "ConditionalCheckFailedException", times=TRIES):
+    with refusing(plain(), "PutItem", "ConditionalCheckFailedException", times=CONTENDED.tries):
         changed = at_work(operator.put(f"/taxis/{taxi_id}", {"status": "free"}))
 
     assert changed["status"] == "free"

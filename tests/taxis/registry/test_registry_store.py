@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 from pynamodb.exceptions import TransactWriteError, UpdateError
 
-from chalicelib.foundation.store import writes
+from chalicelib.foundation.store import reads, writes
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.access.rules import Account, Role
+from chalicelib.taxis.fleets import store as fleet
+from chalicelib.taxis.fleets.store import FleetRow
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions.rules import Availability
-from chalicelib.taxis.registry import availability, fleet, rules, service, store
+from chalicelib.taxis.registry import availability, rules, service, store
 from chalicelib.taxis.registry.rows import (
     AdsRow,
     DescriptionRow,
     DriverRow,
-    FleetRow,
     TaxiRow,
     VehicleRow,
 )
@@ -33,8 +33,8 @@ from chalicelib.taxis.registry.rules import (
     Registered,
     Taxi,
     TaxiParts,
-    TaxiStatus,
 )
+from chalicelib.taxis.vocabulary import Account, Role, TaxiStatus
 from tests import factories
 from tests.factories import BORDEAUX, CHARENTON, PARIS
 from tests.taxis.registry.races import client_of, just_before, plain, refusing, transactions
@@ -237,7 +237,7 @@ def test_a_taxi_is_everywhere_that_it_should_be_at_once() -> None:
 
     taxi = registered().taxi
 
-    assert store.taxis([taxi.taxi_id, "2222222"]) == {taxi.taxi_id: taxi}
+    assert reads.one(store.taxis([taxi.taxi_id, "2222222"])) == {taxi.taxi_id: taxi}
     assert store.made_already("7", 1, taxi.ads_id, taxi.driver_id)[1] == taxi.taxi_id
     assert list(fleet.newest("7", limit=10)) == [(taxi.taxi_id, PLATE)]
     assert fleet.load("7").ids == {taxi.taxi_id}
@@ -272,7 +272,7 @@ def test_a_taxi_whose_parts_are_gone_or_changed_is_not_stored() -> None:
     with pytest.raises(writes.Moved):
         store.add_taxi(a_taxi(ads_id="7#gone#1"), described())
 
-    assert store.taxis(["aaaaaaa"]) == {}
+    assert reads.one(store.taxis(["aaaaaaa"])) == {}
     assert list(fleet.newest("7", limit=10)) == []
 
 
@@ -312,7 +312,7 @@ def test_a_taxi_added_while_its_vehicle_is_described_shows_what_was_said_last() 
     with just_before(transactions(), "TransactWriteItems", lambda: described(model="new")):
         taxi_id = registered().taxi.taxi_id
 
-    assert store.details([taxi_id])[taxi_id].model == "new"
+    assert reads.one(store.details([taxi_id]))[taxi_id].model == "new"
 
 
 def test_a_taxi_whose_ads_goes_while_it_is_added_is_refused() -> None:
@@ -410,7 +410,7 @@ def test_what_searches_show_follows_the_description() -> None:
         now=NOON,
     )
 
-    shown = store.details([taxi_id])[taxi_id]
+    shown = reads.one(store.details([taxi_id]))[taxi_id]
     assert (shown.model, shown.nb_seats, shown.type_) == ("3008", 6, "mpv")
     assert shown.characteristics == ("wifi",)
     assert (shown.owner, shown.operator, shown.insee) == ("7", "operator", PARIS)
@@ -425,7 +425,7 @@ def test_an_older_copy_never_wins() -> None:
     store.renew_copies(newer)
     store.renew_copies(older)
 
-    assert store.details([taxi_id])[taxi_id].model == "newer"
+    assert reads.one(store.details([taxi_id]))[taxi_id].model == "newer"
 
 
 def test_a_copy_is_renewed_past_a_taxi_that_is_gone() -> None:
@@ -435,8 +435,8 @@ def test_a_copy_is_renewed_past_a_taxi_that_is_gone() -> None:
 
     store.renew_copies(described(model="new"))
 
-    assert store.details([gone, kept]).keys() == {kept}
-    assert store.details([kept])[kept].model == "new"
+    assert reads.one(store.details([gone, kept])).keys() == {kept}
+    assert reads.one(store.details([kept]))[kept].model == "new"
 
 
 # --- what the other domains ask ------------------------------------------------------------------
@@ -544,7 +544,7 @@ def test_an_id_that_no_taxi_can_have_is_not_looked_up(text: str, calls: list[str
 def test_what_ingest_asks_loads_no_web_framework() -> None:
     script = (
         "import sys, chalicelib.taxis.registry.service;"
-        "print(*{'chalice', 'marshmallow', 'chalicelib.taxis.web'} & sys.modules.keys())"
+        "print(*{'chalice', 'marshmallow', 'chalicelib.foundation.http.application'} & sys.modules.keys())"
     )
 
     done = subprocess.run(
@@ -566,7 +566,7 @@ def test_the_ads_of_a_merged_town_and_their_taxis_move_together() -> None:
 
     new_id = rules.ads_id("7", CHARENTON, "1")
     assert moved == service.MovedAds(moved=1, taxis=1, left=0)
-    assert store.taxis([taxi.taxi_id])[taxi.taxi_id] == a_taxi(
+    assert reads.one(store.taxis([taxi.taxi_id]))[taxi.taxi_id] == a_taxi(
         taxi.taxi_id, ads_id=new_id, insee=CHARENTON
     )
     assert sorted(row.ads_id for row in AdsRow.scan()) == [rules.ads_id("7", BORDEAUX, "1"), new_id]
@@ -595,7 +595,7 @@ def test_an_ads_whose_number_its_owner_has_in_the_new_town_is_left() -> None:
     moved = service.move_ads({PARIS: CHARENTON})
 
     assert moved == service.MovedAds(moved=0, taxis=0, left=1)
-    assert store.taxis([taxi.taxi_id]) == {taxi.taxi_id: taxi}
+    assert reads.one(store.taxis([taxi.taxi_id])) == {taxi.taxi_id: taxi}
 
 
 def test_moving_again_moves_nothing_more() -> None:

@@ -8,14 +8,8 @@ from msgspec.structs import asdict
 
 from chalicelib.taxis.registry import rows, rules, service
 from chalicelib.taxis.registry.rows import DescriptionRow, TaxiRow
-from chalicelib.taxis.registry.rules import (
-    Description,
-    SurveyedTaxi,
-    Taxi,
-    TaxiStatus,
-    Usage,
-    Vehicle,
-)
+from chalicelib.taxis.registry.rules import Description, SurveyedTaxi, Taxi, Usage, Vehicle
+from chalicelib.taxis.vocabulary import TaxiStatus
 from tests import factories
 from tests.factories import BORDEAUX, PARIS
 from tests.taxis.registry.conftest import Call

@@ -13,15 +13,15 @@ from chalicelib.foundation import cache, clock
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.geo import LngLat, geohash6, to_e7
 from chalicelib.foundation.store import documents
-from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.codec import Report
 from chalicelib.taxis.registry import availability as registry
-from chalicelib.taxis.stats.searches import codec as codec_of_searches
-from chalicelib.taxis.stats.searches import stream
-from chalicelib.taxis.stats.searches.rules import Search
+from chalicelib.taxis.search import notes
+from chalicelib.taxis.search import rules as search_rules
+from chalicelib.taxis.search.rules import Search
+from chalicelib.taxis.vocabulary import Role
+from ops.cli import administration
 from ops.cli.territory import loads
 from tests import factories
 from tests.calls import Answer, Caller
@@ -414,7 +414,7 @@ def test_a_cold_search_is_three_round_trips(
 
 def sent() -> list[Search]:
     """What is in the stream of searches, with what was still on its way there."""
-    assert stream.notes.end()
+    assert notes.notes.end()
     kinesis, name = clients.kinesis(), "maraude-test-searches"
     found = []
     for shard in kinesis.list_shards(StreamName=name)["Shards"]:
@@ -422,7 +422,7 @@ def sent() -> list[Search]:
             StreamName=name, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
         )
         for record in kinesis.get_records(ShardIterator=place["ShardIterator"])["Records"]:
-            found += codec_of_searches.unpack(record["Data"])
+            found += search_rules.unpack(record["Data"])
     return found
 
 
@@ -434,7 +434,7 @@ def test_a_search_that_reaches_a_town_is_noted(operator: Operator, search_app: C
     [noted] = sent()
     assert abs(noted.hour - clock.now().timestamp() / 3600) < 2
     assert (noted.insee, noted.found, noted.seen, noted.nearest_m) == ("75056", 2, 1, 120)
-    assert noted.moteur == access.find("search-app").account.id
+    assert noted.moteur == administration.find("search-app").account.id
     assert noted.geohash == geohash6(HERE)
 
 

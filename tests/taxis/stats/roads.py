@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from chalicelib.foundation.geo import LngLat
 from chalicelib.taxis.jobs import service as jobs
 from chalicelib.taxis.registry.rows import TaxiRow
-from chalicelib.taxis.registry.rules import TaxiStatus
+from chalicelib.taxis.vocabulary import TaxiStatus
 from tests.taxis.positions import fleets
 
 PARIS, LYON, BASTIA = "75056", "69123", "2B033"

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 from chalicelib.foundation import geo
 from chalicelib.foundation.geo import LngLat
+from chalicelib.taxis.search.rules import Search
 from chalicelib.taxis.stats.filters import Filter
 from chalicelib.taxis.stats.searches import service
-from chalicelib.taxis.stats.searches.rules import Search, SearchQuartiles
-from chalicelib.taxis.stats.searches.service import Counted, Report
+from chalicelib.taxis.stats.searches.rules import SearchQuartiles
+from chalicelib.taxis.stats.searches.service import BatchCount, Report
 
 NOON = datetime(2026, 3, 12, 12, 30, tzinfo=UTC)
 SHARDS = ("shardId-000000000000", "shardId-000000000001")
@@ -64,7 +65,7 @@ class Streamed:
 
     def count(
         self, searches: Sequence[Search], *, shard: str = SHARDS[0], arrived_at: datetime = NOON
-    ) -> Counted:
+    ) -> BatchCount:
         return service.count(shard, [self.report(searches, arrived_at=arrived_at)])
 
     def report(self, searches: Sequence[Search], *, arrived_at: datetime = NOON) -> Report:

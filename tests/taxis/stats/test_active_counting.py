@@ -11,10 +11,10 @@ from chalice.test import Client
 from app import app
 from chalicelib.foundation import clock
 from chalicelib.foundation.aws import clients
+from chalicelib.foundation.packing import Table
 from chalicelib.foundation.settings import table
-from chalicelib.foundation.store import sheets
 from chalicelib.taxis.stats.active import service, store
-from chalicelib.taxis.stats.active.rules import ActiveTaxi, Rows, Span, Tally
+from chalicelib.taxis.stats.active.rules import ActiveTaxi, HeatMap, Minute, Span, Tally
 from chalicelib.taxis.stats.filters import EVERYTHING, Filter
 from tests.taxis.positions import fleets
 from tests.taxis.stats.roads import (
@@ -45,14 +45,19 @@ def a_road(*numbers: int) -> Road:
 
 def an_hour(began: datetime, *numbers: int, insee: str = PARIS, free: bool = True) -> None:
     """An hour in which these taxis were seen."""
-    taxi = ActiveTaxi(insee, "1", free)
-    store.add_seen(dict.fromkeys(numbers, taxi), hour=began, at=began + MINUTE)
+    taxis = [ActiveTaxi(number, insee, "1", free) for number in numbers]
+    store.add_to_hour_fleet(taxis, hour=began, at=began + MINUTE)
+
+
+def tally(active: int, free: int, *, insee: str = PARIS) -> list[Tally]:
+    """The tallies of taxis of one town, all of operator 1."""
+    return [Tally(insee, "1", active, free)]
 
 
 def everything_stored() -> list[str]:
     """All but when the jobs ran last."""
     items = clients.dynamodb().scan(TableName=table("statistics"))["Items"]
-    return sorted(repr(item) for item in items if item["series"]["S"] != "runs")
+    return sorted(repr(item) for item in items if item["series"]["S"] != "2#runs")
 
 
 # --- the minute -----------------------------------------------------------------------------------
@@ -68,8 +73,10 @@ def test_a_minute_notes_the_newcomers_of_its_hour() -> None:
     third = run("count-active", now=NOON + 91 * SECOND)
 
     assert [first["newcomers"], second["newcomers"], third["newcomers"]] == [1, 2, 0]
-    assert store.seen(NOON) == dict.fromkeys([1, 2], ActiveTaxi(PARIS, "1", free=True))
-    assert len(list(sheets.every("seen#2026-03-02T12"))) == 2
+    assert store.hour_fleet(NOON) == {
+        number: ActiveTaxi(number, PARIS, "1", free=True) for number in (1, 2)
+    }
+    assert len(list(store.SEEN.of("2026-03-02T12").all())) == 2
 
 
 def test_a_minute_that_is_counted_again_with_less_loses_nothing() -> None:
@@ -81,7 +88,7 @@ def test_a_minute_that_is_counted_again_with_less_loses_nothing() -> None:
     again = run("count-active", now=NOON + 75 * SECOND)
 
     assert again == {"active": 1, "newcomers": 0}
-    assert set(store.seen(NOON) or {}) == {1, 2}
+    assert set(store.hour_fleet(NOON) or {}) == {1, 2}
 
 
 def test_taxis_count_for_the_hour_in_which_they_were_seen() -> None:
@@ -92,8 +99,8 @@ def test_taxis_count_for_the_hour_in_which_they_were_seen() -> None:
 
     run("count-active", now=NOON + 10 * SECOND)
 
-    assert set(store.seen(NOON - HOUR) or {}) == {1}
-    assert set(store.seen(NOON) or {}) == {2}
+    assert set(store.hour_fleet(NOON - HOUR) or {}) == {1}
+    assert set(store.hour_fleet(NOON) or {}) == {2}
 
 
 def test_an_hour_in_which_nobody_counted_is_not_begun_by_the_minute_after() -> None:
@@ -102,17 +109,17 @@ def test_an_hour_in_which_nobody_counted_is_not_begun_by_the_minute_after() -> N
 
     run("count-active", now=NOON + 10 * SECOND)
 
-    assert store.seen(NOON - HOUR) is None
-    assert store.minute() == (NOON + 10 * SECOND, {(PARIS, "1"): Tally(1, 1)})
+    assert store.hour_fleet(NOON - HOUR) is None
+    assert store.minute() == Minute(NOON + 10 * SECOND, Table(tally(1, 1)))
 
 
 def test_a_minute_without_a_taxi_says_that_somebody_looked() -> None:
     done = run("count-active", now=NOON)
 
     assert done == {"active": 0, "newcomers": 0}
-    assert store.seen(NOON) == {}
-    assert store.seen(NOON - HOUR) is None
-    assert store.minute() == (NOON, {})
+    assert store.hour_fleet(NOON) == {}
+    assert store.hour_fleet(NOON - HOUR) is None
+    assert store.minute() == Minute(NOON, Table())
 
 
 def test_a_taxi_that_nobody_registered_is_not_counted() -> None:
@@ -120,7 +127,7 @@ def test_a_taxi_that_nobody_registered_is_not_counted() -> None:
     road.report(1, at=NOON)
 
     assert run("count-active", now=NOON)["active"] == 0
-    assert store.heat() == (NOON, {})
+    assert store.heat() == HeatMap(NOON, Table())
 
 
 @pytest.mark.parametrize("name", ["count-active", "count-active-hour", "count-active-day"])
@@ -145,7 +152,7 @@ def test_an_hour_counts_its_distinct_taxis() -> None:
 
     assert run("count-active-hour", now=NOON + HOUR + 5 * MINUTE) == {"hours": 1}
 
-    assert store.counted(Span.HOUR, NOON) == {(PARIS, "1"): Tally(3, 2)}
+    assert store.tallies(Span.HOUR, NOON) == tally(3, 2)
     assert service.connected_per_hour(EVERYTHING) == {12: 3.0}
 
 
@@ -153,7 +160,7 @@ def test_an_hour_that_is_not_over_is_not_counted() -> None:
     an_hour(NOON, 1)
 
     assert run("count-active-hour", now=NOON + HOUR + MINUTE) == {"hours": 0}
-    assert store.counted(Span.HOUR, NOON) is None
+    assert store.tallies(Span.HOUR, NOON) is None
 
 
 def test_an_hour_is_counted_once_however_often_the_job_runs() -> None:
@@ -169,7 +176,7 @@ def test_an_hour_is_counted_once_however_often_the_job_runs() -> None:
 def test_an_hour_that_was_broken_off_before_it_was_remembered_is_folded_once() -> None:
     an_hour(NOON, 1, 2)
     run("count-active-hour", now=NOON + HOUR + 5 * MINUTE)
-    sheets.remove("counted", "hour")
+    store.PROGRESS.remove("hour")
 
     assert run("count-active-hour", now=NOON + HOUR + 6 * MINUTE) == {"hours": 1}
 
@@ -182,19 +189,19 @@ def test_hours_of_two_days_that_were_missed_are_made_up_for() -> None:
 
     assert run("count-active-hour", now=NOON + 5 * MINUTE) == {"hours": 3}
 
-    assert store.counted(Span.HOUR, NOON - 50 * HOUR) is None
-    assert store.counted(Span.HOUR, NOON - 30 * HOUR) == {(PARIS, "1"): Tally(3, 3)}
+    assert store.tallies(Span.HOUR, NOON - 50 * HOUR) is None
+    assert store.tallies(Span.HOUR, NOON - 30 * HOUR) == tally(3, 3)
     assert service.connected_per_hour(EVERYTHING) == {12: 2.0, 6: 3.0, 11: 1.0}
 
 
 def test_hours_from_before_these_two_days_are_left_alone_after_a_long_break() -> None:
-    store.keep_counted_until(Span.HOUR, NOON - 30 * DAY)
+    store.put_progress(Span.HOUR, NOON - 30 * DAY)
     an_hour(NOON - 49 * HOUR, 1)
     an_hour(NOON - 48 * HOUR, 2)
 
     assert run("count-active-hour", now=NOON + 5 * MINUTE) == {"hours": 1}
 
-    assert store.counted(Span.HOUR, NOON - 49 * HOUR) is None
+    assert store.tallies(Span.HOUR, NOON - 49 * HOUR) is None
 
 
 def test_an_hour_without_such_a_taxi_counts_as_none() -> None:
@@ -210,11 +217,11 @@ def test_an_hour_without_such_a_taxi_counts_as_none() -> None:
 
 
 def test_two_runs_that_fold_at_once_fold_once() -> None:
-    ain, paris = {("01001", "1"): Tally(3, 3)}, {(PARIS, "1"): Tally(2, 1)}
-    other_run = fleets.interrupted(1, lambda: store.fold(NOON, ain | paris))
+    tallies = tally(3, 3, insee="01001") + tally(2, 1)
+    other_run = fleets.interrupted(1, lambda: store.add_hour(NOON, tallies))
 
     with fleets.hooked("before-call", other_run):
-        store.fold(NOON, ain | paris)
+        store.add_hour(NOON, tallies)
 
     assert {part.hours for _, part in store.hours_of_day()} == {1}
     assert service.connected_per_hour(EVERYTHING) == {12: 5.0}
@@ -231,9 +238,9 @@ def test_a_day_counts_the_distinct_taxis_of_its_hours() -> None:
 
     assert run("count-active-day", now=MONDAY + DAY + 20 * MINUTE) == {"days": 2}
 
-    assert store.counted(Span.DAY, MONDAY) == {(PARIS, "1"): Tally(2, 1)}
-    assert store.counted(Span.DAY, MONDAY - DAY) == {(PARIS, "1"): Tally(1, 1)}
-    assert store.counted(Span.DAY, MONDAY + DAY) is None
+    assert store.tallies(Span.DAY, MONDAY) == tally(2, 1)
+    assert store.tallies(Span.DAY, MONDAY - DAY) == tally(1, 1)
+    assert store.tallies(Span.DAY, MONDAY + DAY) is None
 
 
 def test_a_taxi_whose_licence_moved_counts_once_a_day() -> None:
@@ -242,7 +249,7 @@ def test_a_taxi_whose_licence_moved_counts_once_a_day() -> None:
 
     run("count-active-day", now=MONDAY + DAY + 20 * MINUTE)
 
-    assert store.counted(Span.DAY, MONDAY) == {(LYON, "1"): Tally(1, 1)}
+    assert store.tallies(Span.DAY, MONDAY) == tally(1, 1, insee=LYON)
 
 
 def test_a_week_counts_the_distinct_taxis_of_seven_days() -> None:
@@ -250,9 +257,9 @@ def test_a_week_counts_the_distinct_taxis_of_seven_days() -> None:
         an_hour(MONDAY + number * DAY, number, 100)
         run("count-active-day", now=MONDAY + (number + 1) * DAY + 20 * MINUTE)
 
-    weeks = [store.counted(Span.WEEK, MONDAY + number * DAY) for number in range(9)]
+    weeks = [store.tallies(Span.WEEK, MONDAY + number * DAY) for number in range(9)]
 
-    assert [week and week[PARIS, "1"].active for week in weeks] == [2, 3, 4, 5, 6, 7, 8, 8, 8]
+    assert [week and week[0].active for week in weeks] == [2, 3, 4, 5, 6, 7, 8, 8, 8]
 
 
 def test_days_that_were_missed_are_made_up_for() -> None:
@@ -261,8 +268,8 @@ def test_days_that_were_missed_are_made_up_for() -> None:
 
     assert run("count-active-day", now=MONDAY + 2 * DAY + 20 * MINUTE) == {"days": 2}
 
-    assert store.counted(Span.DAY, MONDAY) == {(PARIS, "1"): Tally(1, 1)}
-    assert store.counted(Span.WEEK, MONDAY + DAY) == {(PARIS, "1"): Tally(2, 2)}
+    assert store.tallies(Span.DAY, MONDAY) == tally(1, 1)
+    assert store.tallies(Span.WEEK, MONDAY + DAY) == tally(2, 2)
     before = everything_stored()
     assert run("count-active-day", now=MONDAY + 2 * DAY + 21 * MINUTE) == {"days": 0}
     assert everything_stored() == before
@@ -284,9 +291,9 @@ def test_the_clock_has_minutes_hours_and_days_counted() -> None:
     for name in ("count_active", "count_active_hour", "count_active_day"):
         app.handler_map[name](event, None)
 
-    assert service.connected_now(EVERYTHING) == 1
-    assert store.counted(Span.HOUR, hour - HOUR) == {(PARIS, "1"): Tally(1, 1)}
-    assert store.counted(Span.DAY, day) == {(PARIS, "1"): Tally(1, 1)}
+    assert service.active_now().within(EVERYTHING) == 1
+    assert store.tallies(Span.HOUR, hour - HOUR) == tally(1, 1)
+    assert store.tallies(Span.DAY, day) == tally(1, 1)
 
 
 # --- against a recount ----------------------------------------------------------------------------
@@ -301,17 +308,20 @@ class Sighting(NamedTuple):
     free: bool
 
 
-def recount(sightings: Collection[Sighting], licences: Mapping[int, tuple[str, str]]) -> Rows:
-    """Rows, by going through everything for each."""
+def recount(
+    sightings: Collection[Sighting], licences: Mapping[int, tuple[str, str]]
+) -> list[Tally]:
+    """Tallies, by going through everything for each."""
     numbers = {one.number for one in sightings}
     free = {one.number for one in sightings if one.free}
-    return {
-        key: Tally(
+    return [
+        Tally(
+            *key,
             sum(licences[number] == key for number in numbers),
             sum(licences[number] == key for number in free),
         )
-        for key in {licences[number] for number in numbers}
-    }
+        for key in sorted({licences[number] for number in numbers})
+    ]
 
 
 def drive(road: Road, rng: random.Random, run_at: datetime) -> list[Sighting]:
@@ -341,7 +351,8 @@ def test_what_is_counted_is_what_a_recount_finds(seed: int) -> None:
         log += drive(road, rng, now)
         for _ in range(rng.choice([1, 1, 2])):
             run("count-active", now=now)
-        assert store.minute() == (now, recount([one for one in log if one.run_at == now], licences))
+        reporting = recount([one for one in log if one.run_at == now], licences)
+        assert store.minute() == Minute(now, Table(reporting))
     run("count-active-hour", now=midnight + 2 * HOUR)
     run("count-active-day", now=midnight + DAY + 20 * MINUTE)
 
@@ -350,15 +361,16 @@ def test_what_is_counted_is_what_a_recount_finds(seed: int) -> None:
         for began in (midnight - 2 * HOUR, midnight - HOUR, midnight)
     }
     for began, sightings in hours.items():
-        assert store.counted(Span.HOUR, began) == recount(sightings, licences)
+        assert store.tallies(Span.HOUR, began) == recount(sightings, licences)
     for day in (MONDAY, midnight):
         sightings = [one for one in log if day <= one.seen_at < day + DAY]
-        assert store.counted(Span.DAY, day) == recount(sightings, licences)
+        assert store.tallies(Span.DAY, day) == recount(sightings, licences)
     for _ in range(20):
         filters = some_filter(rng, towns, owners)
         assert service.connected_per_hour(filters) == {
             began.hour: sum(
-                filters.takes(*licences[number]) for number in {one.number for one in sightings}
+                filters.takes_town(licences[number][0]) and filters.takes_owner(licences[number][1])
+                for number in {one.number for one in sightings}
             )
             for began, sightings in hours.items()
         }

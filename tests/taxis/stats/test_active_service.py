@@ -9,6 +9,7 @@ from chalicelib.foundation.geo import LngLat
 from chalicelib.taxis.stats.active import service, store
 from chalicelib.taxis.stats.active.rules import Tally
 from chalicelib.taxis.stats.filters import EVERYTHING, Filter
+from chalicelib.taxis.stats.heat import Cell
 from tests.taxis.stats.roads import LYON, OCCUPIED, PARIS, Road, run
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -26,8 +27,8 @@ def test_taxis_that_reported_within_the_minute_are_counted() -> None:
     run("count-active", now=now)
 
     counts = service.active_now()
-    assert counts.in_town(PARIS) == 2
-    assert counts.of_operator_in_town("1", PARIS) == 2
+    assert counts.in_towns([PARIS]) == 2
+    assert counts.of_operator("1", [PARIS]) == 2
 
 
 def test_occupied_taxis_count_for_the_town_and_not_for_their_operator() -> None:
@@ -39,8 +40,8 @@ def test_occupied_taxis_count_for_the_town_and_not_for_their_operator() -> None:
     run("count-active", now=now)
 
     counts = service.active_now()
-    assert counts.in_town(PARIS) == 1
-    assert counts.of_operator_in_town("1", PARIS) == 0
+    assert counts.in_towns([PARIS]) == 1
+    assert counts.of_operator("1", [PARIS]) == 0
 
 
 def test_the_taxis_of_the_moment_are_counted_by_town_and_operator() -> None:
@@ -52,9 +53,9 @@ def test_the_taxis_of_the_moment_are_counted_by_town_and_operator() -> None:
 
     run("count-active", now=now)
 
-    assert service.connected_now(EVERYTHING) == 3
-    assert service.connected_now(Filter(departements=frozenset({"69"}))) == 1
-    assert service.connected_now(Filter(owners=frozenset({"1"}))) == 2
+    assert service.active_now().within(EVERYTHING) == 3
+    assert service.active_now().within(Filter(departements=frozenset({"69"}))) == 1
+    assert service.active_now().within(Filter(owners=frozenset({"1"}))) == 2
 
 
 def test_the_map_shows_the_middles_of_cells_and_how_many_taxis_are_in_each() -> None:
@@ -73,8 +74,8 @@ def test_the_map_shows_the_middles_of_cells_and_how_many_taxis_are_in_each() -> 
 
 
 def test_nothing_is_counted_before_the_job_ran() -> None:
-    assert service.active_now().in_town(PARIS) == 0
-    assert service.connected_now(EVERYTHING) == 0
+    assert service.active_now().in_towns([PARIS]) == 0
+    assert service.active_now().within(EVERYTHING) == 0
     assert service.taxi_heat() == []
     assert service.connected_per_hour(EVERYTHING) == {}
 
@@ -82,18 +83,18 @@ def test_nothing_is_counted_before_the_job_ran() -> None:
 @pytest.mark.parametrize(("age_s", "shown"), [(115, True), (121, False)])
 def test_counters_that_were_not_renewed_are_not_shown(age_s: int, *, shown: bool) -> None:
     at = clock.now() - timedelta(seconds=age_s)
-    store.put_minute({(PARIS, "1"): Tally(9, 2)}, at=at)
-    store.put_heat({"u09tvw": 9}, at=at)
+    store.put_minute([Tally(PARIS, "1", 9, 2)], at=at)
+    store.put_heat([Cell("u09tvw", 9)], at=at)
 
-    assert service.connected_now(EVERYTHING) == (9 if shown else 0)
+    assert service.active_now().within(EVERYTHING) == (9 if shown else 0)
     assert len(service.taxi_heat()) == shown
 
 
 def test_the_counters_are_read_once_in_a_while() -> None:
     service.active_now()
-    store.put_minute({(PARIS, "1"): Tally(9, 2)}, at=clock.now())
-    before = service.active_now().in_town(PARIS)
+    store.put_minute([Tally(PARIS, "1", 9, 2)], at=clock.now())
+    before = service.active_now().in_towns([PARIS])
 
     cache.forget_all()
 
-    assert (before, service.active_now().in_town(PARIS)) == (0, 9)
+    assert (before, service.active_now().in_towns([PARIS])) == (0, 9)

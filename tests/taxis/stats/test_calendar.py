@@ -30,6 +30,20 @@ def test_months_are_counted_on_the_calendar(now: datetime, months: int, then: da
 
 
 def test_milestones_are_now_and_three_six_and_twelve_months_before() -> None:
-    found = Milestones.at(at(2026, 11, 27), lambda moment: moment)
+    days: list[datetime] = []
 
-    assert found == Milestones(at(2026, 11, 27), at(2026, 8, 27), at(2026, 5, 27), at(2025, 11, 27))
+    def measure(moment: datetime) -> int:
+        days.append(moment)
+        return len(days)
+
+    found = Milestones.at(at(2026, 11, 27), measure)
+
+    assert found == Milestones(1, 2, 3, 4)
+    assert days == [at(2026, 11, 27), at(2026, 8, 27), at(2026, 5, 27), at(2025, 11, 27)]
+
+
+def test_milestones_are_added_one_by_one() -> None:
+    assert Milestones.sum([Milestones(4, 3, 2, 1), Milestones(1, 1, 1, 0)]) == Milestones(
+        5, 4, 3, 1
+    )
+    assert Milestones.sum([]) == Milestones(0, 0, 0, 0)

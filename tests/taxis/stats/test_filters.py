@@ -2,6 +2,7 @@
 
 import pytest
 
+from chalicelib.taxis.stats.active.rules import Tally
 from chalicelib.taxis.stats.filters import EVERYTHING, Filter
 from chalicelib.taxis.territory.rules import departement_of
 
@@ -31,7 +32,10 @@ def test_a_town_is_of_its_departement(insee: str, departement: str) -> None:
     ],
 )
 def test_each_filter_that_is_given_must_hold(filters: Filter, taken: bool) -> None:  # noqa: FBT001
-    assert filters.takes("75056", "7") is taken
+    taxi, other = Tally("75056", "7", 1, 1), Tally("00000", "0", 1, 1)
+
+    assert filters.among([taxi]) == ([taxi] if taken else [])
+    assert (other in filters.among([taxi, other])) is (filters == EVERYTHING)
 
 
 def test_only_towns_and_departements_are_a_part_of_the_country() -> None:

@@ -128,7 +128,7 @@ def asked_for(fleet: list[Recorded], filters: Filter) -> list[Recorded]:
     ]
 
 
-def at_milestones(times: list[datetime]) -> Milestones[int]:
+def at_milestones(times: list[datetime]) -> Milestones:
     return Milestones(*(len([time for time in times if time < then]) for then in MILESTONES))
 
 
@@ -144,12 +144,13 @@ def test_every_answer_about_a_random_fleet_is_what_counting_it_one_by_one_gives(
     service.count_fleets(now=NOW)
     cache.forget_all()
 
+    assert service.survey().at == NOW
     for filters in random_filters(chance):
         taxis = asked_for(fleet, filters)
         added = [taxi.added_at for taxi in taxis]
         used = [taxi.used_at for taxi in taxis if taxi.used_at is not None]
         radii_m = [taxi.radius_m for taxi in taxis if taxi.radius_m is not None]
-        summary = service.summary(filters)
+        summary = service.survey().summary(filters)
         assert summary.registered_taxis == at_milestones(added)
         assert summary.connected_taxis == at_milestones(used)
         assert summary.registered_taxis_since_threshold == at_milestones(
@@ -164,13 +165,12 @@ def test_every_answer_about_a_random_fleet_is_what_counting_it_one_by_one_gives(
         assert summary.average_radius_change == (
             pytest.approx(100 * len(radii_m) / len(taxis)) if taxis else None
         )
-        assert summary.at == NOW
-        assert service.of_owners(filters) == {
+        assert service.survey().of_owners(filters) == {
             owner: OwnerFleet(len(dates), max(dates))
             for owner in OWNERS
             if (dates := [taxi.added_at for taxi in taxis if taxi.owner == owner])
         }
-        assert service.of_departements(filters) == {
+        assert service.survey().of_departements(filters) == {
             departement: count
             for departement in set(DEPARTEMENTS.values())
             if (count := sum(DEPARTEMENTS[taxi.insee] == departement for taxi in taxis))
@@ -189,7 +189,9 @@ def test_the_taxis_before_each_month_are_what_counting_them_one_by_one_gives(
 
     for _ in range(20):
         members = chance.sample(sorted(DEPARTEMENTS), 4)
-        assert service.registered_before(members, [f"{first:%Y-%m}" for first in firsts]) == [
+        assert service.survey().registered_before(
+            members, [f"{first:%Y-%m}" for first in firsts]
+        ) == [
             sum(t.insee in members and t.added_at < min(first, NOW) for t in fleet)
             for first in firsts
         ]

@@ -53,8 +53,8 @@ def test_a_milestone_counts_what_was_before_it(
 ) -> None:
     old = datetime(2022, 2, 2, tzinfo=UTC)
 
-    added = rules.summary(surveyed(a_taxi(added_at=date), at=at), EVERYTHING)
-    used = rules.summary(surveyed(a_taxi(added_at=old, used_at=date), at=at), EVERYTHING)
+    added = surveyed(a_taxi(added_at=date), at=at).summary(EVERYTHING)
+    used = surveyed(a_taxi(added_at=old, used_at=date), at=at).summary(EVERYTHING)
 
     assert added.registered_taxis == Milestones(*counted)
     assert added.registered_taxis_since_threshold == Milestones(*counted)
@@ -64,7 +64,7 @@ def test_a_milestone_counts_what_was_before_it(
 
 @pytest.mark.parametrize(("date", "counted"), [(THRESHOLD, 1), (THRESHOLD - MOMENT, 0)])
 def test_since_the_threshold_counts_from_its_first_moment(date: datetime, counted: int) -> None:
-    found = rules.summary(surveyed(a_taxi(added_at=date, used_at=date)), EVERYTHING)
+    found = surveyed(a_taxi(added_at=date, used_at=date)).summary(EVERYTHING)
 
     assert found.registered_taxis_since_threshold.today == counted
     assert found.connected_taxis_since_threshold.today == counted
@@ -72,7 +72,7 @@ def test_since_the_threshold_counts_from_its_first_moment(date: datetime, counte
 
 
 def test_a_taxi_whose_status_was_never_set_was_never_connected() -> None:
-    found = rules.summary(surveyed(a_taxi(used_at=None)), EVERYTHING)
+    found = surveyed(a_taxi(used_at=None)).summary(EVERYTHING)
 
     assert found.registered_taxis == Milestones(1, 1, 1, 1)
     assert found.connected_taxis == Milestones(0, 0, 0, 0)
@@ -93,20 +93,20 @@ def test_the_average_radius_is_of_the_taxis_that_have_one(
 ) -> None:
     taxis = [a_taxi(f"7500{n}", radius_m=radius_m) for n, radius_m in enumerate(radii_m)]
 
-    found = rules.summary(surveyed(*taxis), EVERYTHING)
+    found = surveyed(*taxis).summary(EVERYTHING)
 
     assert (found.average_radius, found.average_radius_change) == (mean, percent)
 
 
-def test_a_summary_is_of_what_is_asked_for_and_tells_its_moment() -> None:
+def test_a_summary_is_of_what_is_asked_for_only() -> None:
     survey = surveyed(
         a_taxi("75056", "7"), a_taxi("75056", "8", radius_m=200), a_taxi("97105", "8", radius_m=900)
     )
 
-    found = rules.summary(survey, Filter(frozenset({"75"}), owners=frozenset({"8"})))
+    found = survey.summary(Filter(frozenset({"75"}), owners=frozenset({"8"})))
 
     assert found.registered_taxis.today == 1
-    assert (found.average_radius, found.at) == (200.0, NOON)
+    assert found.average_radius == 200.0
 
 
 def test_an_owner_has_the_taxis_of_all_towns_and_the_date_of_the_newest() -> None:
@@ -115,19 +115,19 @@ def test_an_owner_has_the_taxis_of_all_towns_and_the_date_of_the_newest() -> Non
         a_taxi("75056", "7"), a_taxi("94018", "7", added_at=newest), a_taxi("94018", "7")
     )
 
-    assert rules.of_owners(survey, EVERYTHING) == {"7": OwnerFleet(3, newest)}
+    assert survey.of_owners(EVERYTHING) == {"7": OwnerFleet(3, newest)}
 
 
 def test_an_owner_without_taxis_in_the_towns_asked_for_is_left_out() -> None:
     survey = surveyed(a_taxi("75056", "7"), a_taxi("94018", "8"))
 
-    assert rules.of_owners(survey, Filter(insees=frozenset({"94018"}))).keys() == {"8"}
+    assert survey.of_owners(Filter(insees=frozenset({"94018"}))).keys() == {"8"}
 
 
 def test_departements_overseas_and_in_corsica_are_their_own() -> None:
     survey = surveyed(*map(a_taxi, ["97105", "97209", "2A004", "2B033", "75056", "75056"]))
 
-    found = rules.of_departements(survey, EVERYTHING)
+    found = survey.of_departements(EVERYTHING)
 
     assert sorted(found.items()) == [("2A", 1), ("2B", 1), ("75", 2), ("971", 1), ("972", 1)]
 
@@ -140,18 +140,18 @@ def test_a_taxi_is_registered_before_the_months_after_that_of_its_adding() -> No
         a_taxi("75056", added_at=datetime(2025, 3, 1, tzinfo=UTC)),
     )
 
-    found = rules.registered_before(
-        survey, {"69123", "69266"}, ["2026-02", "2026-01", "2025-12", "2025-03", "2025-04"]
+    found = survey.registered_before(
+        {"69123", "69266"}, ["2026-02", "2026-01", "2025-12", "2025-03", "2025-04"]
     )
 
     assert found == [3, 2, 1, 0, 1]
 
 
 def test_of_no_survey_everything_is_none_or_nothing() -> None:
-    found = rules.summary(NO_SURVEY, EVERYTHING)
+    found = NO_SURVEY.summary(EVERYTHING)
 
     assert found.registered_taxis == found.connected_taxis == Milestones(0, 0, 0, 0)
-    assert (found.average_radius, found.average_radius_change, found.at) == (None, None, None)
-    assert rules.of_owners(NO_SURVEY, EVERYTHING) == {}
-    assert rules.of_departements(NO_SURVEY, EVERYTHING) == {}
-    assert rules.registered_before(NO_SURVEY, {"75056"}, ["2026-01"]) == [0]
+    assert (found.average_radius, found.average_radius_change) == (None, None)
+    assert NO_SURVEY.of_owners(EVERYTHING) == {}
+    assert NO_SURVEY.of_departements(EVERYTHING) == {}
+    assert NO_SURVEY.registered_before({"75056"}, ["2026-01"]) == [0]

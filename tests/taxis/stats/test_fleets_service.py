@@ -7,7 +7,7 @@ from chalice.test import Client
 
 from app import app
 from chalicelib.foundation import cache, clock
-from chalicelib.foundation.store import sheets
+from chalicelib.foundation.store import reads
 from chalicelib.taxis.jobs import service as jobs
 from chalicelib.taxis.registry import service as registry
 from chalicelib.taxis.registry import store as registered
@@ -45,18 +45,18 @@ def test_a_taxi_shows_at_the_next_survey_with_its_radius_and_its_status() -> Non
     owner, caller = an_operator()
     [taxi] = caller.post("/taxis", factories.a_taxi()).data
     survey()
-    before = service.summary(EVERYTHING)
+    before = service.survey().summary(EVERYTHING)
     caller.put(f"/taxis/{taxi['id']}", {"status": "free", "radius": 300})
 
     survey()
 
-    after = service.summary(EVERYTHING)
+    after = service.survey().summary(EVERYTHING)
     assert (before.registered_taxis.today, before.connected_taxis.today) == (1, 0)
     assert (before.average_radius, before.average_radius_change) == (None, 0)
     assert (after.registered_taxis.today, after.connected_taxis.today) == (1, 1)
     assert (after.average_radius, after.average_radius_change) == (300, 100)
-    added_at = registered.taxis([taxi["id"]])[taxi["id"]].added_at
-    assert service.of_owners(EVERYTHING) == {owner: OwnerFleet(1, added_at)}
+    added_at = reads.one(registered.taxis([taxi["id"]]))[taxi["id"]].added_at
+    assert service.survey().of_owners(EVERYTHING) == {owner: OwnerFleet(1, added_at)}
 
 
 def test_a_deleted_taxi_is_gone_from_the_next_survey_and_its_town_too() -> None:
@@ -67,9 +67,9 @@ def test_a_deleted_taxi_is_gone_from_the_next_survey_and_its_town_too() -> None:
 
     survey()
 
-    assert service.of_departements(EVERYTHING) == {}
-    assert service.summary(EVERYTHING).registered_taxis.today == 0
-    assert service.summary(EVERYTHING).at is not None
+    assert service.survey().of_departements(EVERYTHING) == {}
+    assert service.survey().summary(EVERYTHING).registered_taxis.today == 0
+    assert service.survey().at is not None
 
 
 def test_the_taxis_of_a_merged_town_are_their_new_town_s_at_the_next_survey() -> None:
@@ -80,9 +80,9 @@ def test_the_taxis_of_a_merged_town_are_their_new_town_s_at_the_next_survey() ->
 
     survey()
 
-    assert service.of_departements(EVERYTHING) == {"33": 1}
-    assert service.registered_before([PARIS], ["2100-01"]) == [0]
-    assert service.registered_before([BORDEAUX], ["2100-01"]) == [1]
+    assert service.survey().of_departements(EVERYTHING) == {"33": 1}
+    assert service.survey().registered_before([PARIS], ["2100-01"]) == [0]
+    assert service.survey().registered_before([BORDEAUX], ["2100-01"]) == [1]
 
 
 def test_a_description_that_two_taxis_share_counts_for_each() -> None:
@@ -94,7 +94,7 @@ def test_a_description_that_two_taxis_share_counts_for_each() -> None:
 
     survey()
 
-    found = service.summary(EVERYTHING)
+    found = service.survey().summary(EVERYTHING)
     assert (found.registered_taxis.today, found.connected_taxis.today) == (2, 2)
     assert (found.average_radius, found.average_radius_change) == (300, 100)
 
@@ -102,10 +102,11 @@ def test_a_description_that_two_taxis_share_counts_for_each() -> None:
 def test_before_the_first_survey_there_is_nothing_and_no_moment() -> None:
     none = Milestones(0, 0, 0, 0)
 
-    assert service.summary(EVERYTHING) == FleetSummary(none, none, none, none, None, None, None)
-    assert service.of_owners(EVERYTHING) == {}
-    assert service.of_departements(EVERYTHING) == {}
-    assert service.registered_before([PARIS], ["2026-01", "2026-02"]) == [0, 0]
+    assert service.survey().summary(EVERYTHING) == FleetSummary(none, none, none, none, None, None)
+    assert service.survey().at is None
+    assert service.survey().of_owners(EVERYTHING) == {}
+    assert service.survey().of_departements(EVERYTHING) == {}
+    assert service.survey().registered_before([PARIS], ["2026-01", "2026-02"]) == [0, 0]
 
 
 def test_a_taxi_that_is_added_while_a_survey_is_taken_is_left_to_the_next() -> None:
@@ -115,7 +116,7 @@ def test_a_taxi_that_is_added_while_a_survey_is_taken_is_left_to_the_next() -> N
 
     survey(now=began)
 
-    assert service.summary(EVERYTHING).registered_taxis.today == 0
+    assert service.survey().summary(EVERYTHING).registered_taxis.today == 0
 
 
 def test_a_dry_survey_counts_and_changes_nothing() -> None:
@@ -125,7 +126,7 @@ def test_a_dry_survey_counts_and_changes_nothing() -> None:
     outcome = jobs.run("count-fleets", now=clock.now() + MINUTE, dry_run=True)
 
     assert (outcome.done, outcome.pages) == ({"taxis": 1, "fleets": 1}, 1)
-    assert list(sheets.every("fleets")) == []
+    assert list(store.SERIES.all()) == []
 
 
 def test_a_survey_is_repeated_harmlessly() -> None:
@@ -138,17 +139,17 @@ def test_a_survey_is_repeated_harmlessly() -> None:
     survey(now)
 
     assert store.latest_survey() == once
-    assert len(list(sheets.every("fleets"))) == 1
+    assert len(list(store.SERIES.all())) == 1
 
 
 def test_the_survey_is_read_once_in_a_while() -> None:
-    service.summary(EVERYTHING)
+    service.survey().summary(EVERYTHING)
     store.put_survey([], at=NOON)
-    before = service.summary(EVERYTHING).at
+    before = service.survey().at
 
     cache.forget_all()
 
-    assert (before, service.summary(EVERYTHING).at) == (None, NOON)
+    assert (before, service.survey().at) == (None, NOON)
 
 
 def test_the_clock_has_all_taxis_counted() -> None:
@@ -160,4 +161,4 @@ def test_the_clock_has_all_taxis_counted() -> None:
     app.handler_map["count_fleets"](event, None)
 
     cache.forget_all()
-    assert service.summary(EVERYTHING).registered_taxis.today == 1
+    assert service.survey().summary(EVERYTHING).registered_taxis.today == 1

@@ -1,6 +1,5 @@
 """A survey is stored in parts that fit into their items, and is seen whole or not at all."""
 
-import json
 import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,10 +7,11 @@ from typing import Any
 import pytest
 
 from chalicelib.foundation.aws import clients
-from chalicelib.foundation.store import sheets
+from chalicelib.foundation.packing import Table
 from chalicelib.taxis.stats.calendar import Milestones
 from chalicelib.taxis.stats.fleets import store
 from chalicelib.taxis.stats.fleets.rules import NO_SURVEY, Survey, TownFleet
+from chalicelib.taxis.stats.fleets.store import Part
 
 pytestmark = pytest.mark.usefixtures("store")
 
@@ -34,13 +34,14 @@ def a_fleet(insee: str = "75056", owner: str = "7", **changes: Any) -> TownFleet
     return TownFleet(insee, owner, **values)
 
 
-def many_fleets(count: int = 8_000) -> list[TownFleet]:
-    """Too many for one sheet: some 130 characters each."""
-    return [a_fleet(f"{number:05}") for number in range(count)]
+def many_fleets(count: int = 4_000) -> list[TownFleet]:
+    """Too many for one sheet, for their owners do not compress."""
+    noise = random.Random(4)
+    return [a_fleet(owner=noise.randbytes(200).hex()) for _ in range(count)]
 
 
 def entries() -> list[str]:
-    return [sheet.entry for sheet in sheets.every("fleets")]
+    return [entry for entry, _ in store.SERIES.all()]
 
 
 def test_a_survey_comes_back_as_it_was_put() -> None:
@@ -62,16 +63,8 @@ def test_a_survey_that_is_too_large_for_a_sheet_is_cut_into_several() -> None:
 
     store.put_survey(fleets, at=NOON)
 
-    assert len(entries()) == 3
+    assert len(entries()) == 4
     assert store.latest_survey() == Survey(NOON, fleets)
-
-
-def test_a_part_s_text_is_no_longer_than_an_item_before_it_is_compressed() -> None:
-    parts = list(store._parts(many_fleets()))
-
-    lengths = [len(json.dumps(part, separators=(",", ":"))) for part in parts]
-    assert max(lengths) <= sheets.LARGEST
-    assert sum(lengths) > 2 * sheets.LARGEST
 
 
 def test_the_latest_survey_takes_the_place_of_those_before() -> None:
@@ -84,8 +77,8 @@ def test_the_latest_survey_takes_the_place_of_those_before() -> None:
 
 def test_a_survey_that_was_broken_off_is_not_seen_and_goes_with_the_next() -> None:
     store.put_survey([a_fleet()], at=NOON)
-    for number, rows in enumerate(list(store._parts(many_fleets()))[:2]):
-        sheets.put("fleets", f"2026-11-27T13:00:00.000000+00:00/{number:04}", [3, rows])
+    begun = [Part(3, Table([a_fleet("13055")]))] * 2
+    store.SERIES.put_parts("2026-11-27T13:00:00.000000+00:00/", begun)
     meanwhile = store.latest_survey()
 
     store.put_survey([], at=NOON + 2 * HOUR)
@@ -95,8 +88,8 @@ def test_a_survey_that_was_broken_off_is_not_seen_and_goes_with_the_next() -> No
 
 
 def test_of_surveys_that_were_broken_off_only_there_is_none_to_be_seen() -> None:
-    [rows, *_] = store._parts(many_fleets())
-    sheets.put("fleets", "2026-11-27T13:00:00.000000+00:00/0000", [3, rows])
+    begun = [Part(3, Table([a_fleet("13055")]))]
+    store.SERIES.put_parts("2026-11-27T13:00:00.000000+00:00/", begun)
 
     assert store.latest_survey() == NO_SURVEY
 
@@ -118,9 +111,7 @@ def test_a_shorter_survey_of_the_same_moment_hides_what_is_left_of_the_longer() 
 
 
 def test_who_reads_while_a_survey_is_replaced_sees_one_of_the_two() -> None:
-    # Owners that do not compress make the first survey longer than the page of a query.
-    noise = random.Random(4)
-    fleets = [a_fleet(owner=noise.randbytes(300).hex()) for _ in range(5_000)]
+    fleets = many_fleets(8_000)  # longer than the page of a query
     store.put_survey(fleets, at=NOON)
     queries: list[str] = []
 

@@ -12,11 +12,12 @@ import pytest
 from chalicelib.foundation import cache
 from chalicelib.foundation.geo import LngLat, distance_m, geohash6, geohash_centre
 from chalicelib.taxis.hails import lists, rows
+from chalicelib.taxis.hails.lines import line_of
 from chalicelib.taxis.hails.rules import STEPS, Hail, Status, Transition, day_of
 from chalicelib.taxis.jobs import service as jobs
 from chalicelib.taxis.stats.filters import Filter
 from chalicelib.taxis.stats.hails import service
-from chalicelib.taxis.stats.hails.rules import HailStatistics
+from chalicelib.taxis.stats.hails.summary import HailStatistics
 from tests.taxis.hails.hail_factories import a_hail
 from tests.taxis.territory import loaded
 
@@ -83,7 +84,7 @@ def some_hails(draw: random.Random) -> list[Counted]:
 def stored(hail: Hail) -> None:
     lists.know(day_of(hail.created_at))
     rows.hail_row(hail).save()
-    rows.line_row(lists.owners(hail)[2], rows.line_of(hail)).save()
+    rows.line_row(lists.owners(hail)[2], line_of(hail)).save()
 
 
 # --- the recount ---------------------------------------------------------------------------------
@@ -224,7 +225,11 @@ def test_every_figure_is_what_a_recount_gives(store: None, tmp_path: Path) -> No
     filters = [Filter(), *(a_random_filter(draw) for _ in range(30))]
     sizes = set()
     for asked in filters:
-        taken = [hail for hail, insee in past if asked.takes(insee, str(hail.operateur_id))]
+        taken = [
+            hail
+            for hail, insee in past
+            if asked.takes_town(insee) and asked.takes_owner(str(hail.operateur_id))
+        ]
         sizes.add(len(taken))
         check(service.statistics(asked, now=NOW), taken)
         recent = [hail for hail in taken if day(hail) >= TODAY - timedelta(30)]

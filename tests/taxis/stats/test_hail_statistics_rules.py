@@ -9,8 +9,9 @@ import pytest
 from chalicelib.foundation.geo import METRES_A_DEGREE, LngLat, geohash6
 from chalicelib.taxis.hails.rules import Hail, Status, Transition
 from chalicelib.taxis.stats.filters import EVERYTHING, Filter
-from chalicelib.taxis.stats.hails import rules
+from chalicelib.taxis.stats.hails import rules, service, summary
 from chalicelib.taxis.stats.hails.rules import History, Outcome, Sums
+from chalicelib.taxis.stats.hails.summary import HailStatistics
 from tests.taxis.hails.hail_factories import CUSTOMER, NOON, a_hail
 
 S = Status
@@ -47,7 +48,7 @@ def history(*hails: Hail, filters: Filter = EVERYTHING, town: str = PARIS) -> Hi
     for day, its_hails in by_day.items():
         counted = rules.count(its_hails, lambda _: town)
         assert counted is not None
-        sums.append((day, Sums.of([*counted.rows.items()])))
+        sums.append((day, Sums.of([*counted.sums.items()])))
     return History.of(sums, filters)
 
 
@@ -57,8 +58,8 @@ def on(*days: str, status: Status = S.FINISHED) -> History:
     return history(*(ended(status, at=each) for each in at))
 
 
-def told(history: History, now: str) -> rules.HailStatistics:
-    return rules.statistics(history, now=datetime.fromisoformat(f"{now}+00:00"))
+def told(history: History, now: str) -> HailStatistics:
+    return summary.statistics(history, now=datetime.fromisoformat(f"{now}+00:00"))
 
 
 # --- outcomes ------------------------------------------------------------------------------------
@@ -95,31 +96,32 @@ def test_a_day_with_a_hail_that_is_not_over_is_not_counted(status: Status) -> No
     ("hail", "row"),
     [
         *(
-            (ended(status, initial_taxi_lon=CUSTOMER.lng), {number: 1, 16: 11_120})
-            for status, number in {
-                S.FINISHED: 0,
-                S.DECLINED_BY_TAXI: 1,
-                S.DECLINED_BY_CUSTOMER: 2,
-                S.TIMEOUT_TAXI: 3,
-                S.TIMEOUT_CUSTOMER: 5,
-                S.INCIDENT_TAXI: 6,
-                S.INCIDENT_CUSTOMER: 7,
-                S.TIMEOUT_ACCEPTED_BY_CUSTOMER: 8,
-                S.FAILURE: 9,
-            }.items()
+            (ended(status, initial_taxi_lon=CUSTOMER.lng), {status: 1, "distance_cm": 11_120})
+            for status in Status
+            if status.is_over
         ),
-        (ended(S.TIMEOUT_TAXI, took=HOUR, blurred=True), {4: 1, 17: 1}),
+        (
+            ended(S.TIMEOUT_TAXI, took=HOUR, blurred=True),
+            {"timeout_ride": 1, "without_distance": 1},
+        ),
         (
             with_log((S.RECEIVED_BY_TAXI, 1), (S.ACCEPTED_BY_TAXI, 3), (S.TIMEOUT_CUSTOMER, 4)),
-            {5: 1, 16: 18_377, 32: 2_000, 33: 1, 36: 1_000, 37: 1},
+            {
+                "timeout_customer": 1,
+                "distance_cm": 18_377,
+                "accepted_by_taxi/ms": 2_000,
+                "accepted_by_taxi/hails": 1,
+                "timeout_customer/ms": 1_000,
+                "timeout_customer/hails": 1,
+            },
         ),
     ],
 )
-def test_stored_measures_keep_their_numbers(hail: Hail, row: Mapping[int, int]) -> None:
+def test_stored_measures_keep_their_names(hail: Hail, row: Mapping[str, int]) -> None:
     counted = rules.count([hail], paris)
 
     assert counted is not None
-    assert counted.rows == {("2", PARIS): row}
+    assert counted.sums == {("2", PARIS): row}
 
 
 # --- milestones ----------------------------------------------------------------------------------
@@ -178,7 +180,7 @@ def test_days_are_those_of_utc() -> None:
     hails = on("2026-03-02")
     in_paris = datetime.fromisoformat("2026-03-03T00:30+01:00")
 
-    received = rules.statistics(hails, now=in_paris).milestones["hails_received"]
+    received = summary.statistics(hails, now=in_paris).milestones["hails_received"]
 
     assert received.today == 0
 
@@ -210,21 +212,21 @@ def test_every_figure_is_of_what_the_filter_takes(filters: Filter, expected: int
 
 def test_only_the_pairs_that_are_asked_for_are_added_up() -> None:
     rows = [
-        (("1", PARIS), {0: 1, 16: 100}),
-        (("1", LYON), {0: 2, 3: 20}),
-        (("2", PARIS), {3: 40}),
-        (("2", ""), {0: 4, 16: 400}),
+        (("1", PARIS), {"finished": 1, "distance_cm": 100}),
+        (("1", LYON), {"finished": 2, "failure": 20}),
+        (("2", PARIS), {"failure": 40}),
+        (("2", ""), {"finished": 4, "distance_cm": 400}),
     ]
     sums = [(date(2026, 3, 1), Sums.of(rows[:3])), (date(2026, 3, 1), Sums.of(rows[3:]))]
 
-    def found(**filters: frozenset[str]) -> dict[int, int]:
+    def found(**filters: frozenset[str]) -> list[int]:
         [day] = History.of(sums, Filter(**filters)).days.values()
-        return {measure: total for measure, total in enumerate(day) if total}
+        return [day.get(measure, 0) for measure in ("finished", "failure", "distance_cm")]
 
-    assert found() == {0: 7, 3: 60, 16: 500}
-    assert found(owners=frozenset({"1"})) == {0: 3, 3: 20, 16: 100}
-    assert found(insees=frozenset({PARIS})) == {0: 1, 3: 40, 16: 100}
-    assert found(insees=frozenset({PARIS, ""}), owners=frozenset({"2"})) == {0: 4, 3: 40, 16: 400}
+    assert found() == [7, 60, 500]
+    assert found(owners=frozenset({"1"})) == [3, 20, 100]
+    assert found(insees=frozenset({PARIS})) == [1, 40, 100]
+    assert found(insees=frozenset({PARIS, ""}), owners=frozenset({"2"})) == [4, 40, 400]
     assert History.of(sums, Filter(owners=frozenset({"3"}))).days == {}
 
 
@@ -389,7 +391,7 @@ def test_growth_compares_the_last_full_month_with_the_same_a_year_before(
 ) -> None:
     now = datetime(2026, 3, 31, 12, tzinfo=UTC)
 
-    assert rules.growth(on(*days), now=now) == expected
+    assert summary.growth(on(*days), now=now) == expected
 
 
 # --- heat ----------------------------------------------------------------------------------------
@@ -405,12 +407,6 @@ def test_a_day_is_counted_by_the_cells_of_its_customers() -> None:
     assert counted.hail_count == 3
 
 
-def test_the_heaviest_cells_come_first_and_the_lightest_not_at_all() -> None:
-    days = [{"a": 1, "b": 3}, {"a": 4, "c": 3}, {"d": 1}]
-
-    assert rules.heaviest(days, 3) == [("a", 5), ("b", 3), ("c", 3)]
-
-
 @pytest.mark.parametrize(
     ("first", "last", "expected"),
     [
@@ -422,4 +418,4 @@ def test_the_heaviest_cells_come_first_and_the_lightest_not_at_all() -> None:
 def test_months_are_named_from_one_days_to_anothers(
     first: date, last: date, expected: list[str]
 ) -> None:
-    assert rules.months(first, last) == expected
+    assert service.months(first, last) == expected

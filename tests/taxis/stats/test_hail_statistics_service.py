@@ -1,5 +1,6 @@
 """Hails are counted by night, and told of by what the request asks for."""
 
+import random
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ from chalicelib.foundation.aws import clients
 from chalicelib.foundation.geo import LngLat, geohash6, geohash_centre
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import sheets
-from chalicelib.taxis.hails import lists, past, retention, rows
+from chalicelib.taxis.hails import lists, retention, rows
+from chalicelib.taxis.hails import service as hails
+from chalicelib.taxis.hails.lines import line_of
 from chalicelib.taxis.hails.rules import Hail, Status, day_of
 from chalicelib.taxis.jobs import service as jobs
+from chalicelib.taxis.stats import heat
 from chalicelib.taxis.stats.filters import EVERYTHING, Filter
 from chalicelib.taxis.stats.hails import rules, service, store
 from chalicelib.taxis.stats.hails.rules import DayCount
@@ -33,7 +37,7 @@ def stored(hail: Hail) -> Hail:
     lists.know(day_of(hail.created_at))
     rows.hail_row(hail).save()
     for owner in lists.owners(hail):
-        rows.line_row(owner, rows.line_of(hail)).save()
+        rows.line_row(owner, line_of(hail)).save()
     return hail
 
 
@@ -90,12 +94,12 @@ def test_a_day_with_a_hail_that_is_not_over_waits_and_the_others_do_not() -> Non
 
     assert count() == {"left": 1, "days": 1, "hails": 1}
     assert received() == 1
-    assert past.counted_until(now=NIGHT) == "2026-03-16"
+    assert hails.first_uncounted_day(now=NIGHT) == "2026-03-16"
 
     ended(hail.hail_id, hail.created_at, S.FAILURE)
     assert count() == {"days": 1, "hails": 2}
     assert received() == 3
-    assert past.counted_until(now=NIGHT) == "2026-03-18"
+    assert hails.first_uncounted_day(now=NIGHT) == "2026-03-18"
 
 
 def test_a_count_that_broke_off_before_its_end_counts_nothing_twice() -> None:
@@ -170,38 +174,43 @@ def test_a_counted_day_may_be_deleted_and_is_told_of_for_ever() -> None:
 # --- sheets --------------------------------------------------------------------------------------
 
 
-def test_a_day_takes_as_many_sheets_as_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "ROWS_A_SHEET", 2)
-    monkeypatch.setattr(store, "CELLS_A_SHEET", 3)
-    pairs = {(str(owner), "75056"): {0: owner} for owner in range(1, 6)}
-    heat = {f"u09tv{letter}": n for n, letter in enumerate("bcdefgh", 1)}
-    day = date(2026, 3, 17)
-
-    store.put_day(day, DayCount(pairs, heat), heat_days=365)
-
-    assert [sheet.entry for sheet in sheets.every("hails#2026-03")] == [
-        "17#000",
-        "17#001",
-        "17#002",
-    ]
-    assert len(list(sheets.every("hail-heat#2026-03"))) == 3
-    assert received() == 15
-    assert sum(n for _, _, n in service.heat(now=NIGHT)) == 28
+def many(size: int) -> DayCount:
+    """A day of hails of a different owner and in a different cell each."""
+    noise = random.Random(1)
+    pairs = {(noise.randbytes(12).hex(), "75056"): {"finished": 1} for _ in range(size)}
+    return DayCount(pairs, {geohash_of(noise): 1 for _ in range(size)})
 
 
-def test_a_day_that_takes_fewer_sheets_than_before_keeps_none_of_the_old(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(store, "ROWS_A_SHEET", 1)
-    pairs = {("1", "75056"): {0: 1}, ("2", "75056"): {0: 2}, ("3", "75056"): {0: 4}}
-    other = DayCount({("4", "75056"): {0: 8}}, {})
+def geohash_of(noise: random.Random) -> str:
+    return "".join(noise.choices("0123456789bcdefghjkmnpqrstuvwxyz", k=6))
+
+
+@pytest.fixture
+def small_sheets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheets, "LARGEST", 400)
+
+
+@pytest.mark.usefixtures("small_sheets")
+def test_a_day_takes_as_many_sheets_as_it_needs() -> None:
+    store.put_day(date(2026, 3, 17), many(200), heat_days=365)
+
+    entries = [entry for entry, _ in store.SUMS.of("2026-03").all()]
+    assert len(entries) > 2
+    assert entries == [f"17#{number:04}" for number in range(len(entries))]
+    assert len(list(store.HEAT.of("2026-03").all())) > 2
+    assert received() == 200
+    assert sum(n for _, _, n in service.heat(now=NIGHT)) == 200
+
+
+@pytest.mark.usefixtures("small_sheets")
+def test_a_day_that_takes_fewer_sheets_than_before_keeps_none_of_the_old() -> None:
     for day in (date(2026, 3, 16), date(2026, 3, 17)):
-        store.put_day(day, DayCount(pairs, {"u09tvb": 1}), heat_days=365)
+        store.put_day(day, many(200), heat_days=365)
 
-    store.put_day(date(2026, 3, 17), other, heat_days=365)
+    store.put_day(date(2026, 3, 17), many(3), heat_days=365)
 
-    assert received() == 7 + 8
-    assert sum(n for _, _, n in service.heat(now=NIGHT)) == 1
+    assert received() == 203
+    assert sum(n for _, _, n in service.heat(now=NIGHT)) == 203
 
 
 def test_heat_is_kept_as_long_as_hails_are_and_sums_for_good() -> None:
@@ -212,9 +221,9 @@ def test_heat_is_kept_as_long_as_hails_are_and_sums_for_good() -> None:
 
     kept = {item["series"]["S"]: "ttl" in item and int(item["ttl"]["N"]) for item in items}
     assert kept == {
-        "runs": False,
-        "hails#2026-03": False,
-        "hail-heat#2026-03": int(datetime(2027, 3, 19, tzinfo=UTC).timestamp()),
+        "2#runs": False,
+        "2#hails#2026-03": False,
+        "2#hail-heat#2026-03": int(datetime(2027, 3, 19, tzinfo=UTC).timestamp()),
     }
 
 
@@ -228,7 +237,7 @@ def test_a_month_that_is_settled_is_read_once_and_one_that_grows_each_ten_minute
     ended("a000001", NIGHT - DAY)
     count()
     assert received() == 2
-    more = DayCount({("9", "75056"): {0: 10}}, {})
+    more = DayCount({("9", "75056"): {"finished": 10}}, {})
     for day in (date(2026, 1, 1), date(2026, 3, 1)):
         store.put_day(day, more, heat_days=365)
 
@@ -286,14 +295,14 @@ def test_the_heat_map_has_the_middles_of_cells_heaviest_first() -> None:
     ended("a000003", NIGHT - DAY, S.FAILURE)
     count()
 
-    heat = service.heat(now=NIGHT)
+    found = service.heat(now=NIGHT)
 
     paris, bordeaux = (geohash_centre(geohash6(point)) for point in (CUSTOMER, BORDEAUX))
-    assert heat == [(paris.lat, paris.lng, 2), (bordeaux.lat, bordeaux.lng, 1)]
+    assert found == [(paris.lat, paris.lng, 2), (bordeaux.lat, bordeaux.lng, 1)]
 
 
 def test_the_heat_map_has_so_many_cells_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "HEAT_CELLS", 1)
+    monkeypatch.setattr(heat, "HEAVIEST", 1)
     for number, point in enumerate((BORDEAUX, CUSTOMER, CUSTOMER)):
         ended(f"a00000{number}", NIGHT - DAY, customer_lon=point.lng, customer_lat=point.lat)
     count()

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.taxis.stats.filters import EVERYTHING, Filter
+from chalicelib.taxis.stats.filters import EVERYTHING
 from chalicelib.taxis.stats.searches import rules
-from chalicelib.taxis.stats.searches.rules import Counts, Place
+from chalicelib.taxis.stats.searches.rules import Figure, Place, SearchQuartiles
 from tests.taxis.stats.searching import NOON, a_search, by_hand, some_searches, value_at
 
 
@@ -51,7 +51,7 @@ def test_a_value_that_was_counted_no_times_changes_no_percentile() -> None:
 
 
 def test_a_search_is_counted_by_town_with_its_hour_by_account_and_by_cell() -> None:
-    counts = rules.counted(
+    counts = rules.count_searches(
         [
             a_search(found=2, seen=1, nearest_m=120),
             a_search(found=2, seen=0, nearest_m=80),
@@ -59,30 +59,38 @@ def test_a_search_is_counted_by_town_with_its_hour_by_account_and_by_cell() -> N
         ]
     )
 
-    assert counts.towns["75056"].found == {2: 2}
-    assert counts.towns["75056"].seen == {0: 1, 1: 1}
-    assert counts.towns["75056"].nearest_m == {80: 1, 120: 1}
-    assert counts.towns["75056"].hours == {12: 2}
-    assert counts.towns["33063"].nearest_m == {}
-    assert counts.moteurs == {(7, "75056"): 2, (8, "33063"): 1}
-    assert counts.cells == {"u09tvm": 2, "ezzx0p": 1}
-    assert counts.searches == 3
+    assert counts == {
+        (Figure.FOUND, "75056", 2): 2,
+        (Figure.SEEN, "75056", 0): 1,
+        (Figure.SEEN, "75056", 1): 1,
+        (Figure.NEAREST_M, "75056", 80): 1,
+        (Figure.NEAREST_M, "75056", 120): 1,
+        (Figure.HOUR, "75056", 12): 2,
+        (Figure.MOTEUR, "75056", 7): 2,
+        (Figure.CELL, "u09tvm", 0): 2,
+        (Figure.FOUND, "33063", 0): 1,
+        (Figure.SEEN, "33063", 0): 1,
+        (Figure.HOUR, "33063", 12): 1,
+        (Figure.MOTEUR, "33063", 8): 1,
+        (Figure.CELL, "ezzx0p", 0): 1,
+    }
+    assert rules.total(counts) == 3
 
 
 @given(st.lists(st.integers(0, 3), min_size=60, max_size=60), st.integers(0, 99))
 def test_counts_may_be_added_in_any_division_and_order(piles: list[int], seed: int) -> None:
     searches = some_searches(len(piles), seed=seed)
     divided = [
-        rules.counted(search for search, own in zip(searches, piles, strict=True) if own == pile)
+        rules.count_searches(
+            search for search, own in zip(searches, piles, strict=True) if own == pile
+        )
         for pile in range(4)
     ]
     random.Random(seed).shuffle(divided)
 
-    total = Counts()
-    for counts in divided:
-        total.add(counts)
+    total = rules.counts_of(row for counts in divided for row in rules.rows(counts))
 
-    assert total == rules.counted(searches)
+    assert total == rules.count_searches(searches)
 
 
 @pytest.mark.parametrize(
@@ -115,37 +123,10 @@ def test_no_report_of_a_day_can_be_counted_once_it_is_complete() -> None:
     assert latest_arrival + retention < rules.COMPLETE_AFTER
 
 
-@pytest.mark.parametrize(
-    "filters",
-    [
-        EVERYTHING,
-        Filter(departements=frozenset({"75"})),
-        Filter(departements=frozenset({"974", "2A"}), insees=frozenset({"97411", "75056"})),
-        Filter(insees=frozenset({"33063", "94018"})),
-        Filter(insees=frozenset({"01001"})),
-    ],
-)
-def test_quartiles_are_those_of_the_towns_asked_for(filters: Filter) -> None:
+def test_quartiles_are_those_of_the_searches() -> None:
     searches = some_searches(500)
 
-    assert rules.quartiles(rules.counted(searches).towns, filters) == by_hand(searches, filters)
+    found = rules.quartiles(rules.rows(rules.count_searches(searches)))
 
-
-def test_the_ten_accounts_that_searched_most_come_first() -> None:
-    moteurs = {(moteur, "75056"): 100 - moteur for moteur in range(12)}
-    moteurs |= {(11, "33063"): 50, (3, "33063"): 1}
-
-    top = rules.top_moteurs(moteurs, EVERYTHING, size=10)
-    in_bordeaux = rules.top_moteurs(moteurs, Filter(departements=frozenset({"33"})), size=10)
-
-    assert top[:3] == [(11, 139), (0, 100), (1, 99)]
-    assert len(top) == 10
-    assert in_bordeaux == [(11, 50), (3, 1)]
-
-
-def test_equals_are_in_the_order_of_their_names() -> None:
-    assert rules.heaviest({"b": 1, "a": 1, "c": 2, "d": 1}, size=3) == [
-        ("c", 2),
-        ("a", 1),
-        ("b", 1),
-    ]
+    assert found == by_hand(searches, EVERYTHING)
+    assert rules.quartiles([]) == SearchQuartiles()

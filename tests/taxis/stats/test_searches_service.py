@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,13 +15,16 @@ from hypothesis import strategies as st
 from chalicelib.foundation import cache, clock
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.geo import LngLat, geohash6, geohash_centre
-from chalicelib.foundation.store import sheets
+from chalicelib.foundation.packing import Table
 from chalicelib.foundation.store.sheets import SheetTooLarge
 from chalicelib.taxis.jobs import service as jobs
+from chalicelib.taxis.search.rules import Search
 from chalicelib.taxis.stats.filters import EVERYTHING, Filter
+from chalicelib.taxis.stats.heat import HEAVIEST
 from chalicelib.taxis.stats.searches import rules, service, store
-from chalicelib.taxis.stats.searches.rules import Counts, Search, SearchQuartiles
+from chalicelib.taxis.stats.searches.rules import Count, Counts, Figure, SearchQuartiles
 from chalicelib.taxis.stats.searches.service import Report
+from chalicelib.taxis.stats.searches.store import ShardCounts
 from tests.taxis.stats.searching import (
     NOON,
     SHARDS,
@@ -61,10 +65,8 @@ def dying_after(writes: int) -> Iterator[None]:
 
 
 def counts_of(day: date = DAY) -> Counts:
-    total = Counts()
-    for _, counts in store.parts(day, consistent=True):
-        total.add(counts)
-    return total
+    parts = store.parts(day, consistent=True)
+    return rules.counts_of(chain.from_iterable(counts for _, counts in parts))
 
 
 # --- counting -------------------------------------------------------------------------------------
@@ -78,7 +80,7 @@ def test_searches_of_several_shards_and_hours_are_counted_together() -> None:
     stream.count(early, shard=SHARDS[0])
     stream.count(late, shard=SHARDS[1])
 
-    assert counts_of() == rules.counted([*early, *late])
+    assert counts_of() == rules.count_searches([*early, *late])
 
 
 def test_a_record_that_comes_again_is_counted_once() -> None:
@@ -91,7 +93,7 @@ def test_a_record_that_comes_again_is_counted_once() -> None:
 
     assert (again.searches, again.known) == (20, 20)
     assert (third.searches, third.known) == (0, 40)
-    assert counts_of() == rules.counted([*first.searches, *second.searches])
+    assert counts_of() == rules.count_searches([*first.searches, *second.searches])
 
 
 def test_sequence_numbers_are_compared_as_numbers() -> None:
@@ -111,7 +113,7 @@ def test_a_batch_that_is_broken_off_adds_what_is_missing_when_it_comes_again() -
     counted = service.count(SHARDS[0], reports)
 
     assert 0 < counted.known < 100
-    assert counts_of() == rules.counted(reports[0].searches)
+    assert counts_of() == rules.count_searches(reports[0].searches)
 
 
 @settings(max_examples=8, suppress_health_check=list(HealthCheck), deadline=None)
@@ -140,9 +142,10 @@ def test_any_number_of_repetitions_and_deaths_counts_each_search_once(seed: int)
                 continue
             done = chance.randint(done, end)
 
-    assert counts_of(at.date()) == rules.counted(everything)
-    for sheet in sheets.every(f"searches#{at.date()}"):
-        sheets.remove(f"searches#{at.date()}", sheet.entry)
+    assert counts_of(at.date()) == rules.count_searches(everything)
+    days = store.DAYS.of(f"{at.date()}")
+    for entry, _ in [*days.all()]:
+        days.remove(entry)
 
 
 def test_two_that_count_the_same_batch_at_once_count_it_once() -> None:
@@ -163,17 +166,18 @@ def test_two_that_count_the_same_batch_at_once_count_it_once() -> None:
         events.unregister("before-call.dynamodb.PutItem", counts_too)
 
     assert counted.searches == 0
-    assert counts_of() == rules.counted([a_search()])
+    assert counts_of() == rules.count_searches([a_search()])
 
 
-def fill(series: str, entry: str) -> None:
+def fill(day: date, entry: str) -> None:
     """Makes a day's sheet into which nothing more will fit."""
     noise = random.Random(1)
-    cells = [noise.randbytes(15).hex() for _ in range(22_000)]
+    names = sorted(noise.randbytes(15).hex() for _ in range(30_000))
+    cells = [Count(Figure.CELL, name, 0, 1) for name in names]
 
     def is_too_large(size: int) -> bool:
         try:
-            sheets.put(series, entry, ["1", [{}, {}, dict.fromkeys(cells[:size], 1)]])
+            store.DAYS.of(f"{day}").put(entry, ShardCounts("1", Table(cells[:size])))
         except SheetTooLarge:
             return True
         return False
@@ -183,13 +187,14 @@ def fill(series: str, entry: str) -> None:
 
 
 def test_searches_for_a_full_sheet_are_lost_and_told_and_hold_nothing_back() -> None:
-    fill(f"searches#{DAY}", f"75#{SHARDS[0]}")
+    fill(DAY, f"75#{SHARDS[0]}")
     report = Streamed().report([a_search(), a_search(insee="33063")])
 
     counted = service.count(SHARDS[0], [report])
 
     assert (counted.lost, counted.searches) == (1, 1)
-    assert counts_of().towns.keys() == {"33063"}
+    towns = {place for figure, place, _ in counts_of() if figure is Figure.FOUND}
+    assert towns == {"33063"}
 
 
 # --- folding --------------------------------------------------------------------------------------
@@ -224,17 +229,17 @@ def test_a_day_is_folded_when_nothing_can_come_for_it_any_more() -> None:
     midnight = datetime(2026, 3, 13, tzinfo=UTC)
 
     fold(midnight + timedelta(hours=25, minutes=59))
-    assert store.town_totals() == {}
+    assert list(store.town_totals()) == []
     done = fold(midnight + timedelta(hours=26))
 
     assert done["searches"] == 100
-    assert store.folded_through() == "2026-03-12#9"
-    folded = {
-        insee: counts
-        for sheet in store.town_totals().values()
-        for insee, counts in sheet[1].items()
+    assert store.folded_through() == store.part_of(DAY, "9")
+    folded = rules.counts_of(chain.from_iterable(total.counts for _, total in store.town_totals()))
+    assert folded == {
+        key: times
+        for key, times in counts_of().items()
+        if key[0] not in (Figure.MOTEUR, Figure.CELL)
     }
-    assert folded == counts_of().towns
 
 
 def test_folding_changes_nothing_of_what_is_read() -> None:
@@ -252,7 +257,7 @@ def test_folding_changes_nothing_of_what_is_read() -> None:
 def test_folding_that_is_broken_off_anywhere_changes_nothing_of_what_is_read() -> None:
     at = days_ago(3)
     Streamed().count(some_searches(60, at=lambda _: at), arrived_at=at)
-    first = store.mark(at.date() - timedelta(days=1), "9")
+    first = store.part_of(at.date()) - 1
     store.fold(first, Counts())
     before = everything_read()
 
@@ -269,7 +274,7 @@ def test_folding_that_is_broken_off_anywhere_changes_nothing_of_what_is_read() -
     fold(night_after(at))
 
     assert deaths > 5
-    assert (store.folded_through() or "") >= store.mark(at.date(), "9")
+    assert store.folded_through() >= store.part_of(at.date(), "9")
     assert everything_read() == before
 
 
@@ -299,7 +304,7 @@ def test_a_report_of_a_day_that_is_folded_is_counted_when_it_arrives() -> None:
     stream.count(searches[20:], arrived_at=arrived_at)
 
     cache.forget_all()
-    assert counts_of(arrived_at.date()).searches == 20
+    assert rules.total(counts_of(arrived_at.date())) == 20
     assert service.quartiles(EVERYTHING) == by_hand(searches, EVERYTHING)
 
 
@@ -310,8 +315,8 @@ def test_a_dry_run_folds_nothing_and_tells_what_it_would() -> None:
 
     assert outcome.done["searches"] == 30
     assert outcome.done["sheets"] == 0
-    assert store.folded_through() is None
-    assert store.town_totals() == {}
+    assert store.folded_through() == 0
+    assert list(store.town_totals()) == []
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -338,8 +343,8 @@ def test_what_is_read_is_what_was_searched() -> None:
     count_by_day(sample)
     fold(days_ago(1))
     # Some days are folded, some are not.
-    assert store.town_totals()
-    assert counts_of(clock.now().date()).searches
+    assert list(store.town_totals())
+    assert rules.total(counts_of(clock.now().date()))
 
     assert {(geohash6(LngLat(lng, lat)), weight) for lat, lng, weight in service.heat()} == set(
         Counter(search.geohash for search in sample).items()
@@ -377,7 +382,9 @@ def test_only_the_last_month_counts_for_the_accounts_that_search_most() -> None:
     for day, moteur in ((27, 1), (28, 2), (29, 3)):
         at = datetime(2026, 2, 1, tzinfo=UTC) + timedelta(days=day - 1)
         for _ in range(moteur):
-            store.fold(store.mark(at.date(), "7"), rules.counted([a_search(at, moteur=moteur)]))
+            store.fold(
+                store.part_of(at.date(), "7"), rules.count_searches([a_search(at, moteur=moteur)])
+            )
     Streamed().count([a_search(now, moteur=4)] * 2, arrived_at=now)
 
     # A month before 31 March is 28 February, the whole of it.
@@ -417,11 +424,12 @@ def test_the_heat_map_has_no_more_cells_than_it_may() -> None:
         for y in characters
         for z in characters[:20]
     }
-    store.fold(store.mark(days_ago(3).date(), "7"), Counts(cells=Counter(cells)))
+    counts = Counts({(Figure.CELL, cell, 0): times for cell, times in cells.items()})
+    store.fold(store.part_of(days_ago(3).date(), "7"), counts)
 
     points = service.heat()
 
-    assert len(cells) > service.HEAVIEST == len(points)
+    assert len(cells) > HEAVIEST == len(points)
     assert [weight for _, _, weight in points[:1281]] == [2] * 1280 + [1]
 
 

@@ -8,14 +8,15 @@ import pytest
 
 from app import app
 from chalicelib.foundation import cache, clock
-from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access.rules import Role
 from chalicelib.taxis.hails.rules import Status
 from chalicelib.taxis.jobs import service as jobs
 from chalicelib.taxis.stats import schemas, service
 from chalicelib.taxis.stats.filters import EVERYTHING
+from chalicelib.taxis.stats.hails import service as hails
 from chalicelib.taxis.stats.searches import service as searches
 from chalicelib.taxis.stats.searches.service import Report
+from chalicelib.taxis.vocabulary import Role
+from ops.cli import administration
 from ops.cli.territory import loads
 from tests import factories
 from tests.calls import Caller
@@ -133,8 +134,8 @@ def test_taxis_are_counted_where_and_whose_they_are_asked_for(
     scene = Scene()
     other, other_calls = scene.caller("other", Role.OPERATEUR)
     scene.taxi(caller=other_calls)
-    manager, _ = access.add("manager")
-    access.add("operateur", manager="manager")
+    manager, _ = administration.add("manager")
+    administration.add("operateur", manager="manager")
     count("count-active")
     count("count-fleets", days=1)
     names = {"owner": scene.operateur.id, "other": other.id, "manager": manager.id}
@@ -156,13 +157,13 @@ def test_hails_show_the_day_after() -> None:
     admin = an_admin()
     tomorrow = clock.now() + timedelta(days=1)  # no request can be made then
 
-    shown = schemas.hail_statistics(service.hail_statistics(EVERYTHING, now=tomorrow))
+    shown = schemas.hail_statistics(hails.statistics(EVERYTHING, now=tomorrow))
     taxis = service.taxis(EVERYTHING, now=tomorrow)
 
     assert shown["hails_received"]["today"] == shown["hails_finished"]["today"] == 1  # type: ignore[index]
     assert taxis.monthly_hails_per_taxi == 1
     assert admin.get("/stats/hails").data[0]["hails_received"] == NOTHING  # today is not over
-    [[lat, lng, weight]] = service.hail_heat(now=tomorrow)
+    [[lat, lng, weight]] = hails.heat(now=tomorrow)
     assert weight == 1
     assert abs(lat - CUSTOMER.lat) < 0.003
     assert abs(lng - CUSTOMER.lng) < 0.006
@@ -173,9 +174,11 @@ def test_hails_show_the_day_after() -> None:
 
 def test_groups_tell_how_many_of_their_taxis_are_registered() -> None:
     scene = Scene()
-    access.add("boss")
-    access.add("operateur", roles=[Role.OPERATEUR, Role.GROUPEMENT], manager="boss", fleet_size=8)
-    empty, _ = access.add("a group", roles=[Role.GROUPEMENT], name="Radio")
+    administration.add("boss")
+    administration.add(
+        "operateur", roles=[Role.OPERATEUR, Role.GROUPEMENT], manager="boss", fleet_size=8
+    )
+    empty, _ = administration.add("a group", roles=[Role.GROUPEMENT], name="Radio")
     count("count-fleets", days=1)
     admin = an_admin()
 
@@ -203,9 +206,9 @@ def test_a_territory_drops_the_groups_without_taxis_there(
     query: dict[str, str], emails: list[str]
 ) -> None:
     Scene()
-    boss, _ = access.add("boss")
-    access.add("operateur", roles=[Role.OPERATEUR, Role.GROUPEMENT], manager="boss")
-    empty, _ = access.add("a group", roles=[Role.GROUPEMENT])
+    boss, _ = administration.add("boss")
+    administration.add("operateur", roles=[Role.OPERATEUR, Role.GROUPEMENT], manager="boss")
+    empty, _ = administration.add("a group", roles=[Role.GROUPEMENT])
     count("count-fleets", days=1)
     asked: dict[str, Any] = {
         name: text.format(empty=empty.id, boss=boss.id) for name, text in query.items()
@@ -217,9 +220,9 @@ def test_a_territory_drops_the_groups_without_taxis_there(
 
 
 def test_groups_are_chosen_by_a_part_of_their_name_or_e_mail() -> None:
-    group, _ = access.add("taxis@example", roles=[Role.GROUPEMENT], name="Radio Émeraude")
-    access.add("other@example", roles=[Role.GROUPEMENT], name="Other")
-    access.add("radio@operator", roles=[Role.OPERATEUR], name="Radio")
+    group, _ = administration.add("taxis@example", roles=[Role.GROUPEMENT], name="Radio Émeraude")
+    administration.add("other@example", roles=[Role.GROUPEMENT], name="Other")
+    administration.add("radio@operator", roles=[Role.OPERATEUR], name="Radio")
     admin = an_admin()
 
     shown = {"id": group.id, "email": "taxis@example", "commercial_name": "Radio Émeraude"}
@@ -230,8 +233,8 @@ def test_groups_are_chosen_by_a_part_of_their_name_or_e_mail() -> None:
 
 
 def test_managers_are_those_who_manage_somebody() -> None:
-    manager, _ = access.add("manager", name="The manager")
-    access.add("operator", manager="manager")
+    manager, _ = administration.add("manager", name="The manager")
+    administration.add("operator", manager="manager")
 
     assert an_admin().get("/stats/managers").data == [
         {"id": manager.id, "email": "manager", "commercial_name": "The manager"}
@@ -292,8 +295,8 @@ def test_the_public_page_tells_what_part_of_each_conurbation_s_licences_is_regis
 ) -> None:
     loaded.load_towns(tmp_path)
     Scene(with_towns=False)
-    access.add("group", roles=[Role.GROUPEMENT])
-    access.add("app", roles=[Role.EDITEUR])
+    administration.add("group", roles=[Role.GROUPEMENT])
+    administration.add("app", roles=[Role.EDITEUR])
     file = tmp_path / "conurbations.json"
     file.write_text(
         '[{"conurbation_id": "idf", "name": "Paris", "declared_ads": 8, "members": ["75056", "94018"]},'
@@ -305,17 +308,17 @@ def test_the_public_page_tells_what_part_of_each_conurbation_s_licences_is_regis
     shown = service.public_figures(now=clock.now() + timedelta(days=40))
 
     assert (shown.groups, shown.apps) == (1, 1)
-    day, percents = shown.connected[-1]
+    day, percents = shown.taxis_connected[-1]
     assert percents == {"idf": 12.5, "bdx": None}
-    assert shown.connected[0][1] == {"idf": 0, "bdx": None}
-    assert shown.growth == {"idf": None, "bdx": None}
+    assert shown.taxis_connected[0][1] == {"idf": 0, "bdx": None}
+    assert shown.hails_growth == {"idf": None, "bdx": None}
     assert day == f"{clock.now() + timedelta(days=40):%Y-%m-01}"
 
 
 def test_the_public_page_is_put_together_once_in_a_while() -> None:
     anybody = Caller(app)
     anybody.get("/stats/letaxi")
-    access.add("group", roles=[Role.GROUPEMENT])
+    administration.add("group", roles=[Role.GROUPEMENT])
 
     assert anybody.get("/stats/letaxi").json["groups"] == 0
     cache.forget_all()

@@ -11,6 +11,7 @@ from chalicelib.foundation.geo import E7Point
 from chalicelib.taxis.territory import store
 from chalicelib.taxis.territory.borders import Outline, Path, Shape
 from chalicelib.taxis.territory.rules import Tile
+from ops.cli.territory import writing
 from ops.cli.territory.tiles import Map
 
 
@@ -70,7 +71,7 @@ def drawn(outline: Outline) -> shapely.Polygon:
 class Tiles:
     """Towns cut into tiles, without any store."""
 
-    def __init__(self, shapes: Mapping[str, Shape], *, room: int = store.TILE_BYTES) -> None:
+    def __init__(self, shapes: Mapping[str, Shape], *, room: int = writing.TILE_BYTES) -> None:
         towns = Map(shapes)
         self.items = {
             cell: item
@@ -78,7 +79,7 @@ class Tiles:
             for cell, item in towns.tiles("generation", root, edges, room=room)
         }
         self._edition = store.Edition(generation="generation", tiles=frozenset(self.items))
-        self._by_entry = {store.entry_of(item): item for item in self.items.values()}
+        self._by_entry = {item["entry"]["S"]: item for item in self.items.values()}
         self._read: dict[str, Tile] = {}
 
     def towns_at(self, point: E7Point) -> tuple[str, ...]:

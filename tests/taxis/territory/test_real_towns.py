@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from chalicelib.foundation.geo import E7Point, LngLat
-from chalicelib.taxis.territory import borders, service, store
+from chalicelib.taxis.territory import borders, service
 from chalicelib.taxis.territory.borders import Shape
 from chalicelib.taxis.territory.rules import departement_of
-from ops.cli.territory import files, loads
+from ops.cli.territory import files, loads, writing
 from tests.taxis.territory.drawing import Tiles, corners, middles, round_about, towns_by_shapely
 
 DATA = Path(os.environ.get("MARAUDE_SHARED_DATA") or Path(__file__).parents[4] / "shared" / "data")
@@ -35,7 +35,7 @@ def tiles(shapes: dict[str, Shape]) -> Tiles:
 
 def test_no_tile_of_the_country_costs_more_than_two_units(tiles: Tiles) -> None:
     assert len(tiles.items) > 1000
-    assert max(map(store.item_bytes, tiles.items.values())) <= 2 * 4096
+    assert max(map(writing.item_bytes, tiles.items.values())) <= 2 * 4096
 
 
 def test_every_kind_of_point_is_in_the_towns_that_shapely_finds(

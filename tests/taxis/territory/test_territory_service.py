@@ -129,16 +129,14 @@ def test_a_point_costs_one_read_and_none_the_second_time(tmp_path: Path) -> None
 
 def test_the_read_may_ride_along_with_others(tmp_path: Path) -> None:
     load_towns(tmp_path)
-    wanted = service.wants(IN_PARIS)
-    assert wanted is not None
-    items = dynamo.fetch(wanted)[0]
+    wanted = service.place(IN_PARIS)
 
     with reads() as heard:
-        place = service.place(IN_PARIS, items)
+        place, other = dynamo.read(wanted, service.place(IN_BOTH))
 
-    assert place.towns == (PARIS,)
-    assert heard == []
-    assert service.wants(IN_PARIS) is None
+    assert place.towns == other.towns[:1] == (PARIS,)
+    assert heard == ["maraude-test-territory"]
+    assert service.place(IN_PARIS).keys == []
 
 
 def test_a_point_at_sea_is_nowhere_and_costs_no_read(tmp_path: Path) -> None:
@@ -146,9 +144,9 @@ def test_a_point_at_sea_is_nowhere_and_costs_no_read(tmp_path: Path) -> None:
     store.edition.current()
 
     with reads() as heard:
-        wanted, place = service.wants(AT_SEA), service.place_of(AT_SEA)
+        wanted, place = service.place(AT_SEA), service.place_of(AT_SEA)
 
-    assert (wanted, place.towns, place.allowed, heard) == (None, (), frozenset(), [])
+    assert (wanted.keys, place.towns, place.allowed, heard) == ([], (), frozenset(), [])
 
 
 def test_an_empty_registry_knows_no_place() -> None:

@@ -5,15 +5,18 @@ that were noted in it, and the day those of its hours: they read no taxi. An hou
 missed run has left uncounted is made up for by the next one. All may be repeated.
 """
 
+from collections import Counter
 from datetime import datetime, timedelta
+from itertools import chain
 
-from chalicelib.foundation.geo import E7Point, from_e7
+from chalicelib.foundation.geo import E7Point, from_e7, geohash6
 from chalicelib.foundation.jobs.rules import Page
 from chalicelib.taxis.positions import service as positions
-from chalicelib.taxis.registry import availability as registry
-from chalicelib.taxis.registry.rules import TaxiStatus
+from chalicelib.taxis.registry import service as registry
+from chalicelib.taxis.stats import heat
 from chalicelib.taxis.stats.active import rules, store
 from chalicelib.taxis.stats.active.rules import DAY, HOUR, ActiveTaxi, Span
+from chalicelib.taxis.vocabulary import TaxiStatus
 
 ACTIVE = timedelta(seconds=60)  # a taxi that reported within it counts (stats-and-ops 3)
 SETTLED = timedelta(minutes=2)  # by then the last minute of an hour has been counted
@@ -39,20 +42,21 @@ def count_minute(
     for reported, licence in known:
         found = by_hour.setdefault(rules.hour_of(min(reported.seen_at, now)), {})
         free = reported.status is TaxiStatus.FREE
-        found[reported.number] = ActiveTaxi(licence.insee, licence.owner, free)
+        found[reported.number] = ActiveTaxi(reported.number, licence.insee, licence.owner, free)
     if not dry_run:
-        store.put_minute(rules.rows(rules.united(by_hour.values()).values()), at=now)
-        points = (E7Point(reported.lng_e7, reported.lat_e7) for reported, _ in known)
-        store.put_heat(rules.heat(map(from_e7, points)), at=now)
+        taxis = rules.unite(chain(*(found.values() for found in by_hour.values())))
+        store.put_minute(rules.tallies(taxis.values()), at=now)
+        points = (from_e7(E7Point(reported.lng_e7, reported.lat_e7)) for reported, _ in known)
+        store.put_heat(heat.heaviest(Counter(map(geohash6, points))), at=now)
     newcomers = 0
     for hour, found in by_hour.items():
-        seen = store.seen(hour)
+        seen = store.hour_fleet(hour)
         if seen is None and hour != rules.hour_of(now):
             continue  # nobody counted in that hour: what is left of it in this minute is no count
         new = rules.newcomers(found, seen or {})
         newcomers += len(new)
         if (new or seen is None) and not dry_run:
-            store.add_seen(new, hour=hour, at=now)
+            store.add_to_hour_fleet(new, hour=hour, at=now)
     return Page({"active": len(known), "newcomers": newcomers})
 
 
@@ -61,12 +65,12 @@ def count_hour(*, now: datetime, after: str | None = None, dry_run: bool = False
     hour = _uncounted(Span.HOUR, HOUR, now=now, after=after)
     if hour is None:
         return Page({"hours": 0})
-    seen = store.seen(hour)
+    seen = store.hour_fleet(hour)
     if seen is not None and not dry_run:
-        counted = rules.rows(seen.values())
-        store.put_counted(Span.HOUR, hour, counted)
-        store.fold(hour, counted)
-        store.keep_counted_until(Span.HOUR, hour)
+        tallies = rules.tallies(seen.values())
+        store.put_tallies(Span.HOUR, hour, tallies)
+        store.add_hour(hour, tallies)
+        store.put_progress(Span.HOUR, hour)
     return Page({"hours": int(seen is not None)}, hour.isoformat())
 
 
@@ -76,14 +80,16 @@ def count_day(*, now: datetime, after: str | None = None, dry_run: bool = False)
     day = _uncounted(Span.DAY, DAY, now=now, after=after)
     if day is None:
         return Page({"days": 0})
-    hours = [seen for number in range(24) if (seen := store.seen(day + number * HOUR)) is not None]
+    hours = [
+        seen for number in range(24) if (seen := store.hour_fleet(day + number * HOUR)) is not None
+    ]
     if hours and not dry_run:
-        seen_on = rules.united(hours)
-        store.put_seen_on(day, seen_on)
-        store.put_counted(Span.DAY, day, rules.rows(seen_on.values()))
-        week = rules.united(store.seen_on(day - ago * DAY) for ago in range(6, -1, -1))
-        store.put_counted(Span.WEEK, day, rules.rows(week.values()))
-        store.keep_counted_until(Span.DAY, day)
+        seen_on = rules.unite(chain(*(seen.values() for seen in hours)))
+        store.put_day_fleet(day, seen_on.values())
+        store.put_tallies(Span.DAY, day, rules.tallies(seen_on.values()))
+        week = rules.unite(chain(*(store.day_fleet(day - ago * DAY) for ago in range(6, -1, -1))))
+        store.put_tallies(Span.WEEK, day, rules.tallies(week.values()))
+        store.put_progress(Span.DAY, day)
     return Page({"days": int(bool(hours))}, day.isoformat())
 
 
@@ -91,7 +97,7 @@ def _uncounted(
     span: Span, length: timedelta, *, now: datetime, after: str | None
 ) -> datetime | None:
     """When the first hour or day began that is over and is behind the last one; None where there is none."""
-    last = datetime.fromisoformat(after) if after else store.counted_until(span)
+    last = datetime.fromisoformat(after) if after else store.progress(span)
     first = (
         rules.hour_of(now - MADE_UP_FOR) if span is Span.HOUR else rules.day_of(now - MADE_UP_FOR)
     )

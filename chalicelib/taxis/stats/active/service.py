@@ -1,33 +1,37 @@
 """The taxis on the road: what the territory's pages and the statistics ask. `counting` counts them."""
 
-from collections import defaultdict
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from chalicelib.foundation import cache, clock, geo
-from chalicelib.taxis.stats.active import store
+from chalicelib.foundation import cache, clock
+from chalicelib.foundation.jobs.rules import Job
+from chalicelib.taxis.stats import heat
+from chalicelib.taxis.stats.active import counting, store
 from chalicelib.taxis.stats.active.rules import ActiveCounts
 from chalicelib.taxis.stats.filters import Filter
+from chalicelib.taxis.stats.heat import Points
+
+JOBS: Mapping[str, Job] = {
+    "count-active": counting.count_minute,
+    "count-active-hour": counting.count_hour,
+    "count-active-day": counting.count_day,
+}
 
 READABLE = timedelta(seconds=120)  # counters that the job failed to renew for so long count 0
 
 _latest: cache.Memory[str, ActiveCounts] = cache.Memory(lambda: 1, lambda: 5.0)
-_heat: cache.Memory[str, list[tuple[float, float, int]]] = cache.Memory(lambda: 1, lambda: 20.0)
+_heat: cache.Memory[str, Points] = cache.Memory(lambda: 1, lambda: 20.0)
 _per_hour: cache.Memory[Filter, dict[int, float]] = cache.Memory(lambda: 64, lambda: 600.0)
 
 
 def active_now() -> ActiveCounts:
     """The latest minute's counters, at most 5 s behind the store; nothing where they are too old."""
-    return _latest.completed(["minute"], lambda _: {"minute": _active_now()})["minute"]
 
+    def read() -> ActiveCounts:
+        latest = store.minute()
+        return ActiveCounts(latest.tallies if latest and _is_readable(latest.at) else ())
 
-def _active_now() -> ActiveCounts:
-    latest = store.minute()
-    return ActiveCounts(latest[1] if latest is not None and _is_readable(latest[0]) else {})
-
-
-def connected_now(filters: Filter) -> int:
-    """Taxis that reported in the latest minute; 0 where nobody has counted for `READABLE`."""
-    return active_now().within(filters)
+    return _latest.of("minute", read)
 
 
 def connected_per_hour(filters: Filter) -> dict[int, float]:
@@ -36,30 +40,24 @@ def connected_per_hour(filters: Filter) -> dict[int, float]:
     An hour in which no such taxi reported counts as 0; an hour of the day that was never counted is
     left out. At most ten minutes behind the store.
     """
-    return _per_hour.completed([filters], lambda _: {filters: _connected_per_hour(filters)})[
-        filters
-    ]
+
+    def read() -> dict[int, float]:
+        means: dict[int, float] = {}
+        for hour, part in store.hours_of_day():
+            means[hour] = means.get(hour, 0.0) + part.mean(filters)
+        return means
+
+    return _per_hour.of(filters, read)
 
 
-def _connected_per_hour(filters: Filter) -> dict[int, float]:
-    means: defaultdict[int, float] = defaultdict(float)
-    for hour, part in store.hours_of_day():
-        means[hour] += part.mean(filters)
-    return dict(means)
+def taxi_heat() -> Points:
+    """The cells with most of the latest minute's taxis; nothing where that is too old."""
 
+    def read() -> Points:
+        latest = store.heat()
+        return heat.points(latest.cells) if latest and _is_readable(latest.at) else []
 
-def taxi_heat() -> list[tuple[float, float, int]]:
-    """Latitude and longitude of the middle of a cell of about 800 by 600 m, and how many of the
-    latest minute's taxis are in it, for the cells with most of them; nothing where that is too old."""
-    return _heat.completed(["heat"], lambda _: {"heat": _taxi_heat()})["heat"]
-
-
-def _taxi_heat() -> list[tuple[float, float, int]]:
-    latest = store.heat()
-    if latest is None or not _is_readable(latest[0]):
-        return []
-    centres = ((geo.geohash_centre(text), weight) for text, weight in latest[1].items())
-    return [(centre.lat, centre.lng, weight) for centre, weight in centres]
+    return _heat.of("heat", read)
 
 
 def _is_readable(at: datetime) -> bool:

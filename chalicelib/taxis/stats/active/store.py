@@ -1,4 +1,4 @@
-"""The taxis that report, as counted by schedule (`sheets.py` says what a sheet costs).
+"""The taxis that report, as counted by schedule (`foundation/store/sheets.py` says what a sheet costs).
 
 | question                 | series              | entry      | cost            | asked by              |
 | ------------------------ | ------------------- | ---------- | --------------- | --------------------- |
@@ -18,131 +18,129 @@
 |                          |                     |            |                 | filter each 10 min    |
 
 The costs are those of 60,000 taxis in an hour, of 45,000 pairs of town and operator, made up at
-random (2 bytes a row, 10 bytes a taxi of a set). A minute writes 153 units; the newcomers of an hour
-are 800 KB, 811 units in some 62 sheets; an hour's count writes 190 units and a day's 680. A sheet of
-rows ends at some 190,000 pairs, and an hour of the day, whose sums are divided into ten parts, at ten
-times that: beyond it the job fails with SheetTooLarge.
+random, when a tally took 2 bytes and a taxi of a set 10; now it takes 7. A minute wrote 153 units; the
+newcomers of an hour were 811 units in some 62 sheets; an hour's count wrote 190 units and a day's 680.
+A sheet of tallies ends at some 190,000 pairs, and an hour of the day, whose sums are divided into ten
+parts, at ten times that: beyond it the job fails with SheetTooLarge.
 """
 
 import secrets
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
-from itertools import accumulate, pairwise
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import chain
 
-from chalicelib.foundation.store import sheets
-from chalicelib.foundation.store.sheets import Sheet
-from chalicelib.foundation.store.writes import Moved
+from chalicelib.foundation.packing import Table
+from chalicelib.foundation.store.sheets import Series, divide
 from chalicelib.taxis.stats.active import rules
-from chalicelib.taxis.stats.active.rules import ActiveTaxi, Fleet, HourOfDay, Rows, Span, Tally
-
-_ACTIVE, _MINUTE, _HEAT = "active", "minute", "heat"
-_COUNTED, _HOURS_OF_DAY = "counted", "hours-of-day"
+from chalicelib.taxis.stats.active.rules import (
+    ActiveTaxi,
+    Fleet,
+    HeatMap,
+    HourOfDay,
+    Minute,
+    Span,
+    Tally,
+)
+from chalicelib.taxis.stats.heat import Cell
 
 # Long enough for the nights' job to make up for two days that it has missed, and for its weeks.
 HOURS_KEPT = timedelta(days=3)
 DAYS_KEPT = timedelta(days=9)
 
-# Of a set's sheet: 190 KB where each taxi is the only one of its town and operator.
-TAXIS_A_SHEET = 20_000
-
 # The sums of an hour of the day are divided by the first character of the town's code.
 PARTS = "0123456789"
+
+_MINUTE = Series("active", Minute)
+_HEAT = Series("active", HeatMap)
+SEEN = Series("seen", Table[ActiveTaxi])
+SEEN_ON_DAY = Series("seen-day", Table[ActiveTaxi])
+_TALLIES = Series("active", Table[Tally])
+PROGRESS = Series("counted", datetime)
+_HOURS_OF_DAY = Series("hours-of-day", HourOfDay)
 
 
 # --- the latest minute --------------------------------------------------------------------------
 
 
-def put_minute(counted: Rows, *, at: datetime) -> None:
-    """Stores the latest minute's rows in place of the ones before."""
-    sheets.put(_ACTIVE, _MINUTE, [int(at.timestamp()), _row_columns(counted)])
+def put_minute(tallies: Iterable[Tally], *, at: datetime) -> None:
+    """Stores the latest minute's tallies in place of the ones before."""
+    _MINUTE.put("minute", Minute(at, Table(tallies)))
 
 
-def minute() -> tuple[datetime, Rows] | None:
-    """The latest minute's rows and their time."""
-    sheet = sheets.get(_ACTIVE, _MINUTE)
-    if sheet is None:
-        return None
-    at_s, columns = sheet.content
-    return datetime.fromtimestamp(at_s, UTC), _rows(columns)
+def minute() -> Minute | None:
+    """The latest minute's tallies."""
+    return _MINUTE.get("minute")
 
 
-def put_heat(heat: dict[str, int], *, at: datetime) -> None:
-    """Stores where the latest minute's taxis are, by geohash, in place of where they were before."""
-    sheets.put(_ACTIVE, _HEAT, [int(at.timestamp()), _columns(sorted(heat.items()))])
+def put_heat(cells: Iterable[Cell], *, at: datetime) -> None:
+    """Stores where the latest minute's taxis are, in place of where they were before."""
+    _HEAT.put("heat", HeatMap(at, Table(sorted(cells, key=lambda cell: cell.geohash))))
 
 
-def heat() -> tuple[datetime, dict[str, int]] | None:
-    """How many of the latest minute's taxis are in each geohash, and their time."""
-    sheet = sheets.get(_ACTIVE, _HEAT)
-    if sheet is None:
-        return None
-    at_s, columns = sheet.content
-    return datetime.fromtimestamp(at_s, UTC), dict(zip(*columns, strict=True))
+def heat() -> HeatMap | None:
+    """Where the latest minute's taxis are."""
+    return _HEAT.get("heat")
 
 
 # --- who has been seen --------------------------------------------------------------------------
 
 
-def add_seen(fleet: Fleet, *, hour: datetime, at: datetime) -> None:
-    """Adds taxis to those seen in an hour; an empty fleet says that somebody has looked.
+def add_to_hour_fleet(taxis: Iterable[ActiveTaxi], *, hour: datetime, at: datetime) -> None:
+    """Adds taxis to those seen in an hour; none of them says that somebody has looked.
 
     Sheets are only ever added, each with a name of its own, so that two runs at once, or a minute
     that is counted again, lose nothing.
     """
-    name = f"{at:%M}#{secrets.token_hex(4)}"
-    for number, content in enumerate(_fleet_sheets(fleet)):
-        sheets.put(_hour_series(hour), f"{name}#{number}", content, until=hour + HOURS_KEPT)
+    SEEN.of(_name(Span.HOUR, hour)).put_parts(
+        f"{at:%M}#{secrets.token_hex(4)}#", _divided(taxis), until=hour + HOURS_KEPT
+    )
 
 
-def seen(hour: datetime) -> dict[int, ActiveTaxi] | None:
+def hour_fleet(hour: datetime) -> Fleet | None:
     """The taxis that have been seen in an hour so far; None where nobody has looked."""
-    found = [_fleet(sheet.content) for sheet in sheets.every(_hour_series(hour), consistent=True)]
-    return rules.united(found) if found else None
+    sheets = [*SEEN.of(_name(Span.HOUR, hour)).all(consistent=True)]
+    return rules.unite(chain(*(taxis for _, taxis in sheets))) if sheets else None
 
 
-def put_seen_on(day: datetime, fleet: Fleet) -> None:
+def put_day_fleet(day: datetime, taxis: Iterable[ActiveTaxi]) -> None:
     """Stores the taxis that have been seen on a day."""
-    for number, content in enumerate(_fleet_sheets(fleet)):
-        sheets.put(_day_series(day), f"{number:03}", content, until=day + DAYS_KEPT)
+    SEEN_ON_DAY.of(_name(Span.DAY, day)).put_parts("", _divided(taxis), until=day + DAYS_KEPT)
 
 
-def seen_on(day: datetime) -> dict[int, ActiveTaxi]:
+def day_fleet(day: datetime) -> Iterator[ActiveTaxi]:
     """The taxis that have been seen on a day; none where it was not counted."""
-    return rules.united(_fleet(sheet.content) for sheet in sheets.every(_day_series(day)))
+    for _, taxis in SEEN_ON_DAY.of(_name(Span.DAY, day)).all():
+        yield from taxis
 
 
-def _hour_series(hour: datetime) -> str:
-    return f"seen#{_name(Span.HOUR, hour)}"
-
-
-def _day_series(day: datetime) -> str:
-    return f"seen-day#{_name(Span.DAY, day)}"
+def _divided(taxis: Iterable[ActiveTaxi]) -> list[Table[ActiveTaxi]]:
+    # In an order in which they compress well.
+    ordered = sorted(taxis, key=lambda taxi: (taxi.insee, taxi.owner, taxi.free, taxi.number))
+    return divide(ordered, Table)
 
 
 # --- what was counted ---------------------------------------------------------------------------
 
 
-def put_counted(span: Span, began: datetime, counted: Rows) -> None:
-    """Stores the rows of an hour, a day, or a week by its last day; for good."""
-    sheets.put(f"active#{span}", _name(span, began), _row_columns(counted))
+def put_tallies(span: Span, began: datetime, tallies: Iterable[Tally]) -> None:
+    """Stores the tallies of an hour, a day, or a week by its last day; for good."""
+    _TALLIES.of(span).put(_name(span, began), Table(tallies))
 
 
-def counted(span: Span, began: datetime) -> Rows | None:
-    """The rows of an hour, a day, or a week by its last day; None where it was not counted."""
-    sheet = sheets.get(f"active#{span}", _name(span, began))
-    return None if sheet is None else _rows(sheet.content)
+def tallies(span: Span, began: datetime) -> Sequence[Tally] | None:
+    """The tallies of an hour, a day, or a week by its last day; None where it was not counted."""
+    return _TALLIES.of(span).get(_name(span, began))
 
 
-def counted_until(span: Span) -> datetime | None:
+def progress(span: Span) -> datetime | None:
     """The last hour or day that was counted."""
-    sheet = sheets.get(_COUNTED, span, consistent=True)
-    return None if sheet is None else datetime.fromtimestamp(sheet.content, UTC)
+    return PROGRESS.get(span, consistent=True)
 
 
-def keep_counted_until(span: Span, last: datetime) -> None:
+def put_progress(span: Span, last: datetime) -> None:
     """Remembers the last hour or day that was counted."""
-    sheets.put(_COUNTED, span, int(last.timestamp()))
+    PROGRESS.put(span, last)
 
 
 def _name(span: Span, began: datetime) -> str:
@@ -152,80 +150,14 @@ def _name(span: Span, began: datetime) -> str:
 # --- the hours of the day -----------------------------------------------------------------------
 
 
-def fold(hour: datetime, counted: Rows) -> None:
-    """Adds an hour to the sums of its hour of the day; folding it again changes nothing."""
+def add_hour(hour: datetime, tallies: Sequence[Tally]) -> None:
+    """Adds an hour to the sums of its hour of the day; to add it again changes nothing."""
     for part in PARTS:
-        of_part = {key: tally for key, tally in counted.items() if key[0].startswith(part)}
-        _fold(f"{hour:%H}#{part}", hour, of_part)
-
-
-def _fold(entry: str, hour: datetime, counted: Rows) -> None:
-    sheet = sheets.get(_HOURS_OF_DAY, entry, consistent=True)
-    before = rules.NO_HOUR if sheet is None else _hour_of_day(sheet)
-    folded = before.with_hour(hour, counted)
-    if folded is before or folded.last is None:
-        return
-    columns = _columns((*key, total) for key, total in sorted(folded.sums.items()))
-    content = [int(folded.last.timestamp()), folded.hours, columns]
-    try:
-        sheets.renew(_HOURS_OF_DAY, Sheet(entry, content, 0 if sheet is None else sheet.version))
-    except Moved:
-        # Another run is folding too, most likely this very hour.
-        _fold(entry, hour, counted)
+        some = [tally for tally in tallies if tally.insee.startswith(part)]
+        _HOURS_OF_DAY.change(f"{hour:%H}#{part}", partial(rules.with_hour, hour=hour, tallies=some))
 
 
 def hours_of_day() -> Iterator[tuple[int, HourOfDay]]:
     """Every hour of the day (0-23) that has been counted, in up to ten parts of the country each."""
-    for sheet in sheets.every(_HOURS_OF_DAY):
-        yield int(sheet.entry[:2]), _hour_of_day(sheet)
-
-
-def _hour_of_day(sheet: Sheet) -> HourOfDay:
-    last_s, hours, columns = sheet.content
-    sums = {(insee, owner): total for insee, owner, total in zip(*columns, strict=True)}
-    return HourOfDay(datetime.fromtimestamp(last_s, UTC), hours, sums)
-
-
-# --- packing ------------------------------------------------------------------------------------
-
-
-def _columns(lines: Iterable[tuple[object, ...]]) -> list[list[object]]:
-    """Lines as columns, which compress to some 20 % less."""
-    return [list(column) for column in zip(*lines, strict=True)]
-
-
-def _row_columns(counted: Rows) -> list[list[object]]:
-    return _columns((*key, *tally) for key, tally in sorted(counted.items()))
-
-
-def _rows(columns: list[list[Any]]) -> Rows:
-    return {
-        (insee, owner): Tally(active, free)
-        for insee, owner, active, free in zip(*columns, strict=True)
-    }
-
-
-def _fleet_sheets(fleet: Fleet) -> Iterator[list[list[object]]]:
-    """A fleet in sheets of at most `TAXIS_A_SHEET`, at least one: each town, operator and whether free
-    beside its taxis, which are sorted and written as steps from one to the next."""
-    taxis = sorted((taxi, number) for number, taxi in fleet.items())
-    for start in range(0, max(len(taxis), 1), TAXIS_A_SHEET):
-        groups: dict[ActiveTaxi, list[int]] = {}
-        for taxi, number in taxis[start : start + TAXIS_A_SHEET]:
-            groups.setdefault(taxi, []).append(number)
-        yield _columns(
-            (taxi.insee, taxi.owner, int(taxi.free), _steps(numbers))
-            for taxi, numbers in groups.items()
-        )
-
-
-def _steps(numbers: list[int]) -> list[int]:
-    return [numbers[0], *(later - earlier for earlier, later in pairwise(numbers))]
-
-
-def _fleet(columns: list[list[Any]]) -> dict[int, ActiveTaxi]:
-    fleet = {}
-    for insee, owner, free, steps in zip(*columns, strict=True):
-        taxi = ActiveTaxi(insee, owner, bool(free))
-        fleet.update(dict.fromkeys(accumulate(steps), taxi))
-    return fleet
+    for entry, part in _HOURS_OF_DAY.all():
+        yield int(entry[:2]), part

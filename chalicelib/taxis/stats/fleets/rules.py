@@ -22,10 +22,10 @@ class TownFleet(Struct, frozen=True):
 
     insee: str
     owner: str
-    registered: Milestones[int]
-    connected: Milestones[int]
-    registered_since_threshold: Milestones[int]
-    connected_since_threshold: Milestones[int]
+    registered: Milestones
+    connected: Milestones
+    registered_since_threshold: Milestones
+    connected_since_threshold: Milestones
     with_radius: int
     radius_sum_m: int
     last_added_at: datetime
@@ -37,30 +37,19 @@ class TownFleet(Struct, frozen=True):
         return self.registered.today
 
 
-class Survey(Struct, frozen=True):
-    """All taxis as of one moment, by town and owner; `at` is None where none was taken."""
-
-    at: datetime | None
-    fleets: Sequence[TownFleet]
-
-
-NO_SURVEY = Survey(None, ())
-
-
 class FleetSummary(Struct, frozen=True):
-    """The taxis that were asked for, as of the survey's moment `at`, None where none was taken.
+    """The taxis that were asked for, in the contract's names.
 
     `average_radius` is in metres, of the taxis that have a radius; `average_radius_change` is how
     many percent have one. Both are None of no taxis.
     """
 
-    registered_taxis: Milestones[int]
-    connected_taxis: Milestones[int]
-    registered_taxis_since_threshold: Milestones[int]
-    connected_taxis_since_threshold: Milestones[int]
+    registered_taxis: Milestones
+    connected_taxis: Milestones
+    registered_taxis_since_threshold: Milestones
+    connected_taxis_since_threshold: Milestones
     average_radius: float | None
     average_radius_change: float | None
-    at: datetime | None
 
 
 class OwnerFleet(Struct, frozen=True):
@@ -68,6 +57,56 @@ class OwnerFleet(Struct, frozen=True):
 
     count: int
     last_added_at: datetime
+
+
+class Survey(Struct, frozen=True):
+    """All taxis as of one moment, by town and owner; `at` is None where none was taken."""
+
+    at: datetime | None
+    fleets: Sequence[TownFleet]
+
+    def summary(self, filters: Filter) -> FleetSummary:
+        """How many taxis are registered and connected, now and before, and their radius."""
+        fleets = filters.among(self.fleets)
+        count = sum(fleet.count for fleet in fleets)
+        with_radius = sum(fleet.with_radius for fleet in fleets)
+        radius_sum_m = sum(fleet.radius_sum_m for fleet in fleets)
+        return FleetSummary(
+            Milestones.sum(fleet.registered for fleet in fleets),
+            Milestones.sum(fleet.connected for fleet in fleets),
+            Milestones.sum(fleet.registered_since_threshold for fleet in fleets),
+            Milestones.sum(fleet.connected_since_threshold for fleet in fleets),
+            average_radius=radius_sum_m / with_radius if with_radius else None,
+            average_radius_change=100 * with_radius / count if count else None,
+        )
+
+    def of_owners(self, filters: Filter) -> dict[str, OwnerFleet]:
+        """The fleets of the accounts that have such taxis."""
+        found: dict[str, OwnerFleet] = {}
+        for fleet in filters.among(self.fleets):
+            known = found.get(fleet.owner, OwnerFleet(0, fleet.last_added_at))
+            found[fleet.owner] = OwnerFleet(
+                known.count + fleet.count, max(known.last_added_at, fleet.last_added_at)
+            )
+        return found
+
+    def of_departements(self, filters: Filter) -> dict[str, int]:
+        """The taxis by departement of their licence, three characters overseas."""
+        found = Counter[str]()
+        for fleet in filters.among(self.fleets):
+            found[departement_of(fleet.insee)] += fleet.count
+        return dict(found)
+
+    def registered_before(self, members: Collection[str], months: Sequence[str]) -> list[int]:
+        """For each month (`YYYY-MM`) the taxis of these towns that were added before its first day, UTC."""
+        added_in = Counter[str]()
+        for fleet in self.fleets:
+            if fleet.insee in members:
+                added_in.update(fleet.added_in)
+        return [sum(n for earlier, n in added_in.items() if earlier < month) for month in months]
+
+
+NO_SURVEY = Survey(None, ())
 
 
 def count(taxis: Iterable[SurveyedTaxi], *, at: datetime) -> list[TownFleet]:
@@ -90,8 +129,8 @@ def _fleet(insee: str, owner: str, taxis: Sequence[SurveyedTaxi], at: datetime) 
         owner,
         registered=_reached(added, at),
         connected=_reached(used, at),
-        registered_since_threshold=_reached(_since_threshold(added), at),
-        connected_since_threshold=_reached(_since_threshold(used), at),
+        registered_since_threshold=_reached([time for time in added if time >= THRESHOLD], at),
+        connected_since_threshold=_reached([time for time in used if time >= THRESHOLD], at),
         with_radius=len(radii_m),
         radius_sum_m=sum(radii_m),
         last_added_at=max(added),
@@ -99,72 +138,6 @@ def _fleet(insee: str, owner: str, taxis: Sequence[SurveyedTaxi], at: datetime) 
     )
 
 
-def _since_threshold(times: Iterable[datetime]) -> list[datetime]:
-    return [time for time in times if time >= THRESHOLD]
-
-
-def _reached(times: Collection[datetime], at: datetime) -> Milestones[int]:
+def _reached(times: Collection[datetime], at: datetime) -> Milestones:
     """How many of the times are before each milestone."""
     return Milestones.at(at, lambda milestone: sum(time < milestone for time in times))
-
-
-# --- what is answered from it --------------------------------------------------------------------
-
-
-def summary(survey: Survey, filters: Filter) -> FleetSummary:
-    """The sums over the towns and owners that are asked for."""
-    fleets = _taken(survey, filters)
-    count = sum(fleet.count for fleet in fleets)
-    with_radius = sum(fleet.with_radius for fleet in fleets)
-    radius_sum_m = sum(fleet.radius_sum_m for fleet in fleets)
-    return FleetSummary(
-        registered_taxis=_sum(fleet.registered for fleet in fleets),
-        connected_taxis=_sum(fleet.connected for fleet in fleets),
-        registered_taxis_since_threshold=_sum(fleet.registered_since_threshold for fleet in fleets),
-        connected_taxis_since_threshold=_sum(fleet.connected_since_threshold for fleet in fleets),
-        average_radius=radius_sum_m / with_radius if with_radius else None,
-        average_radius_change=100 * with_radius / count if count else None,
-        at=survey.at,
-    )
-
-
-def of_owners(survey: Survey, filters: Filter) -> dict[str, OwnerFleet]:
-    """The fleets of the owners that have taxis among those that are asked for."""
-    found: dict[str, OwnerFleet] = {}
-    for fleet in _taken(survey, filters):
-        known = found.get(fleet.owner, OwnerFleet(0, fleet.last_added_at))
-        found[fleet.owner] = OwnerFleet(
-            known.count + fleet.count, max(known.last_added_at, fleet.last_added_at)
-        )
-    return found
-
-
-def of_departements(survey: Survey, filters: Filter) -> dict[str, int]:
-    """The taxis by departement of their licence."""
-    found: Counter[str] = Counter()
-    for fleet in _taken(survey, filters):
-        found[departement_of(fleet.insee)] += fleet.count
-    return dict(found)
-
-
-def registered_before(survey: Survey, members: Collection[str], months: Sequence[str]) -> list[int]:
-    """For each month (`YYYY-MM`) the taxis with a licence of these towns that were added before it."""
-    added_in: Counter[str] = Counter()
-    for fleet in survey.fleets:
-        if fleet.insee in members:
-            added_in.update(fleet.added_in)
-    return [sum(n for earlier, n in added_in.items() if earlier < month) for month in months]
-
-
-def _taken(survey: Survey, filters: Filter) -> list[TownFleet]:
-    return [fleet for fleet in survey.fleets if filters.takes(fleet.insee, fleet.owner)]
-
-
-def _sum(counts: Iterable[Milestones[int]]) -> Milestones[int]:
-    today = three = six = twelve = 0
-    for one in counts:
-        today += one.today
-        three += one.three_months_ago
-        six += one.six_months_ago
-        twelve += one.twelve_months_ago
-    return Milestones(today, three, six, twelve)

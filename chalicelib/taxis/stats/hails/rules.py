@@ -1,24 +1,21 @@
-"""What is counted of the hails of a day, and the statistics that are made of it: pure (stats-and-ops 4, 6).
+"""What is counted of the hails of a day, and how days are added up: pure (stats-and-ops 4, 6).
 
-Of each day and each pair of operateur and town there is a row of sums, each under the number of its
-measure: how many hails had which outcome, how far their taxis were, how long their steps took. The
-numbers are stored, so a measure never gets another's.
+Of each day and each pair of operateur and town there are sums by measure: how many hails had which
+outcome, how far their taxis were, how long their steps took.
 """
 
-from array import array
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, timedelta
 from enum import StrEnum
 from functools import cache
 from itertools import compress
-from typing import NamedTuple
 
 from msgspec import Struct
 
 from chalicelib.foundation.geo import LngLat, distance_m, geohash6
+from chalicelib.foundation.packing import Numbers, compact
 from chalicelib.taxis.hails.rules import Hail, Status
-from chalicelib.taxis.stats.calendar import THRESHOLD, Milestones, months_before
 from chalicelib.taxis.stats.filters import Filter
 
 
@@ -51,23 +48,17 @@ STEPS: Mapping[str, tuple[Status, Status]] = {
     "customer_on_board": (Status.ACCEPTED_BY_TAXI, Status.CUSTOMER_ON_BOARD),
 }
 
-# Measures: outcomes are 0 to 15, in their order; then the distance; then two for each of `STEPS`.
-_OUTCOMES = {outcome: number for number, outcome in enumerate(Outcome)}
-_CENTIMETRES, _UNMEASURED = 16, 17  # `_UNMEASURED` hails have no distance
-_STEPS = 32  # milliseconds, and how many hails took the step
-_MEASURES = 64  # there can be
+# A measure is an outcome, one of these, or a step with one of its endings.
+DISTANCE_CM, WITHOUT_DISTANCE = "distance_cm", "without_distance"
+_TOOK_MS, _TAKEN = "/ms", "/hails"  # all hails together, and how many they were
 
-Row = Mapping[int, int]  # sums by measure; what is missing is 0
 Pair = tuple[str, str]  # the operateur as an owner, and the town of the customer, `""` where none
 
 
-# --- counting a day ------------------------------------------------------------------------------
-
-
 class DayCount(Struct, frozen=True):
-    """What is kept of a day's hails: rows of sums, and how many there were in each geohash-6 cell."""
+    """What is kept of a day's hails: sums by measure, and how many there were in each geohash-6 cell."""
 
-    rows: Mapping[Pair, Row]
+    sums: Mapping[Pair, Mapping[str, int]]
     heat: Mapping[str, int]
 
     @property
@@ -89,264 +80,101 @@ def outcome(hail: Hail) -> Outcome:
 
 def count(hails: Iterable[Hail], town_of: Callable[[LngLat], str]) -> DayCount | None:
     """Counts a day; None as soon as one of its hails is not over."""
-    rows: dict[Pair, Counter[int]] = {}
-    heat: Counter[str] = Counter()
+    sums: dict[Pair, Counter[str]] = {}
+    heat = Counter[str]()
     for hail in hails:
         if not hail.status.is_over:
             return None
         where = LngLat(hail.customer_lon, hail.customer_lat)
-        row = rows.setdefault((str(hail.operateur_id), town_of(where)), Counter())
+        pair = sums.setdefault((str(hail.operateur_id), town_of(where)), Counter())
         for measure, value in _measured(hail):
-            row[measure] += value
+            pair[measure] += value
         heat[geohash6(where)] += 1
-    return DayCount(rows, heat)
+    return DayCount(sums, heat)
 
 
-def _measured(hail: Hail) -> Iterator[tuple[int, int]]:
-    yield _OUTCOMES[outcome(hail)], 1
+def _measured(hail: Hail) -> Iterator[tuple[str, int]]:
+    yield outcome(hail).value, 1
     if hail.blurred:  # both points may be the same by now
-        yield _UNMEASURED, 1
+        yield WITHOUT_DISTANCE, 1
     else:
         customer = LngLat(hail.customer_lon, hail.customer_lat)
         taxi = LngLat(hail.initial_taxi_lon, hail.initial_taxi_lat)
-        yield _CENTIMETRES, round(100 * distance_m(customer, taxi))
+        yield DISTANCE_CM, round(100 * distance_m(customer, taxi))
     entered = {entry.to_status: entry.at for entry in hail.transitions}
-    for number, (begin, end) in enumerate(STEPS.values()):
+    for step, (begin, end) in STEPS.items():
         if begin in entered and end in entered:
-            took = entered[end] - entered[begin]
-            yield _STEPS + 2 * number, took // timedelta(milliseconds=1)
-            yield _STEPS + 2 * number + 1, 1
-
-
-# --- adding up -----------------------------------------------------------------------------------
-
-
-class Column(NamedTuple):
-    """The sums of one measure: `values` of the pairs at these `places`, which rise."""
-
-    places: "array[int]"
-    values: "array[int]"
+            yield step + _TOOK_MS, (entered[end] - entered[begin]) // timedelta(milliseconds=1)
+            yield step + _TAKEN, 1
 
 
 class Sums(Struct, frozen=True):
-    """A day's rows, or some of them, turned into a column for each measure.
+    """A day's sums, or some of them: a column of numbers for each measure, 0 where a pair has none.
 
-    So five years of a whole country are added up in a second, without a step of Python for each sum.
-    The pair at a place is `owners[owner_at[place]]` and `towns[town_at[place]]`.
+    So years of a whole country are added up without a step of Python for each sum.
     """
 
     owners: Sequence[str]
-    towns: Sequence[str]
-    owner_at: "array[int]"
-    town_at: "array[int]"
-    columns: Mapping[int, Column]
+    insees: Sequence[str]
+    columns: Mapping[str, Numbers]
 
     @classmethod
-    def of(cls, rows: Sequence[tuple[Pair, Row]]) -> "Sums":
-        """The same rows in columns; at most 65,535."""
-        owners = sorted({owner for (owner, _), _ in rows})
-        towns = sorted({insee for (_, insee), _ in rows})
-        owner_number = {owner: number for number, owner in enumerate(owners)}
-        town_number = {insee: number for number, insee in enumerate(towns)}
-        columns: dict[int, Column] = {}
-        for place, (_, row) in enumerate(rows):
-            for measure, value in row.items():
-                column = columns.setdefault(measure, Column(array("H"), array("q")))
-                column.places.append(place)
-                column.values.append(value)
+    def of(cls, sums: Sequence[tuple[Pair, Mapping[str, int]]]) -> "Sums":
+        """The same in columns."""
         return cls(
-            owners,
-            towns,
-            array("H", (owner_number[owner] for (owner, _), _ in rows)),
-            array("H", (town_number[insee] for (_, insee), _ in rows)),
-            columns,
+            [owner for (owner, _), _ in sums],
+            [insee for (_, insee), _ in sums],
+            {
+                measure: compact(of_pair.get(measure, 0) for _, of_pair in sums)
+                for measure in sorted({measure for _, of_pair in sums for measure in of_pair})
+            },
         )
-
-    def totals(
-        self, takes_owner: Callable[[str], bool], takes_town: Callable[[str], bool]
-    ) -> dict[int, int]:
-        """What the pairs that are taken come to, by measure."""
-        owners = [*map(takes_owner, self.owners)]
-        towns = [*map(takes_town, self.towns)]
-        if all(owners) and all(towns):
-            return {measure: sum(column.values) for measure, column in self.columns.items()}
-        taken = [
-            owners[owner] and towns[town]
-            for owner, town in zip(self.owner_at, self.town_at, strict=True)
-        ]
-        if not any(taken):
-            return {}
-        return {
-            measure: sum(compress(column.values, map(taken.__getitem__, column.places)))
-            for measure, column in self.columns.items()
-        }
 
 
 class History(Struct, frozen=True):
-    """Sums over all pairs that were asked for: of each day that had hails, and of all time (steps)."""
+    """The sums by measure over all pairs that were asked for, of each day that had any."""
 
-    days: Mapping[date, Sequence[int]]
-    all_time: Sequence[int]
+    days: Mapping[date, Mapping[str, int]]
 
     @classmethod
     def of(cls, sums: Iterable[tuple[date, Sums]], filters: Filter) -> "History":
         """What is asked for of these days, of which each may come in parts."""
         takes_owner, takes_town = cache(filters.takes_owner), cache(filters.takes_town)
-        days: dict[date, list[int]] = {}
-        all_time = [0] * _MEASURES
-        for day, its_sums in sums:
-            for measure, total in its_sums.totals(takes_owner, takes_town).items():
-                if measure >= _STEPS:
-                    all_time[measure] += total
-                elif total:
-                    days.setdefault(day, [0] * _STEPS)[measure] += total
-        return cls(days, all_time)
+        days: dict[date, Counter[str]] = {}
+        for day, its in sums:
+            taken = [*map(takes_town, its.insees)]
+            if filters.owners is not None:
+                taken = [*map(all, zip(taken, map(takes_owner, its.owners), strict=True))]
+            if any(taken):
+                whole = all(taken)
+                total = days.setdefault(day, Counter())
+                for measure, column in its.columns.items():
+                    total[measure] += sum(column if whole else compress(column, taken))
+        return cls(days)
 
     def hails(self, *outcomes: Outcome) -> dict[date, int]:
         """How many hails of each day ended so, or any of them; days without are left out."""
-        measures = [_OUTCOMES[one] for one in outcomes]
-        counts = {day: sum(row[each] for each in measures) for day, row in self.days.items()}
+        counts = {day: sum(sums.get(one, 0) for one in outcomes) for day, sums in self.days.items()}
         return {day: n for day, n in counts.items() if n}
 
     def hail_count(self, since: date, until: date) -> int:
         """How many hails were created from a day on, before another."""
-        return _within(self.hails(*Outcome), since, until)
+        return within(self.hails(*Outcome), since, until)
 
     def mean_distance_m(self, since: date, until: date) -> int:
         """How far their taxis were on average, in whole metres, cut off; 0 where there were none."""
-        rows = [row for day, row in self.days.items() if since <= day < until]
-        measured = sum(sum(row[: len(Outcome)]) - row[_UNMEASURED] for row in rows)
-        return sum(row[_CENTIMETRES] for row in rows) // (100 * measured) if measured else 0
+        measured = self.hail_count(since, until) - within(self._of(WITHOUT_DISTANCE), since, until)
+        return within(self._of(DISTANCE_CM), since, until) // (100 * measured) if measured else 0
 
     def mean_step_s(self, step: str) -> float | None:
         """How many seconds a step of `STEPS` took on average; None where nobody took it."""
-        place = _STEPS + 2 * list(STEPS).index(step)
-        milliseconds, n = self.all_time[place : place + 2]
-        return milliseconds / 1000 / n if n else None
+        taken = sum(self._of(step + _TAKEN).values())
+        return sum(self._of(step + _TOOK_MS).values()) / 1000 / taken if taken else None
+
+    def _of(self, measure: str) -> dict[date, int]:
+        return {day: sums.get(measure, 0) for day, sums in self.days.items()}
 
 
-def _within(counts: Mapping[date, int], since: date, until: date) -> int:
+def within(counts: Mapping[date, int], since: date, until: date) -> int:
+    """The sum over the days from one on, before another."""
     return sum(n for day, n in counts.items() if since <= day < until)
-
-
-# --- the statistics ------------------------------------------------------------------------------
-
-RECEIVED = "hails_received"
-
-# Of which outcomes there are means, in the contract's names; `total` is of all.
-AVERAGED: Mapping[str, tuple[Outcome, ...]] = {
-    "total": tuple(Outcome),
-    **{
-        each.value: (each,)
-        for each in (
-            Outcome.TIMEOUT_CUSTOMER,
-            Outcome.DECLINED_BY_CUSTOMER,
-            Outcome.INCIDENT_TAXI,
-            Outcome.DECLINED_BY_TAXI,
-        )
-    },
-}
-
-PERIODS: Mapping[str, Callable[[date], Hashable]] = {
-    "daily": lambda day: day,
-    "weekly": lambda day: day.isocalendar()[:2],
-    "monthly": lambda day: (day.year, day.month),
-}
-
-Averages = Mapping[str, Mapping[str, Mapping[str, float]]]
-
-
-class HailStatistics(Struct, frozen=True):
-    """What GET /stats/hails tells, of days that are over (letaxi-api 19).
-
-    `milestones` by the contract's names; `total` has pairs of month (1 to 12) and number, for months
-    with hails, in `current_year` and `last_year`; `averages` are by span, period and series;
-    `average_times` are seconds, None where nobody took the step.
-    """
-
-    milestones: Mapping[str, Milestones[int]]
-    average_hail_distance: Milestones[int]
-    total: Mapping[str, Sequence[tuple[int, int]]]
-    averages: Averages
-    average_times: Mapping[str, float | None]
-
-
-def statistics(history: History, *, now: datetime) -> HailStatistics:
-    """The statistics of what was counted. Today, in UTC, is left out, for it is not over."""
-    now = now.astimezone(UTC)
-    today = now.date()
-    new_year = today.replace(month=1, day=1)
-    last_new_year = new_year.replace(year=today.year - 1)
-    received = history.hails(*Outcome)
-    series = {RECEIVED: received} | {f"hails_{each}": history.hails(each) for each in Outcome}
-    spans = {
-        "last_three_months": (months_before(now, 3).date(), today),
-        "current_year": (new_year, today),
-        "last_year": (last_new_year, new_year),
-    }
-    averaged = {name: history.hails(*outcomes) for name, outcomes in AVERAGED.items()}
-    return HailStatistics(
-        milestones={name: _at_milestones(counts, now) for name, counts in series.items()},
-        average_hail_distance=Milestones.at(
-            now, lambda at: history.mean_distance_m(THRESHOLD.date(), at.date())
-        ),
-        total={
-            "current_year": _by_month(received, new_year, today),
-            "last_year": _by_month(received, last_new_year, new_year),
-        },
-        averages={
-            span: {
-                period: {name: _mean(counts, since, until, by) for name, counts in averaged.items()}
-                for period, by in PERIODS.items()
-            }
-            for span, (since, until) in spans.items()
-        },
-        average_times={step: history.mean_step_s(step) for step in STEPS},
-    )
-
-
-def _at_milestones(counts: Mapping[date, int], now: datetime) -> Milestones[int]:
-    return Milestones.at(now, lambda at: _within(counts, THRESHOLD.date(), at.date()))
-
-
-def _by_month(counts: Mapping[date, int], since: date, until: date) -> list[tuple[int, int]]:
-    months: Counter[int] = Counter()
-    for day, n in counts.items():
-        if since <= day < until:
-            months[day.month] += n
-    return sorted(months.items())
-
-
-def _mean(
-    counts: Mapping[date, int], since: date, until: date, period: Callable[[date], Hashable]
-) -> float:
-    """The mean number in the periods that have any; 0 where none has."""
-    periods = {period(day) for day in counts if since <= day < until}
-    return _within(counts, since, until) / len(periods) if periods else 0.0
-
-
-def growth(history: History, *, now: datetime) -> float | None:
-    """By how many percent the last full month had more hails than the same month a year before.
-
-    None where there were none then.
-    """
-    this_month = now.astimezone(UTC).replace(day=1)
-    until, since, year_until, year_since = (
-        months_before(this_month, months).date() for months in (0, 1, 12, 13)
-    )
-    before = history.hail_count(year_since, year_until)
-    return 100 * (history.hail_count(since, until) - before) / before if before else None
-
-
-def heaviest(days: Iterable[Mapping[str, int]], most: int) -> list[tuple[str, int]]:
-    """The cells of most hails, at most so many, heaviest first."""
-    heat = Counter[str]()
-    for cells in days:
-        heat.update(cells)
-    return sorted(heat.items(), key=lambda cell: (-cell[1], cell[0]))[:most]
-
-
-def months(first: date, last: date) -> list[str]:
-    """The names (`2026-03`) of the months from one day's to another's."""
-    numbers = range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
-    return [f"{number // 12}-{number % 12 + 1:02}" for number in numbers]

@@ -6,14 +6,16 @@ departement, by day.
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
+from enum import StrEnum
 from itertools import accumulate
 from typing import NamedTuple
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-from chalicelib.taxis.stats.filters import Filter
+from chalicelib.foundation.packing import Table
+from chalicelib.taxis.search.rules import Search
 from chalicelib.taxis.territory.rules import departement_of
 
 # How many hours before its report reached the stream a search may have been, to be counted in its
@@ -24,83 +26,64 @@ LATE_HOURS = 1
 # wait in the stream, and an hour for the clocks.
 COMPLETE_AFTER = timedelta(hours=26)
 
-
-class Search(NamedTuple):
-    """A search that reached a town. No more is kept of where the customer was than `geohash`.
-
-    `hour` is Unix time in hours, `moteur` the account's id, `nearest_m` whole metres to the nearest
-    of those found, `geohash` has 6 characters.
-    """
-
-    hour: int
-    insee: str
-    moteur: int
-    found: int
-    seen: int
-    nearest_m: int | None
-    geohash: str
-
-
 _EPOCH = date(1970, 1, 1)
 
-Histogram = Counter[int]  # how often each value came
+
+class Figure(StrEnum):
+    """What is counted of a search: of each of them how often which value came in which town."""
+
+    FOUND = "found"  # taxis
+    SEEN = "seen"  # taxis whose radius reached the customer
+    NEAREST_M = "nearest_m"  # metres to the nearest of those found, where one was
+    HOUR = "hour"  # of the day, 0 to 23, UTC
+    MOTEUR = "moteur"  # the account's id
+    CELL = "cell"  # always 0, for a geohash of 6 characters instead of a town
 
 
-class TownCounts(Struct, frozen=True):
-    """The searches in one town: taxis found and seen, metres to the nearest, and hours of the day."""
-
-    found: Histogram = field(default_factory=Counter)
-    seen: Histogram = field(default_factory=Counter)
-    nearest_m: Histogram = field(default_factory=Counter)
-    hours: Histogram = field(default_factory=Counter)  # 0 to 23, UTC
-
-    def add(self, other: "TownCounts") -> None:
-        """Adds another's counts to these."""
-        self.found.update(other.found)
-        self.seen.update(other.seen)
-        self.nearest_m.update(other.nearest_m)
-        self.hours.update(other.hours)
+# How many searches had which value of a figure, in which place.
+Counts = Counter[tuple[Figure, str, int]]
 
 
-class Counts(Struct, frozen=True):
-    """Searches by town, by account and town, and by geohash of 6 characters."""
+class Count(Struct, frozen=True):
+    """One of the counts, as a sheet keeps it."""
 
-    towns: dict[str, TownCounts] = field(default_factory=dict)
-    moteurs: Counter[tuple[int, str]] = field(default_factory=Counter)
-    cells: Counter[str] = field(default_factory=Counter)
+    figure: Figure
+    place: str
+    value: int
+    times: int
 
-    @property
-    def searches(self) -> int:
-        """How many they are."""
-        return self.moteurs.total()
 
-    def note(self, search: Search) -> None:
-        """Counts one search."""
-        town = self.towns.get(search.insee)
-        if town is None:
-            town = self.towns[search.insee] = TownCounts()
-        town.found[search.found] += 1
-        town.seen[search.seen] += 1
+def rows(counts: Counts) -> Table[Count]:
+    """Counts as a sheet keeps them."""
+    return Table(Count(*key, times) for key, times in sorted(counts.items()))
+
+
+def counts_of(rows: Iterable[Count]) -> Counts:
+    """Counts as a sheet kept them; a value may be in several rows."""
+    counts = Counts()
+    for row in rows:
+        counts[row.figure, row.place, row.value] += row.times
+    return counts
+
+
+def count_searches(searches: Iterable[Search]) -> Counts:
+    """The counts of some searches."""
+    counts = Counts()
+    for search in searches:
+        town = search.insee
+        counts[Figure.FOUND, town, search.found] += 1
+        counts[Figure.SEEN, town, search.seen] += 1
         if search.nearest_m is not None:
-            town.nearest_m[search.nearest_m] += 1
-        town.hours[search.hour % 24] += 1
-        self.moteurs[search.moteur, search.insee] += 1
-        self.cells[search.geohash] += 1
-
-    def add(self, other: "Counts") -> None:
-        """Adds another's counts to these; the other must not be used any more."""
-        add_towns(self.towns, other.towns)
-        self.moteurs.update(other.moteurs)
-        self.cells.update(other.cells)
+            counts[Figure.NEAREST_M, town, search.nearest_m] += 1
+        counts[Figure.HOUR, town, search.hour % 24] += 1
+        counts[Figure.MOTEUR, town, search.moteur] += 1
+        counts[Figure.CELL, search.geohash, 0] += 1
+    return counts
 
 
-def add_towns(to: dict[str, TownCounts], more: Mapping[str, TownCounts]) -> None:
-    """Adds the counts of some towns to those of others; what is new is taken over as it is."""
-    for insee, counts in more.items():
-        if insee in to:
-            to[insee].add(counts)
-        else:
-            to[insee] = counts
+def total(counts: Counts) -> int:
+    """How many searches the counts are of."""
+    return sum(times for (figure, _, _), times in counts.items() if figure is Figure.MOTEUR)
 
 
 class Place(NamedTuple):
@@ -130,7 +113,8 @@ def place_of(search: Search) -> Place:
 def percentile(histogram: Mapping[int, int], part: float) -> float | None:
     """The value below which a part (0 to 1) of all values lies, as SQL's `percentile_cont` has it.
 
-    Between two values it is interpolated; None of an empty histogram.
+    Between two values it is interpolated; None of an empty histogram. `statistics.quantiles` gives
+    the same, of values one by one.
     """
     values = sorted(histogram)
     ends = list(accumulate(histogram[value] for value in values))
@@ -160,45 +144,15 @@ class SearchQuartiles(Struct, frozen=True):
     closest_taxi_75: float | None = None
 
 
-def quartiles(towns: Mapping[str, TownCounts], filters: Filter) -> SearchQuartiles:
-    """The quartiles over the towns that are asked for."""
-    total = TownCounts()
-    for insee, counts in towns.items():
-        if filters.takes_town(insee):
-            total.add(counts)
+def quartiles(counts: Iterable[Count]) -> SearchQuartiles:
+    """The quartiles over all towns that are counted."""
+    histograms = {figure: Counter[int]() for figure in Figure}
+    for count in counts:
+        histograms[count.figure][count.value] += count.times
     return SearchQuartiles(
         *(
-            percentile(histogram, part)
-            for histogram in (total.found, total.seen, total.nearest_m)
+            percentile(histograms[figure], part)
+            for figure in (Figure.FOUND, Figure.SEEN, Figure.NEAREST_M)
             for part in (0.25, 0.5, 0.75)
         )
     )
-
-
-def top_moteurs(
-    moteurs: Mapping[tuple[int, str], int], filters: Filter, *, size: int
-) -> list[tuple[int, int]]:
-    """The accounts that searched most in the towns asked for, most first, and how often."""
-    totals: Counter[int] = Counter()
-    for (moteur, insee), times in moteurs.items():
-        if filters.takes_town(insee):
-            totals[moteur] += times
-    return sorted(totals.items(), key=lambda one: (-one[1], one[0]))[:size]
-
-
-def heaviest(cells: Mapping[str, int], *, size: int) -> list[tuple[str, int]]:
-    """The cells that were searched most, most first, and how often."""
-    return sorted(cells.items(), key=lambda one: (-one[1], one[0]))[:size]
-
-
-def days(first: date, last: date) -> Iterator[date]:
-    """The days from one to another, both included; none where the last comes first."""
-    return (first + timedelta(days=one) for one in range((last - first).days + 1))
-
-
-def counted(searches: Iterable[Search]) -> Counts:
-    """The counts of some searches."""
-    counts = Counts()
-    for search in searches:
-        counts.note(search)
-    return counts

@@ -1,74 +1,35 @@
-"""What is searched: noted in passing, counted from a stream, folded by day, and read."""
+"""Searches counted from their stream, folded by day, and the statistics of them."""
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import TypeVar
+from itertools import chain
 
 from msgspec import Struct
 
-from chalicelib.foundation import cache, clock, geo
-from chalicelib.foundation.geo import LngLat
+from chalicelib.foundation import cache, clock
 from chalicelib.foundation.jobs.rules import Page
 from chalicelib.foundation.observe import logs
 from chalicelib.foundation.store.sheets import SheetTooLarge
+from chalicelib.taxis.search.rules import Search
+from chalicelib.taxis.stats import heat as heat_map
 from chalicelib.taxis.stats.calendar import months_before
 from chalicelib.taxis.stats.filters import Filter
+from chalicelib.taxis.stats.heat import Points
 from chalicelib.taxis.stats.searches import rules, store
-from chalicelib.taxis.stats.searches.rules import Counts, Place, Search, SearchQuartiles, TownCounts
-from chalicelib.taxis.stats.searches.store import Record, Total
-from chalicelib.taxis.stats.searches.stream import notes
+from chalicelib.taxis.stats.searches.rules import Count, Counts, Figure, Place, SearchQuartiles
+from chalicelib.taxis.stats.searches.store import Totals
 from chalicelib.taxis.territory.rules import departement_of
 
-T = TypeVar("T")
-
 TOP = 10  # of the accounts that search most
-HEAVIEST = 20_000  # cells of a heat map
 REMEMBERED_S = 300.0  # how old an answer may be
-
-_FIRST, _LAST = "0", "9"  # a town's code begins with a digit: the parts of a day
 
 _log = logging.getLogger("maraude.searches")
 
 _quartiles: cache.Memory[Filter, SearchQuartiles] = cache.Memory(lambda: 100, lambda: REMEMBERED_S)
-_moteurs: cache.Memory[date, Counter[tuple[int, str]]] = cache.Memory(
-    lambda: 1, lambda: REMEMBERED_S
-)
-_heat: cache.Memory[str, list[tuple[float, float, int]]] = cache.Memory(
-    lambda: 1, lambda: REMEMBERED_S
-)
-
-
-# --- noting ---------------------------------------------------------------------------------------
-
-
-def note(
-    point: LngLat,
-    *,
-    insee: str,
-    moteur: int,
-    found: int,
-    seen: int,
-    nearest_m: float | None,
-    now: datetime,
-) -> None:
-    """Notes a search that reached a town, to be sent to the stream in the background.
-
-    `moteur` is the account's id, `nearest_m` the distance of the nearest of those found. Of the
-    point only the geohash of 6 characters is kept. `stream.py` says what can be lost.
-    """
-    notes.add(
-        Search(
-            hour=_hour(now),
-            insee=insee,
-            moteur=moteur,
-            found=found,
-            seen=seen,
-            nearest_m=None if nearest_m is None else round(nearest_m),
-            geohash=geo.geohash6(point),
-        )
-    )
+_moteurs: cache.Memory[date, Counts] = cache.Memory(lambda: 1, lambda: REMEMBERED_S)
+_heat: cache.Memory[str, Points] = cache.Memory(lambda: 1, lambda: REMEMBERED_S)
 
 
 # --- counting -------------------------------------------------------------------------------------
@@ -82,8 +43,8 @@ class Report(Struct, frozen=True):
     searches: Sequence[Search]
 
 
-class Counted(Struct, frozen=True):
-    """What a batch came to: `known` were counted before, `lost` belong into sheets that are full."""
+class BatchCount(Struct, frozen=True):
+    """Searches of a batch: new ones, those `known` from before, those `lost` to sheets that are full."""
 
     searches: int
     known: int
@@ -91,37 +52,30 @@ class Counted(Struct, frozen=True):
     sheets: int
 
 
-def count(shard: str, reports: Iterable[Report]) -> Counted:
+def count(shard: str, reports: Iterable[Report]) -> BatchCount:
     """Counts the reports of a shard of the stream, in their order, each of them once.
 
     A strong reading and a write for each day and departement that they touch. A batch that was
     broken off, or comes again, adds what is missing.
     """
-    records: dict[Place, list[Record]] = {}
+    by_place: dict[Place, list[tuple[int, Search]]] = {}
     for report in reports:
-        searches: dict[Place, list[Search]] = {}
-        arrival_hour = _hour(report.arrived_at)
+        arrival_hour = int(report.arrived_at.timestamp()) // 3600
         for noted in report.searches:
             search = rules.timely(noted, arrival_hour=arrival_hour)
-            searches.setdefault(rules.place_of(search), []).append(search)
-        for place, some in searches.items():
-            records.setdefault(place, []).append(Record(report.sequence_number, some))
+            by_place.setdefault(rules.place_of(search), []).append((report.sequence_number, search))
     new = known = lost = 0
-    for place, of_place in records.items():
-        total = sum(len(record.searches) for record in of_place)
+    for place, searches in by_place.items():
         try:
-            fresh = store.count(place, shard, of_place)
+            fresh = store.count(place, shard, searches)
         except SheetTooLarge as error:
             # Held back, they would hold all that comes after them, and not fit later either.
             logs.fault(_log, error, "sheet_full", departement=str(place), shard=shard)
-            lost += total
+            lost += len(searches)
         else:
             new += fresh
-            known += total - fresh
-    return Counted(new, known, lost, len(records))
-
-
-# --- folding --------------------------------------------------------------------------------------
+            known += len(searches) - fresh
+    return BatchCount(new, known, lost, len(by_place))
 
 
 def fold(*, now: datetime, after: str | None, dry_run: bool) -> Page:
@@ -131,17 +85,15 @@ def fold(*, now: datetime, after: str | None, dry_run: bool) -> Page:
     folded yet is read from them. Costs the reading of the tenth, and a strong reading and a
     write of each sheet of totals that it touches.
     """
-    last = (now - rules.COMPLETE_AFTER).date() - timedelta(days=1)
-    part = _next(max(after or "", _through(now)))
-    if store.day_of(part) > last:
+    end = store.part_of((now - rules.COMPLETE_AFTER).date())
+    part = max(int(after or 0), _through(now)) + 1
+    if part >= end:
         return Page()
-    found = store.parts(store.day_of(part), begins=part[-1], consistent=True)
-    counts = dict(found).get(part, Counts())
+    found = store.parts(store.day_of(part), begins=f"{part % 10}", consistent=True)
+    counts = rules.counts_of(chain.from_iterable(some for _, some in found))
     sheets = 0 if dry_run else store.fold(part, counts)
-    return Page(
-        {"parts": 1, "searches": counts.searches, "sheets": sheets},
-        part if store.day_of(_next(part)) <= last else None,
-    )
+    done = {"parts": 1, "searches": rules.total(counts), "sheets": sheets}
+    return Page(done, f"{part}" if part + 1 < end else None)
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -154,11 +106,7 @@ def quartiles(filters: Filter) -> SearchQuartiles:
     """
     if filters.owners is not None:
         return SearchQuartiles()
-    known = _quartiles.get(filters)
-    if known is None:
-        known = rules.quartiles(_towns(filters, now=clock.now()), filters)
-        _quartiles.put(filters, known)
-    return known
+    return _quartiles.of(filters, lambda: rules.quartiles(_in_towns(filters, now=clock.now())))
 
 
 def top_moteurs(filters: Filter, *, now: datetime) -> list[tuple[int, int]]:
@@ -169,103 +117,79 @@ def top_moteurs(filters: Filter, *, now: datetime) -> list[tuple[int, int]]:
     if filters.owners is not None:
         return []
     since = months_before(now, 1).date()
-    known = _moteurs.get(since)
-    if known is None:
+
+    def read() -> Counts:
         through = _through(now)
-        known = store.moteurs(since=since, through=through)
-        for _, counts in _unfolded(through, now=now):
-            known.update(counts.moteurs)
-        _moteurs.put(since, known)
-    return rules.top_moteurs(known, filters, size=TOP)
+        unfolded = _unfolded(through, {}, now=now)
+        found = chain(store.moteurs(since=since, through=through), unfolded)
+        return rules.counts_of(count for count in found if count.figure is Figure.MOTEUR)
+
+    totals = Counter[int]()
+    for (_, insee, moteur), times in _moteurs.of(since, read).items():
+        if filters.takes_town(insee):
+            totals[moteur] += times
+    return sorted(totals.items(), key=lambda one: (-one[1], one[0]))[:TOP]
 
 
-def heat() -> list[tuple[float, float, int]]:
-    """Where searches are made: (latitude, longitude, searches) of cells of some 0.8 by 0.6 km.
+def heat() -> Points:
+    """Where searches are made: the cells with most of them first; at most `REMEMBERED_S` old."""
 
-    The `HEAVIEST` of them, most first, by their middle; at most `REMEMBERED_S` old.
-    """
-    known = _heat.get("heat")
-    if known is None:
+    def read() -> Points:
         now = clock.now()
-        through = _through(now)
-        totals = store.cell_totals()
-        cells: Counter[str] = Counter()
-        for total in totals.values():
-            cells.update(total.counts)
-        for part, counts in _unfolded(through, now=now):
-            cells.update(
-                {cell: n for cell, n in counts.cells.items() if _is_missing(totals, cell, part)}
-            )
-        known = []
-        for cell, times in rules.heaviest(cells, size=HEAVIEST):
-            centre = geo.geohash_centre(cell)
-            known.append((centre.lat, centre.lng, times))
-        _heat.put("heat", known)
-    return known
+        through, totals = _through(now), store.cell_totals()
+        weights = Counter[str]()
+        for count in _all(totals, through, now=now):
+            if count.figure is Figure.CELL:
+                weights[count.place] += count.times
+        return heat_map.points(heat_map.heaviest(weights))
+
+    return _heat.of("heat", read)
 
 
-def _towns(filters: Filter, *, now: datetime) -> dict[str, TownCounts]:
-    """The counts of the towns asked for, and perhaps of some others besides."""
+def _in_towns(filters: Filter, *, now: datetime) -> Iterator[Count]:
+    """The counts of the towns asked for; each departement is read by itself."""
     through = _through(now)
-    if not filters.by_territory:
-        return _towns_of("", through=through, now=now)
-    towns: dict[str, TownCounts] = {}
     for departement in _departements(filters):
-        found = _towns_of(departement, through=through, now=now)
-        # A number that is none, as 97, is the beginning of others.
-        towns.update({key: one for key, one in found.items() if departement_of(key) == departement})
-    return towns
+        totals = store.town_totals(begins=departement or "")
+        begins = departement and f"{departement}#"
+        for count in _all(totals, through, begins=begins or "", now=now):
+            town = count.place
+            # A number that is none, as 97, is the beginning of others.
+            if departement in (None, departement_of(town)) and filters.takes_town(town):
+                yield count
 
 
-def _towns_of(departement: str, *, through: str, now: datetime) -> dict[str, TownCounts]:
-    """The counts of a departement's towns, or of all of them (`""`)."""
-    totals = store.town_totals(begins=departement)
-    towns: dict[str, TownCounts] = {}
-    for total in totals.values():
-        towns.update(total.counts)
-    begins = departement and f"{departement}#"
-    for part, counts in _unfolded(through, begins=begins, now=now):
-        missing = {
-            insee: some for insee, some in counts.towns.items() if _is_missing(totals, insee, part)
-        }
-        rules.add_towns(towns, missing)
-    return towns
-
-
-def _departements(filters: Filter) -> frozenset[str]:
-    """Where the towns asked for are."""
+def _departements(filters: Filter) -> Collection[str | None]:
+    """Where the towns asked for are; None is everywhere."""
     if filters.insees is None:
-        return filters.departements or frozenset()
-    of_towns = frozenset(departement_of(insee) for insee in filters.insees)
+        return (None,) if filters.departements is None else filters.departements
+    of_towns = frozenset(map(departement_of, filters.insees))
     return of_towns if filters.departements is None else of_towns & filters.departements
 
 
-def _is_missing(totals: Mapping[str, Total[T]], key: str, part: str) -> bool:
-    """Whether what a part holds of a town or cell is not in its sheet of totals."""
-    total = totals.get(store.together(key))
-    return total is None or total.through < part
+def _all(totals: Totals, through: int, *, begins: str = "", now: datetime) -> Iterator[Count]:
+    """What is in the totals, which are read after `through`, and what is in none of them yet."""
+    in_totals: dict[str, int] = {}
+    for entry, total in totals:
+        in_totals[entry] = total.through
+        yield from total.counts
+    yield from _unfolded(through, in_totals, begins=begins, now=now)
 
 
-def _unfolded(through: str, *, begins: str = "", now: datetime) -> Iterator[tuple[str, Counts]]:
-    """The parts that were not folded when `through` was read, from the days' own sheets."""
-    for day in rules.days(store.day_of(_next(through)), now.date()):
+def _unfolded(
+    through: int, in_totals: Mapping[str, int], *, begins: str = "", now: datetime
+) -> Iterator[Count]:
+    """The counts of the parts that were not folded when `through` was read, less those in the totals."""
+    day = store.day_of(through + 1)
+    while day <= now.date():
         for part, counts in store.parts(day, begins=begins):
-            if part > through:
-                yield part, counts
+            for count in counts:
+                if part > max(through, in_totals.get(store.together(count.place), 0)):
+                    yield count
+        day += timedelta(days=1)
 
 
-def _through(now: datetime) -> str:
+def _through(now: datetime) -> int:
     """The last part that is folded, or that is forgotten anyway."""
-    forgotten = store.mark(now.date() - store.KEPT - timedelta(days=2), _LAST)
-    return max(store.folded_through() or "", forgotten)
-
-
-def _next(part: str) -> str:
-    day, character = store.day_of(part), part[-1]
-    if character == _LAST:
-        return store.mark(day + timedelta(days=1), _FIRST)
-    return store.mark(day, str(int(character) + 1))
-
-
-def _hour(at: datetime) -> int:
-    return int(at.timestamp()) // 3600
+    forgotten = store.part_of(now.date() - store.KEPT - timedelta(days=1)) - 1
+    return max(store.folded_through(), forgotten)

@@ -1,21 +1,22 @@
-"""What is kept of searches, in sheets (`stats/sheets.py` says what a sheet costs).
+"""What is kept of searches, in sheets (`foundation/store/sheets.py` says what a sheet costs).
 
 | question                 | series              | entry                | asked by              |
 | ------------------------ | ------------------- | -------------------- | --------------------- |
 | a day's searches         | searches#YYYY-MM-DD | departement#shard    | fold-searches, /stats |
 | a batch of a shard more  | searches#YYYY-MM-DD | departement#shard    | the stream's function |
 | all searches of towns    | search-totals       | insee, 3 characters  | fold-searches, /stats |
-| accounts' of a day       | search-moteurs      | YYYY-MM-DD#C         | fold-searches, /stats |
+| accounts' of a day       | search-moteurs      | number of a part     | fold-searches, /stats |
 | all searches of cells    | search-heat         | geohash, 3 ch.       | fold-searches, /stats |
 | how far days are folded  | search-folded       | through              | fold-searches, /stats |
 
 The days' sheets follow the stream and are forgotten after `KEPT`. A day is folded from them when no
-report of it can come any more, in ten parts, one for each first character C of a town's code
-(`YYYY-MM-DD#C`, a `mark`). A sheet that adds days up carries the last mark that is in it, a day's
-sheet the last record of its shard: what comes twice is counted once, what is broken off is made up
-for, and a reader can tell what is in no total yet.
+report of it can come any more, in ten parts, one for each first character of a town's code (`part_of`).
+A sheet that adds days up carries the last part that is in it, a day's sheet the last record of its
+shard: what comes twice is counted once, what is broken off is made up for, and a reader can tell what
+is in no total yet.
 
-What it costs, with a million searches a day in 3,000 towns over 4 shards (simulated):
+What it costs at most, with a million searches a day in 3,000 towns over 4 shards (simulated, when sheets
+took a fifth more, and totals twice as much):
 
 | what                          | bytes, packed                   | units                              |
 | ----------------------------- | ------------------------------- | ---------------------------------- |
@@ -30,266 +31,162 @@ What it costs, with a million searches a day in 3,000 towns over 4 shards (simul
 | `heat`                        | 0.2 MB                          | 25 and the days                    |
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from itertools import groupby
-from typing import Any, Generic, NamedTuple, TypeVar
 
-from chalicelib.foundation.store import sheets
-from chalicelib.foundation.store.sheets import Sheet
-from chalicelib.foundation.store.writes import TRIES, Moved, pause
+from msgspec import Struct
+
+from chalicelib.foundation.packing import Table
+from chalicelib.foundation.store.sheets import Series
+from chalicelib.taxis.search.rules import Search
 from chalicelib.taxis.stats.searches.rules import (
+    Count,
     Counts,
+    Figure,
     Place,
-    Search,
-    TownCounts,
-    add_towns,
-    counted,
+    count_searches,
+    counts_of,
+    rows,
 )
-
-T = TypeVar("T")
-V = TypeVar("V")
 
 KEPT = timedelta(days=10)  # of a day's sheets, from its end
 MOTEURS_KEPT = timedelta(days=40)
 
-_TOTALS, _MOTEURS, _HEAT, _FOLDED = (
-    *("search-totals", "search-moteurs"),
-    *("search-heat", "search-folded"),
-)
 _TOGETHER = 3  # characters of a town's code, or of a geohash, that name a sheet of totals
 
 
-def mark(day: date, character: str) -> str:
-    """The name of a part of a day; the order of the texts is the order in which parts are folded."""
-    return f"{day.isoformat()}#{character}"
+class ShardCounts(Struct, frozen=True):
+    """The counts of a day, a departement and a shard, and the last record of the shard in them.
+
+    Its number has 56 digits, which no number of MessagePack has.
+    """
+
+    last: str
+    counts: Table[Count]
 
 
-def day_of(part: str) -> date:
-    """The day that a mark names."""
-    return date.fromisoformat(part[:10])
+class Total(Struct, frozen=True):
+    """Some counts over all days, and the last part of a day that is in them."""
+
+    through: int
+    counts: Table[Count]
 
 
-class Record(NamedTuple):
-    """The searches of one record of the stream that belong into one sheet."""
+Totals = Iterator[tuple[str, Total]]  # each with what its places begin with
 
-    sequence_number: int
-    searches: Sequence[Search]
+DAYS = Series("searches", ShardCounts)
+_TOWNS = Series("search-totals", Total)
+_CELLS = Series("search-heat", Total)
+_MOTEURS = Series("search-moteurs", Table[Count])
+_FOLDED = Series("search-folded", int)
 
 
-# --- days, as they come ----------------------------------------------------------------------------------------
+def part_of(day: date, departement: str = "0") -> int:
+    """The number of a part of a day: that of the departements whose codes begin with the same digit.
+
+    Parts are folded in the order of their numbers.
+    """
+    return 10 * day.toordinal() + int(departement[0])
 
 
-def count(place: Place, shard: str, records: Sequence[Record]) -> int:
-    """Adds the records of a shard, in their order, to its sheet of a day and departement.
+def day_of(part: int) -> date:
+    """The day of a part."""
+    return date.fromordinal(part // 10)
 
-    Those that are in it already are left out; answers how many searches were new. Raises
+
+# --- days, as they come ---------------------------------------------------------------------------
+
+
+def count(place: Place, shard: str, searches: Sequence[tuple[int, Search]]) -> int:
+    """Adds searches, each with the number of its record in the shard, to the sheet of their place.
+
+    Those of records that are in it already are left out; answers how many were new. Raises
     SheetTooLarge.
     """
-    new = 0
+    new: list[Search] = []
 
-    def changed(content: Any | None) -> Any | None:  # noqa: ANN401  # JSON
+    def changed(sheet: ShardCounts | None) -> ShardCounts | None:
         nonlocal new
-        last, counts = (0, Counts()) if content is None else (int(content[0]), _counts(content[1]))
-        fresh = [record for record in records if record.sequence_number > last]
-        new = sum(len(record.searches) for record in fresh)
-        if not fresh:
-            return None
-        counts.add(counted(search for record in fresh for search in record.searches))
-        # A sequence number has 56 digits: as text, for not every reader of JSON has such numbers.
-        return [str(fresh[-1].sequence_number), _plain(counts)]
+        last, counts = (int(sheet.last), counts_of(sheet.counts)) if sheet else (0, Counts())
+        new = [search for number, search in searches if number > last]
+        counts.update(count_searches(new))
+        return ShardCounts(str(searches[-1][0]), rows(counts)) if new else None
 
-    _renew(
-        _series(place.day),
-        f"{place.departement}#{shard}",
-        changed,
-        until=_midnight(place.day) + timedelta(days=1) + KEPT,
-    )
-    return new
+    until = _midnight(place.day) + timedelta(days=1) + KEPT
+    DAYS.of(f"{place.day}").change(f"{place.departement}#{shard}", changed, until=until)
+    return len(new)
 
 
-def parts(day: date, *, begins: str = "", consistent: bool = False) -> Iterator[tuple[str, Counts]]:
-    """The searches of a day by part, as (mark, counts); of the departements that begin so."""
-    found = sheets.every(_series(day), begins=begins, consistent=consistent)
-    for character, some in groupby(found, key=lambda sheet: sheet.entry[0]):
-        total = Counts()
-        for sheet in some:
-            total.add(_counts(sheet.content[1]))
-        yield mark(day, character), total
+def parts(
+    day: date, *, begins: str = "", consistent: bool = False
+) -> Iterator[tuple[int, Sequence[Count]]]:
+    """The searches of a day with the numbers of their parts; of the departements that begin so.
+
+    A part comes in several pieces, a departement and shard each.
+    """
+    for entry, sheet in DAYS.of(f"{day}").all(begins=begins, consistent=consistent):
+        yield part_of(day, entry), sheet.counts
 
 
-# --- totals -----------------------------------------------------------------------------------------
+# --- totals ---------------------------------------------------------------------------------------
 
 
-def folded_through() -> str | None:
-    """The mark of the last part that is in the totals; None before the first."""
-    sheet = sheets.get(_FOLDED, "through", consistent=True)
-    return None if sheet is None else str(sheet.content)
+def folded_through() -> int:
+    """The last part that is in the totals; 0 before the first."""
+    return _FOLDED.get("through", consistent=True) or 0
 
 
-def fold(part: str, counts: Counts) -> int:
+def fold(part: int, counts: Counts) -> int:
     """Adds a part of a day to the totals, once; answers how many sheets it is in.
 
     Broken off and repeated, it adds what is missing. Raises SheetTooLarge.
     """
-    towns = _divided(counts.towns)
-    for entry, some in towns.items():
-        _add_once(_TOTALS, entry, part, partial(_with_towns, more=some))
-    cells = _divided(counts.cells)
-    for entry, weights in cells.items():
-        _add_once(_HEAT, entry, part, partial(_with_cells, more=weights))
-    if counts.moteurs:
-        until = _midnight(day_of(part)) + MOTEURS_KEPT
-        sheets.put(_MOTEURS, part, _plain_moteurs(counts.moteurs), until=until)
-    sheets.put(_FOLDED, "through", part)
-    return len(towns) + len(cells) + bool(counts.moteurs)
-
-
-class Total(NamedTuple, Generic[T]):
-    """Some counts over all days, and the mark of the last part that is in them."""
-
-    through: str
-    counts: T
-
-
-def town_totals(*, begins: str = "") -> dict[str, Total[dict[str, TownCounts]]]:
-    """The counts of the towns whose codes begin so, by the first three characters of the code."""
-    return {
-        sheet.entry: Total(sheet.content[0], _towns(sheet.content[1]))
-        for sheet in sheets.every(_TOTALS, begins=begins)
-    }
-
-
-def cell_totals() -> dict[str, Total[Counter[str]]]:
-    """How often each cell was searched, by the first three characters of the geohash."""
-    return {
-        sheet.entry: Total(sheet.content[0], Counter(sheet.content[1]))
-        for sheet in sheets.every(_HEAT)
-    }
-
-
-def moteurs(*, since: date, through: str) -> Counter[tuple[int, str]]:
-    """How often each account searched in each town, from a day on, up to a mark."""
-    total: Counter[tuple[int, str]] = Counter()
-    for sheet in sheets.every(_MOTEURS):
-        if since.isoformat() < sheet.entry <= through:
-            total.update(_moteurs(sheet.content))
-    return total
-
-
-def together(key: str) -> str:
-    """The sheet of the totals that a town (by its code) or a cell (by its geohash) is in."""
-    return key[:_TOGETHER]
-
-
-# --- sheets ---------------------------------------------------------------------------------------
-
-
-def _add_once(series: str, entry: str, part: str, with_more: Callable[[Any | None], Any]) -> None:
-    def changed(content: Any | None) -> Any | None:  # noqa: ANN401  # JSON
-        if content is None:
-            return [part, with_more(None)]
-        return None if content[0] >= part else [part, with_more(content[1])]
-
-    _renew(series, entry, changed)
-
-
-def _renew(
-    series: str,
-    entry: str,
-    changed: Callable[[Any | None], Any | None],
-    *,
-    until: datetime | None = None,
-) -> None:
-    """Writes what a sheet's content (None: there is none) is changed into, unless that is None.
-
-    Where another write comes first, it is read and changed again. Raises Moved where that goes on.
-    """
-    for tries in range(TRIES):
-        sheet = sheets.get(series, entry, consistent=True)
-        content = changed(None if sheet is None else sheet.content)
-        if content is None:
-            return
-        version = 0 if sheet is None else sheet.version
-        try:
-            sheets.renew(series, Sheet(entry, content, version), until=until)
-        except Moved:
-            if tries == TRIES - 1:
-                raise
-            pause(tries)
+    moteurs = Counts()
+    totals: dict[tuple[Series[Total], str], Counts] = {}
+    for (figure, place, value), times in counts.items():
+        if figure is Figure.MOTEUR:
+            some = moteurs
         else:
-            return
+            series = _CELLS if figure is Figure.CELL else _TOWNS
+            some = totals.setdefault((series, together(place)), Counts())
+        some[figure, place, value] = times
+    for (series, entry), some in totals.items():
+        series.change(entry, partial(_with, part, some))
+    if moteurs:
+        until = _midnight(day_of(part)) + MOTEURS_KEPT
+        _MOTEURS.put(f"{part}", rows(moteurs), until=until)
+    _FOLDED.put("through", part)
+    return len(totals) + bool(moteurs)
 
 
-def _series(day: date) -> str:
-    return f"searches#{day.isoformat()}"
+def _with(part: int, more: Counts, total: Total | None) -> Total | None:
+    if total is None:
+        return Total(part, rows(more))
+    return None if total.through >= part else Total(part, rows(counts_of(total.counts) + more))
+
+
+def town_totals(*, begins: str = "") -> Totals:
+    """The counts of the towns whose codes begin so, by the first three characters of the code."""
+    return _TOWNS.all(begins=begins)
+
+
+def cell_totals() -> Totals:
+    """How often each cell was searched, by the first three characters of the geohash."""
+    return _CELLS.all()
+
+
+def moteurs(*, since: date, through: int) -> Iterator[Count]:
+    """How often each account searched in each town, from a day on, up to a part."""
+    for entry, counts in _MOTEURS.all():
+        if part_of(since) <= int(entry) <= through:
+            yield from counts
+
+
+def together(place: str) -> str:
+    """The sheet of the totals that a town (by its code) or a cell (by its geohash) is in."""
+    return place[:_TOGETHER]
 
 
 def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
-
-
-def _divided(values: Mapping[str, V]) -> dict[str, dict[str, V]]:
-    divided: dict[str, dict[str, V]] = {}
-    for key, value in values.items():
-        divided.setdefault(together(key), {})[key] = value
-    return divided
-
-
-def _with_towns(content: Any | None, *, more: Mapping[str, TownCounts]) -> Any:  # noqa: ANN401  # JSON
-    towns = _towns(content or {})
-    add_towns(towns, more)
-    return _plain_towns(towns)
-
-
-def _with_cells(content: Any | None, *, more: Mapping[str, int]) -> Any:  # noqa: ANN401  # JSON
-    cells = Counter(content or {})
-    cells.update(more)
-    return dict(cells)
-
-
-def _plain(counts: Counts) -> Any:  # noqa: ANN401  # JSON
-    return [_plain_towns(counts.towns), _plain_moteurs(counts.moteurs), dict(counts.cells)]
-
-
-def _counts(plain: Any) -> Counts:  # noqa: ANN401  # JSON
-    towns, by_moteur, cells = plain
-    return Counts(_towns(towns), _moteurs(by_moteur), Counter(cells))
-
-
-def _plain_towns(towns: Mapping[str, TownCounts]) -> Any:  # noqa: ANN401  # JSON
-    return {
-        insee: [
-            *(dict(counts.found), dict(counts.seen)),
-            *(dict(counts.nearest_m), dict(counts.hours)),
-        ]
-        for insee, counts in towns.items()
-    }
-
-
-def _towns(plain: Any) -> dict[str, TownCounts]:  # noqa: ANN401  # JSON
-    return {
-        insee: TownCounts(
-            *(Counter({int(value): n for value, n in one.items()}) for one in histograms)
-        )
-        for insee, histograms in plain.items()
-    }
-
-
-def _plain_moteurs(counts: Mapping[tuple[int, str], int]) -> Any:  # noqa: ANN401  # JSON
-    by_moteur: dict[int, dict[str, int]] = {}
-    for (moteur, insee), times in counts.items():
-        by_moteur.setdefault(moteur, {})[insee] = times
-    return by_moteur
-
-
-def _moteurs(plain: Any) -> Counter[tuple[int, str]]:  # noqa: ANN401  # JSON
-    return Counter(
-        {
-            (int(moteur), insee): times
-            for moteur, towns in plain.items()
-            for insee, times in towns.items()
-        }
-    )

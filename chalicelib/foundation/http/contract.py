@@ -1,0 +1,57 @@
+"""The contract of a service: all that differs between one service's HTTP and another's."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from chalicelib.foundation import errors
+from chalicelib.foundation.http.messages import Reply, Request
+from chalicelib.foundation.http.refusals import EndpointUnknown, MethodRefused
+from chalicelib.foundation.http.routes import Route
+
+NOT_FOUND = "API endpoint not found."
+
+
+class Contract(ABC):
+    """How bodies are read, callers found and refusals told. One value a service, given to its Application."""
+
+    @abstractmethod
+    def body(self, method: str, headers: Mapping[str, str], sent: bytes) -> object:
+        """What the bytes of a body stand for. Raises a kind of Refusal.
+
+        It is asked before the route and the caller are known. Header names are in lower case.
+        """
+
+    @abstractmethod
+    def serve(self, route: Route, request: Request) -> Reply:
+        """The view's reply, for a caller that is known and may ask. Raises a kind of Refusal."""
+
+    @abstractmethod
+    def refused(self, refusal: errors.Refusal) -> Reply:
+        """A refusal as it goes out."""
+
+    @abstractmethod
+    def fault(self, request_id: str) -> Reply:
+        """The answer to a fault of ours; the log has the same id."""
+
+    @abstractmethod
+    def headers(self, method: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """Headers of every answer to a request of these headers (names in lower case)."""
+
+    @abstractmethod
+    def preflight(self) -> Reply:
+        """The reply to OPTIONS of a path that is known."""
+
+    def unknown(self, path: str) -> errors.Refusal:  # noqa: ARG002  # of others
+        """The refusal of a path that no route has."""
+        return EndpointUnknown(errors.in_url(NOT_FOUND))
+
+    def verb_unknown(self, path: str, verbs: Collection[str]) -> errors.Refusal:  # noqa: ARG002  # of others
+        """The refusal of a verb that the path does not have; `verbs` are those that it has."""
+        accepted = ", ".join(sorted({*verbs, "OPTIONS"}))
+        return MethodRefused(
+            errors.in_url(f"This endpoint only accepts requests of type: {accepted}.")
+        )
+
+
+Event = Mapping[str, Any]  # API Gateway's, in payload format 1.0

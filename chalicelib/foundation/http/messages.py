@@ -1,0 +1,84 @@
+"""HTTP requests and replies, as views see them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from marshmallow import Schema, ValidationError, fields
+from msgspec import Struct, field
+
+from chalicelib.foundation.http.refusals import Invalid
+
+if TYPE_CHECKING:
+    from chalicelib.foundation.http.routes import Route
+
+JSON = "application/json"
+HTML = "text/html; charset=utf-8"
+
+
+class LogLine(Struct):
+    """The log line of a request, as far as it is known while it is served: its route and caller."""
+
+    route: str
+    account_id: int | None = None
+
+
+class Request(Struct, frozen=True):
+    """One request, read once. Header names are in lower case; `body` is the JSON, None without one."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    query: Mapping[str, Sequence[str]]
+    body: object
+    now: datetime
+    id: str
+    source: str  # the address that it came from
+    log_line: LogLine
+    pattern: str | None = None  # the path of the routes that it matched: `/taxis/{taxi_id}`
+    named: Mapping[str, str] = field(default_factory=dict)  # what the pattern names, decoded once
+    route: "Route | None" = None  # that serves it
+
+    @property
+    def served_by(self) -> "Route":
+        """The route that serves it. Raises LookupError where none does."""
+        if self.route is None:
+            raise LookupError(f"{self.path} has not reached a route")
+        return self.route
+
+    def asked(self) -> Any:  # noqa: ANN401  # what the schema makes
+        """The query, as the route's schema makes it; raises Invalid.
+
+        Of a parameter that is no list the first value counts.
+        """
+        schema = declared(self.served_by.query, self.path)
+        known = schema.fields
+        values = {
+            name: list(given) if isinstance(known.get(name), fields.List) else given[0]
+            for name, given in self.query.items()
+        }
+        try:
+            return schema.load(values)
+        except ValidationError as error:
+            raise Invalid(error.messages_dict) from None
+
+
+def declared(schema: Schema | None, path: str) -> Schema:
+    """The schema that a route declares. Raises LookupError where it declares none."""
+    if schema is None:
+        raise LookupError(f"{path} does not say what it reads")
+    return schema
+
+
+class Reply(Struct, frozen=True):
+    """What is sent back. `body` is text as it goes out."""
+
+    status: int
+    body: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def encode(value: object) -> str:
+    """JSON with sorted keys, ASCII, no spaces, a newline at the end."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False) + "\n"

@@ -1,0 +1,69 @@
+"""Runs of jobs: in pages, from where the last run was broken off."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from chalicelib.foundation.jobs import store
+from chalicelib.foundation.jobs.rules import Job
+from chalicelib.foundation.jobs.store import Progress
+from chalicelib.foundation.observe import metrics
+
+# A run that was broken off longer ago than this is begun anew: what it had passed may have changed.
+RESUMED = timedelta(hours=20)
+
+
+class Outcome(Struct, frozen=True):
+    """What a run did, or would have done, by name; `resumed` where it went on with an earlier one."""
+
+    done: Mapping[str, int]
+    pages: int
+    resumed: bool
+
+
+def run(
+    name: str,
+    job: Job,
+    *,
+    now: datetime,
+    dry_run: bool = False,
+    report: Callable[[Mapping[str, int]], None] = lambda _: None,
+) -> Outcome:
+    """Runs a job to its end, from where it was broken off, and counts in a metric what it did.
+
+    `report` hears after each page what is done so far. A `dry_run` changes nothing, not even where the
+    next run begins. Raises whatever a page raises: the next run then goes on there.
+    """
+    began_s = time.monotonic()
+    earlier = None if dry_run else _broken_off(name, now=now)
+    began, after = (earlier.began, earlier.after) if earlier else (now, None)
+    done = Counter(earlier.done if earlier else {})
+    pages = 0
+    while True:
+        page = job(now=now, after=after, dry_run=dry_run)
+        pages += 1
+        done.update(page.done)
+        report(done)
+        after = page.after
+        if after is None:
+            break
+        if not dry_run:
+            store.keep(name, Progress(began, after, done))
+    if not dry_run:
+        if pages > 1 or earlier:
+            store.finish(name)
+        store.note_run(name, now=now)
+        metrics.emit(
+            {"job": name},
+            counts={**done, "runs": 1, "pages": pages},
+            milliseconds={"job_ms": 1000 * (time.monotonic() - began_s)},
+        )
+    return Outcome(dict(done), pages, resumed=earlier is not None)
+
+
+def _broken_off(name: str, *, now: datetime) -> Progress | None:
+    earlier = store.progress(name)
+    return earlier if earlier is not None and now - earlier.began <= RESUMED else None

@@ -1,0 +1,30 @@
+"""Tries of what others may be in the way of, with pauses that grow and never meet."""
+
+import random
+import time
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+
+class Retry(Struct, frozen=True):
+    """How often something is tried, and how long the pauses between are.
+
+    A pause is twice as long as the one before, from `pause_s` to `longest_s`, less up to a half.
+    """
+
+    tries: int
+    pause_s: float = 0.01
+    longest_s: float = 5.0
+
+    def attempts(self) -> Iterator[int]:
+        """The number of each try, from 0. Waits before each but the first."""
+        for attempt in range(self.tries):
+            if attempt:
+                self.wait(attempt - 1)
+            yield attempt
+
+    def wait(self, attempt: int) -> None:
+        """Waits after a try, the first of which has the number 0."""
+        longest = min(self.pause_s * 2**attempt, self.longest_s)
+        time.sleep(random.uniform(0.5, 1) * longest)  # noqa: S311  # jitter, no secret

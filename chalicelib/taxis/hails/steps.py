@@ -1,0 +1,137 @@
+"""The write of a hail's step, with its taxi, the journal, the deadline's message and the metric.
+
+A step that another came before is decided anew on what that other left, so that no update is lost.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.foundation.errors import in_request
+from chalicelib.foundation.observe import logs, metrics
+from chalicelib.foundation.retry import Retry
+from chalicelib.foundation.store.reads import StoreBusy
+from chalicelib.foundation.store.writes import Moved
+from chalicelib.taxis.hails import queue, rules, store, writes
+from chalicelib.taxis.hails.request_log import Exchange
+from chalicelib.taxis.hails.rules import Busy, Customer, Hail, Status, Waits
+from chalicelib.taxis.hails.writes import TaxiStep
+from chalicelib.taxis.positions.service import Sighting
+from chalicelib.taxis.registry import service as registry
+from chalicelib.taxis.registry.rules import Description
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import Action, Activity, Resource
+
+RETRY = Retry(tries=14, longest_s=0.32)  # of a step that others are in the way of: some 2 s
+
+log = logging.getLogger("maraude.hails")
+
+
+def waits() -> Waits:
+    """How long a hail may stay in each status."""
+    chosen = settings()
+    seconds = {
+        Status.RECEIVED: chosen.wait_received_s,
+        Status.SENT_TO_OPERATOR: chosen.wait_received_s,
+        Status.RECEIVED_BY_OPERATOR: chosen.wait_received_by_operator_s,
+        Status.RECEIVED_BY_TAXI: chosen.wait_received_by_taxi_s,
+        Status.ACCEPTED_BY_TAXI: chosen.wait_accepted_by_taxi_s,
+        Status.ACCEPTED_BY_CUSTOMER: chosen.wait_accepted_by_customer_s,
+        Status.CUSTOMER_ON_BOARD: chosen.wait_customer_on_board_s,
+    }
+    return {status: timedelta(seconds=wait) for status, wait in seconds.items()}
+
+
+def advance(
+    hail_id: str, decide: Callable[[Hail], Hail], *, task: str, now: datetime
+) -> Hail | None:
+    """The hail after what the registry decides on it as it is; None where there is none.
+
+    `task` is the registry's own doing, in the journal's words. Raises Busy.
+    """
+    for _ in RETRY.attempts():
+        hail = store.hail(hail_id)
+        if hail is None:
+            return None
+        after = decide(hail)
+        if after is hail:
+            return hail
+        try:
+            return write(hail, after, task=task, now=now)
+        except Moved:
+            continue
+    raise Busy(in_request("The hail keeps changing. Please try again."))
+
+
+def write(
+    before: Hail,
+    after: Hail,
+    *,
+    now: datetime,
+    customers: tuple[Customer, Customer] | None = None,
+    exchange: Exchange | None = None,
+    task: str | None = None,
+) -> Hail:
+    """Stores a step or another change with the taxi's part in it, and then shows it. Raises Moved.
+
+    The taxi follows only while it is this hail's: its operator may have freed it meanwhile, and
+    another hail taken it. `task` is the registry's own doing, in the journal's words.
+    """
+    taxi = _taxi_step(before, after, now=now)
+    moved = taxi if taxi and taxi.before.status is not taxi.after.status else None
+    stored = writes.swap(
+        before,
+        after,
+        taxi=taxi,
+        customers=customers,
+        exchange=exchange,
+        entry=_journal_entry(after, moved, task=task, now=now) if moved else None,
+    )
+    if moved:
+        show_taxi(moved.after, now=now)
+    if stored.status is not before.status:
+        queue_deadline(stored, now=now)
+        metrics.emit(
+            {"outcome": stored.status},
+            counts={"hails": 1},
+            about={"hail": stored.hail_id, "was": before.status},
+        )
+    return stored
+
+
+def _taxi_step(before: Hail, after: Hail, *, now: datetime) -> TaxiStep | None:
+    if after.status is before.status or after.status not in rules.TAXI:
+        return None
+    description = registry.described(before.description_id)
+    if description is None or description.open_hail != before.hail_id:
+        return None
+    return TaxiStep(
+        description,
+        description.hailed(
+            rules.TAXI[after.status],
+            open_hail=None if after.status.is_over else before.hail_id,
+            now=now,
+        ),
+    )
+
+
+def _journal_entry(hail: Hail, moved: TaxiStep, *, task: str | None, now: datetime) -> Activity:
+    cause = {"task": task} if task else {"hail_id": hail.hail_id}
+    statuses = {"old_status": moved.before.status.value, "new_status": moved.after.status.value}
+    return Activity(now, Resource.TAXI, hail.taxi_id, Action.TAXI_STATUS, {**statuses, **cause})
+
+
+def show_taxi(description: Description, *, now: datetime, sighting: Sighting | None = None) -> None:
+    """Shows the taxi's status; the hail is written by then, so no trouble here is the caller's."""
+    try:
+        registry.show(description, now=now, sighting=sighting)
+    except (StoreBusy, ClientError, BotoCoreError) as error:
+        logs.fault(log, error, "shown_by_the_stream", taxis=sorted(description.taxis))
+
+
+def queue_deadline(hail: Hail, *, now: datetime) -> None:
+    """Asks for the hail to be looked at when its deadline is up."""
+    if hail.deadline is not None:
+        queue.put_deadline(hail.hail_id, hail.status, hail.deadline, now=now)

@@ -1,0 +1,244 @@
+"""Transactions and conditional writes of hails and their customers (`store.py` has what they cost).
+
+Every write of a hail has the version that it was computed from as its condition, and takes along
+whatever changes with it: the taxi, the customer, lines of lists, entries of logs.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from msgspec import Struct
+from pynamodb.exceptions import TransactWriteError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+from pynamodb.transactions import TransactWrite
+
+from chalicelib.foundation.store.writes import Moved, connection, setting, written
+from chalicelib.foundation.values import replace
+from chalicelib.taxis.activity import service as activity
+from chalicelib.taxis.hails import lists, request_log, rows, store
+from chalicelib.taxis.hails.lines import line_of
+from chalicelib.taxis.hails.request_log import Exchange
+from chalicelib.taxis.hails.rows import CustomerRow, HailRow, ListRow
+from chalicelib.taxis.hails.rules import Customer, Hail, day_of
+from chalicelib.taxis.hails.store import Replay
+from chalicelib.taxis.registry import service as registry
+from chalicelib.taxis.registry.rules import Description
+from chalicelib.taxis.settings import settings
+from chalicelib.taxis.vocabulary import Activity
+
+KEY_KEPT = timedelta(hours=24)  # of an Idempotency-Key
+CUSTOMER_KEPT = timedelta(days=366)  # after the last hail, and no shorter than that is kept
+
+# Reasons of a cancelled transaction after which it is computed anew
+_OVERTAKEN = {
+    "ConditionalCheckFailed",
+    "TransactionConflict",
+    "ThrottlingError",
+    "ProvisionedThroughputExceeded",
+}
+
+
+class TaxiStep(Struct, frozen=True):
+    """What a step does to the taxi's description."""
+
+    before: Description
+    after: Description
+
+
+@contextmanager
+def _transaction() -> Iterator[TransactWrite]:
+    """All or nothing. Raises Moved where a condition failed or another transaction was in the way."""
+    try:
+        with TransactWrite(connection=connection()) as transaction:
+            yield transaction
+    except TransactWriteError as error:
+        codes = {reason.code for reason in error.cancellation_reasons if reason is not None}
+        if codes & _OVERTAKEN:
+            raise Moved from error
+        raise
+
+
+def create(
+    hail: Hail,
+    taxi: TaxiStep,
+    *,
+    new_session: bool,
+    replay: Replay | None,
+    exchange: Exchange,
+    activities: Sequence[Activity],
+) -> None:
+    """Stores a new hail and takes its taxi.
+
+    Raises Moved where the taxi has changed, the customer is banned, the session or the key of the
+    request is another's by now, or the hail's id is taken.
+    """
+    now = hail.created_at
+    kept = max(CUSTOMER_KEPT, timedelta(days=settings().hail_kept_days + 1))
+    lists.know(day_of(now))
+    with _transaction() as transaction:
+        transaction.save(rows.hail_row(hail), condition=HailRow.hail_id.does_not_exist())
+        registry.add_hail_step(transaction, taxi.before, taxi.after)
+        _put_lines(transaction, hail)
+        if new_session:
+            for line in lists.session_lines(hail.moteur_id, hail.session_id, hail.customer_id, now):
+                transaction.save(line)
+        _join_session(transaction, hail, new=new_session)
+        not_banned = (
+            CustomerRow.ban_end.does_not_exist()
+            | (CustomerRow.ban_end < now)
+            | (CustomerRow.ban_begin > now)
+        )
+        _touch_customer(
+            transaction,
+            hail,
+            also=[CustomerRow.ttl.set(int((now + kept).timestamp()))],
+            condition=not_banned,
+        )
+        if replay is not None:
+            row = lists.key_row(replay.account_id, replay.key)
+            row.hail_id, row.digest = hail.hail_id, replay.digest
+            row.ttl = int((now + KEY_KEPT).timestamp())
+            unused = ListRow.ttl.does_not_exist() | (ListRow.ttl <= now.timestamp())
+            transaction.save(row, condition=unused)
+        transaction.save(request_log.row(hail.hail_id, exchange))
+        for entry in activities:
+            activity.record_within(transaction, entry)
+
+
+def swap(
+    before: Hail,
+    after: Hail,
+    *,
+    taxi: TaxiStep | None = None,
+    customers: tuple[Customer, Customer] | None = None,
+    exchange: Exchange | None = None,
+    entry: Activity | None = None,
+) -> Hail:
+    """Stores what became of a hail, with all that changes with it, and returns it as it is stored.
+
+    `customers` is the customer before and after a report. Raises Moved where any of it has changed.
+    """
+    stored = replace(after, version=before.version + 1)
+    with _transaction() as transaction:
+        transaction.save(rows.hail_row(stored), condition=HailRow.version == before.version)
+        if after.status is not before.status:
+            _put_lines(transaction, stored)
+        if taxi is not None:
+            registry.add_hail_step(transaction, taxi.before, taxi.after)
+        also: list[Action] = []
+        condition: Condition | None = None
+        if customers is not None:
+            also = _ban(customers[1])
+            condition = _unchanged(customers[0])
+        if after.status is not before.status or also:
+            _touch_customer(
+                transaction,
+                stored,
+                moved=after.status is not before.status,
+                also=also,
+                condition=condition,
+            )
+        if exchange is not None:
+            transaction.save(request_log.row(before.hail_id, exchange))
+        if entry is not None:
+            activity.record_within(transaction, entry)
+    return stored
+
+
+def _put_lines(transaction: TransactWrite, hail: Hail) -> None:
+    line = line_of(hail)
+    for owner in lists.owners(hail):
+        transaction.save(rows.line_row(owner, line))
+    if hail.status.is_over:
+        transaction.delete(lists.open_row(hail))
+    else:
+        transaction.save(lists.open_row(hail))
+
+
+def _join_session(transaction: TransactWrite, hail: Hail, *, new: bool) -> None:
+    row = ListRow(lists.session_owner(hail.moteur_id), hail.session_id)
+    about = {
+        "session_id": hail.session_id,
+        "moteur_id": hail.moteur_id,
+        "customer_id": hail.customer_id,
+        "created_at": hail.created_at,
+    }
+    transaction.update(
+        row,
+        actions=[ListRow.hails.add({hail.hail_id}), *(setting(ListRow, about) if new else [])],
+        condition=(
+            ListRow.session_id.does_not_exist() if new else ListRow.customer_id == hail.customer_id
+        ),
+    )
+
+
+def _touch_customer(
+    transaction: TransactWrite,
+    hail: Hail,
+    *,
+    moved: bool = True,
+    also: Collection[Action] = (),
+    condition: Condition | None = None,
+) -> None:
+    """The customer's part: the session that moved last, and what else is given."""
+    actions = [
+        CustomerRow.moteur_id.set(hail.moteur_id),
+        CustomerRow.customer_id.set(hail.customer_id),
+        *also,
+    ]
+    if moved:
+        actions += [
+            CustomerRow.session_id.set(hail.session_id),
+            CustomerRow.session_moved_at.set(hail.last_status_change),
+        ]
+    row = CustomerRow(rows.customer_key(hail.moteur_id, hail.customer_id))
+    transaction.update(row, actions=actions, condition=condition)
+
+
+def _ban(customer: Customer) -> list[Action]:
+    names = ("ban_begin", "ban_end", "reprieve_begin", "reprieve_end")
+    values: dict[str, Any] = {name: getattr(customer, name) for name in names}
+    return setting(CustomerRow, {**values, "changes": customer.changes + 1})
+
+
+def _unchanged(customer: Customer) -> Condition:
+    as_read: Condition = CustomerRow.changes == customer.changes
+    return as_read if customer.changes else as_read | CustomerRow.changes.does_not_exist()
+
+
+def change_customer(before: Customer, after: Customer) -> None:
+    """Stores a customer's bans. Raises Moved where they have changed or the customer is gone."""
+    row = CustomerRow(rows.customer_key(before.moteur_id, before.customer_id))
+    condition = CustomerRow.customer.exists() & _unchanged(before)
+    written(partial(row.update, _ban(after), condition))
+
+
+def blur(before: Hail, after: Hail) -> None:
+    """Stores a hail without what tells who and where. Raises Moved."""
+    row = rows.hail_row(replace(after, version=before.version + 1))
+    written(partial(row.save, HailRow.version == before.version))
+
+
+def delete(hail: Hail) -> None:
+    """Deletes a hail, its lines, and its session with the last hail in it. Raises Moved."""
+    session = store.session(hail.moteur_id, hail.session_id)
+    with _transaction() as transaction:
+        transaction.delete(HailRow(hail.hail_id), condition=HailRow.version == hail.version)
+        for owner in lists.owners(hail):
+            transaction.delete(ListRow(owner, line_of(hail).entry))
+        transaction.delete(lists.open_row(hail))
+        if session is None:
+            return
+        row = ListRow(lists.session_owner(hail.moteur_id), hail.session_id)
+        if session.hail_ids - {hail.hail_id}:
+            transaction.update(row, actions=[ListRow.hails.delete({hail.hail_id})])
+        else:
+            transaction.delete(row, condition=ListRow.hails == set(session.hail_ids))
+            for line in lists.session_lines(
+                hail.moteur_id, hail.session_id, hail.customer_id, session.begun_at
+            ):
+                transaction.delete(line)

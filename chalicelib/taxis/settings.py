@@ -1,0 +1,84 @@
+"""The taxi registry's settings.
+
+The numbers that a decree sets (radius, freshness) stand here with the reference's values as
+defaults (positions 1).
+"""
+
+from chalicelib.foundation import settings as common
+from chalicelib.foundation.settings import BadSetting, positive
+
+
+class Settings(common.Settings, frozen=True):
+    """One deployment's values. Times end in `_s` (seconds), lengths in `_m` (metres)."""
+
+    console_url: str = "https://console.api.taxi"
+    integration_enabled: bool = False
+    integration_account_email: str = "neotaxi"
+    allow_private_hooks: bool = False
+    hook_connect_s: int = 3
+    hook_within_s: int = 10  # the whole call of an operator's server
+    hook_calls_at_once: int = 10  # of one operator's server
+    hook_accept_empty: bool = False  # an empty answer with 2xx; the reference wants JSON
+
+    freshness_s: int = 120
+    radius_min_m: int = 150
+    radius_max_m: int = 500  # and the radius of a taxi that has chosen none
+    positions_a_post: int = 50
+    temporary_id_s: int = 3600
+    udp_stale_s: int = 300  # by a datagram's own clock; 0 takes any
+
+    # How long a hail may stay as it is (hails 4); `received` has no limit in the reference.
+    wait_received_s: int = 30
+    wait_received_by_operator_s: int = 10
+    wait_received_by_taxi_s: int = 30
+    wait_accepted_by_taxi_s: int = 30
+    wait_accepted_by_customer_s: int = 1800
+    wait_customer_on_board_s: int = 7200
+    dispatch_within_s: int = 10  # of the creation; a hail that is sent later has failed
+    session_s: int = 300  # since its last hail moved: then a customer's next hail begins a new one
+    hail_visible_days: int = 60  # to partners; then it is blurred
+    hail_kept_days: int = 365
+    hail_log_days: int = 42
+    activity_days: int = 60
+    key_days: int = 365  # after which the doctor says that an API key is old
+    part_kept_days: int = 365  # a driver, an ADS, a description that no taxi is made of
+    taxi_kept_days: int = 365  # without a position or a hail
+    hail_taxi_vehicle_details: str = ""  # ids of accounts that see seats too, separated by commas
+
+    account_cache_s: int = 30
+    details_cache_s: int = 30
+    fleet_cache_s: int = 30
+    territory_cache_tiles: int = 4096
+
+    # How many searches a process notes before it sends them to be counted, and for how long.
+    search_note_count: int = 500
+    search_note_s: int = 10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive(
+            self,
+            *("freshness_s", "radius_min_m", "positions_a_post"),
+            *("hook_connect_s", "hook_within_s", "hook_calls_at_once"),
+            *("taxi_kept_days", "part_kept_days", "key_days"),
+            *(name for name in self.__struct_fields__ if name.startswith("wait_")),
+        )
+        if self.udp_stale_s < 0:
+            raise BadSetting("MARAUDE_UDP_STALE_S must be 0 or more")
+        if not self.radius_min_m <= self.radius_max_m <= 0xFFFF:
+            raise BadSetting(
+                "MARAUDE_RADIUS_MAX_M must be at least MARAUDE_RADIUS_MIN_M and at most 65535"
+            )
+        if self.account_cache_s > 60:
+            raise BadSetting(
+                "MARAUDE_ACCOUNT_CACHE_S may be at most 60: a suspension counts within a minute"
+            )
+        if not 1 <= self.search_note_count <= 10_000:
+            raise BadSetting("MARAUDE_SEARCH_NOTE_COUNT must be from 1 to 10000")
+        if not 1 <= self.search_note_s <= 300:
+            raise BadSetting("MARAUDE_SEARCH_NOTE_S must be from 1 to 300")
+
+
+def settings() -> Settings:
+    """This process's settings of the taxi registry. Raises BadSetting on first use."""
+    return common.of(Settings)
