@@ -180,6 +180,7 @@ class _ShardWorker(_Part):
         super().__init__(f"{feed.function} {shard}", stopping)
         self.shard = shard
         self.exhausted = False
+        self._closed = False
         self._feed = feed
         self._key = f"{feed.function}#{feed.stream.arn}#{shard}"
         self._stop_by = 0.0
@@ -194,11 +195,13 @@ class _ShardWorker(_Part):
 
     def _run(self) -> None:
         after = self._feed.checkpoints.read(self._key)
+        self._closed = False
         while not self.exhausted:
             batch = self._gather(after)
             if batch:
                 self._delivery.deliver(batch)
                 after = batch[-1].sequence_number
+            self.exhausted = self._closed  # not before: then its children begin
             if self._stopping.is_set() and (not batch or self._late()):
                 return
 
@@ -226,7 +229,7 @@ class _ShardWorker(_Part):
             if batch and not due:
                 due = time.monotonic() + mapping.maximum_batching_window_in_seconds
             if page.closed and not page.records:
-                self.exhausted = True
+                self._closed = True
                 return batch
             if len(batch) >= mapping.batch_size or self._stopping.is_set():
                 return batch

@@ -11,18 +11,19 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from ops import apps
 from ops.local import runner as runners
 from ops.local import worker
+from ops.local.delivery import Record
 from ops.local.mapping import EventSourceMapping
 from ops.local.process import ROOT
 from ops.local.provision import provision
 from ops.local.runner import Checkpoints, Clients, Runner
-from ops.local.streams import KinesisStream
+from ops.local.streams import KinesisStream, Page, Shard
 from tests.eventually import eventually
 
 from .conftest import MiniStack
@@ -272,6 +273,7 @@ def test_a_restart_goes_on_where_the_last_one_stopped(clients: Clients) -> None:
 KILLED_BEFORE_THE_CHECKPOINT = """
 import os, signal, sys, time
 from ops.local.runner import Clients, Runner
+from ops.local.delivery import Record
 from ops.local.mapping import EventSourceMapping
 
 def handle(event, context):
@@ -352,6 +354,41 @@ def test_a_new_shard_is_found_when_its_parent_ends_and_read_from_its_beginning(
     assert "".join(sorted(function.handled)) == "abcdefghijklmnopqrst"
     shards = {record["eventID"].partition(":")[0] for batch in function.batches for record in batch}
     assert len(shards) > 2
+
+
+class Split:
+    """A stream whose only shard has one record more, and then two children with one each."""
+
+    batch_info: ClassVar[str] = "KinesisBatchInfo"
+    arn = "arn:aws:kinesis:eu-west-3:000000000000:stream/split"
+
+    def shards(self) -> list[Shard]:
+        return [Shard("parent"), Shard("left", ("parent",)), Shard("right", ("parent",))]
+
+    def read(self, shard: str, after: str | None, _: int) -> Page:
+        if after:
+            return Page([], closed=shard == "parent")
+        return Page([Record("1", time.time(), {"shard": shard})])
+
+
+def test_a_child_waits_for_the_last_batch_of_its_parent(services: MiniStack) -> None:
+    steps: list[str] = []
+
+    def handle(event: dict[str, Any], _: object) -> None:
+        (record,) = event["Records"]
+        if record["shard"] == "parent":
+            time.sleep(0.5)  # several looks of the feeder
+        steps.append(record["shard"])
+
+    runner = Runner(services.clients)
+    # Within the window it is seen that the parent has ended
+    mapping = EventSourceMapping(maximum_batching_window_in_seconds=0.2)
+    runner._feed(Split(), "ingest", handle, mapping)
+    runner.start()
+    eventually(lambda: len(steps) >= 3)
+    assert runner.stop(timeout_s=SOON_S)
+
+    assert steps[0] == "parent"
 
 
 def calls_of(*clients: Any) -> Counter[str]:
