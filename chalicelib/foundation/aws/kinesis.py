@@ -1,4 +1,4 @@
-"""Putting records into a stream: those that Kinesis refuses are put again, alone, a few times."""
+"""PutRecords on a Kinesis stream, with retries of the records that were refused."""
 
 import random
 import time
@@ -14,7 +14,7 @@ _TRIES = 4  # of what Kinesis refused: a throttled shard, mostly
 
 
 def put(stream: str, records: Sequence[tuple[str, bytes]]) -> int:
-    """Puts records (partition key, bytes) into a stream; answers how many were refused to the end.
+    """Puts records (partition key, bytes) into a stream; returns how many were still refused at the end.
 
     One call, and one for each time some were refused; the caller keeps to a call's limits, 500
     records and 5 MB. Raises botocore's BotoCoreError and ClientError.

@@ -1,7 +1,7 @@
-"""What operators register and change (letaxi-api 11, 12)."""
+"""Routes of drivers, ADS, vehicles and taxis [contract: Registration]."""
 
 from chalicelib.foundation.http import json_schema
-from chalicelib.foundation.http.messages import Reply
+from chalicelib.foundation.http.replies import Reply
 from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.envelope import PAGE_SIZE, Request, meta, reply
 from chalicelib.taxis.registry import departements, schemas, service
@@ -25,7 +25,7 @@ def _registered(shape: json_schema.Shape) -> json_schema.Answers:
     refuses=(departements.DepartementUnknown, departements.DepartementAmbiguous, service.Busy),
 )
 def post_driver(request: Request) -> Reply:
-    """Registers a driver, or replaces what was said of them."""
+    """Registers a driver, or replaces the one there is."""
     given = request.one()
     driver, departement, is_new = service.register_driver(request.viewer, **given, now=request.now)
     return reply([schemas.driver_object(driver, departement)], status=201 if is_new else 200)
@@ -39,7 +39,7 @@ def post_driver(request: Request) -> Reply:
     refuses=(service.VehicleUnknown, service.TownUnknown, service.Busy),
 )
 def post_ads(request: Request) -> Reply:
-    """Registers a parking licence, or replaces what was said of it."""
+    """Registers a parking licence (ADS), or replaces the one there is."""
     ads = request.one()
     is_new = service.register_ads(request.viewer, ads, now=request.now)
     return reply([schemas.ads_object(ads)], status=201 if is_new else 200)
@@ -67,7 +67,7 @@ def post_vehicle(request: Request) -> Reply:
     refuses=(service.PartsUnknown, service.Busy),
 )
 def post_taxi(request: Request) -> Reply:
-    """Makes a taxi of a vehicle, an ADS and a driver, or shows the one that they make."""
+    """Registers a taxi from a vehicle, an ADS and a driver, or shows the one there is."""
     asked = request.one()
     found, is_new = service.register_taxi(request.viewer, asked, now=request.now)
     return reply([schemas.taxi_object(found, None)], status=201 if is_new else 200)
@@ -101,7 +101,7 @@ def get_own_taxis(request: Request) -> Reply:
     refuses=(service.TaxiUnknown,),
 )
 def get_taxi(request: Request, taxi_id: str) -> Reply:
-    """A taxi of the viewer's, and where it was last."""
+    """A taxi of the viewer's, with its last position."""
     found = service.find_taxi(request.viewer, taxi_id)
     last = service.last_position(found.taxi, now=request.now)
     return reply([schemas.taxi_object(found, last)])
@@ -116,7 +116,7 @@ def get_taxi(request: Request, taxi_id: str) -> Reply:
     refuses=(service.TaxiUnknown, service.Busy),
 )
 def put_taxi(request: Request, taxi_id: str) -> Reply:
-    """Changes a taxi's status or radius. An unknown taxi is told before a bad body."""
+    """Changes a taxi's status or radius. An unknown taxi is refused before a bad body."""
     found = service.find_taxi(request.viewer, taxi_id)
     asked = request.one()
     changed = service.change_taxi(found, asked, now=request.now)
@@ -126,5 +126,5 @@ def put_taxi(request: Request, taxi_id: str) -> Reply:
 
 @routes.put("/taxis/all", roles=REGISTRARS)
 def put_taxi_all(request: Request) -> Reply:
-    """`all` is a taxi's id to this verb (letaxi-api 12.3), and no taxi has it."""
+    """`all` is a taxi's id to this verb [contract: Changing a taxi], and no taxi has it."""
     return put_taxi(request, "all")

@@ -1,4 +1,4 @@
-"""The bodies that come and go: drivers, ADS, vehicles, taxis, positions (letaxi-api 11, 12, 14)."""
+"""Request and response schemas of drivers, ADS, vehicles and taxis [contract: Registration]."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -69,7 +69,7 @@ class DriverSchema(Schema):
 
 
 class AdsSchema(Schema):
-    """The body of POST /ads; makes an `Ads`."""
+    """The body of POST /ads; loads an `Ads`."""
 
     numero = Text(_not_empty(), required=True)
     insee = Text(required=True)
@@ -169,7 +169,7 @@ class TaxiSchema(Lenient):
 
 
 class NewTaxiSchema(TaxiSchema):
-    """The body of POST /taxis; makes `TaxiParts`."""
+    """The body of POST /taxis; loads `TaxiParts`."""
 
     @post_load
     def _make(self, loaded: dict[str, Any], **_: object) -> TaxiParts:
@@ -177,7 +177,7 @@ class NewTaxiSchema(TaxiSchema):
 
 
 class TaxiChangeSchema(TaxiSchema):
-    """The body of PUT /taxis/{id}; makes an `AvailabilityAsked`."""
+    """The body of PUT /taxis/{id}; loads an `AvailabilityAsked`."""
 
     @post_load
     def _make(self, loaded: dict[str, Any], **_: object) -> AvailabilityAsked:
@@ -310,7 +310,7 @@ def vehicle_object(description: Description) -> dict[str, object]:
 
 
 def taxi_object(found: Registered, last: LastPosition | None) -> dict[str, object]:
-    """A taxi as its operator sees it (letaxi-api 12.1)."""
+    """A taxi as its operator sees it [contract: The taxi object]."""
     ads, driver, vehicle = found.ads, found.driver, found.description.vehicle
     return {
         "id": found.taxi.taxi_id,

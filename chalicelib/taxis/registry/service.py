@@ -1,4 +1,4 @@
-"""What operators register and change, and what the other domains ask of the registry."""
+"""Registration and look-up of drivers, ADS, vehicles and taxis, and changes of availability."""
 
 import logging
 import os
@@ -60,7 +60,7 @@ class VehicleUnknown(Unknown):
 
 
 class PartsUnknown(Unknown):
-    """Something that a taxi is to be made of is not there, or not this account's."""
+    """A part of the taxi does not exist, or is not this account's."""
 
 
 class TaxiUnknown(Unknown):
@@ -68,7 +68,7 @@ class TaxiUnknown(Unknown):
 
 
 class Busy(Unavailable):
-    """Others kept changing the same thing; the request may be sent again."""
+    """Concurrent changes; the request may be sent again."""
 
 
 def register_driver(
@@ -217,7 +217,7 @@ def _parts(owner: str, asked: TaxiParts) -> tuple[Ads, Driver, Description, str 
 
 
 def find_taxi(viewer: Account, taxi_id: str) -> Registered:
-    """The viewer's taxi, as the last write left it. Raises TaxiUnknown."""
+    """The viewer's taxi, read strongly. Raises TaxiUnknown."""
     unknown = TaxiUnknown(
         in_url(f"Unknown taxi {taxi_id}, or taxi exists but you are not the owner.")
     )
@@ -231,7 +231,7 @@ def find_taxi(viewer: Account, taxi_id: str) -> Registered:
 
 
 def _registered(taxis: Sequence[Taxi]) -> list[Registered]:
-    """What the taxis are made of, in the same order; one without a description is left out."""
+    """The taxis with their parts, in the same order; one without a description is left out."""
     made_of = store.made_of(taxis)
     names = territory.town_names({taxi.insee for taxi in taxis})
     return [
@@ -247,7 +247,7 @@ def last_position(taxi: Taxi, *, now: datetime) -> LastPosition | None:
 
 
 def change_taxi(found: Registered, asked: AvailabilityAsked, *, now: datetime) -> Registered:
-    """Changes status or radius of a taxi, which its vehicle's other taxis share (positions 5).
+    """Changes status or radius of a taxi, which its vehicle's other taxis share [contract: Status of a taxi].
 
     The next search sees it. A hail that is open goes on as it was. Raises Busy.
     """
@@ -274,7 +274,7 @@ def change_taxi(found: Registered, asked: AvailabilityAsked, *, now: datetime) -
 
 
 def show(description: Description, *, now: datetime, sighting: Sighting | None = None) -> None:
-    """Shows what a description says in the cells of its taxis, for the very next search.
+    """Shows a description's availability in the cells of its taxis, for the very next search.
 
     Called after the description is written, so that a request which won is not refused for it: where
     others keep writing the same cells, the stream of descriptions shows it a moment later.
@@ -345,7 +345,7 @@ def add_hail_step(transaction: TransactWrite, before: Description, after: Descri
 
 
 def described(description_id: str) -> Description | None:
-    """A description, as the last write left it."""
+    """A description, read strongly."""
     return reads.one(store.descriptions([description_id])).get(description_id)
 
 
@@ -385,7 +385,7 @@ _details: cache.Memory[str, TaxiDetails] = cache.Memory(
 
 
 def details(taxi_ids: Collection[str]) -> Mapping[str, TaxiDetails]:
-    """What a search shows of those of the taxis that there are, at most `details_cache_s` old."""
+    """Details of the taxis that exist, for searches, at most `details_cache_s` old."""
     return _details.completed(taxi_ids, lambda missing: reads.one(store.details(missing)))
 
 
@@ -395,7 +395,7 @@ def licences(taxi_ids: Collection[str]) -> Mapping[str, Licence]:
 
 
 def availability_of(taxi_ids: Collection[str]) -> Mapping[str, Availability]:
-    """Status and radius of those of the taxis that there are, as the last write left them."""
+    """Status and radius of the taxis that exist, read strongly."""
     return availability.availability_of(taxi_ids)
 
 
@@ -422,7 +422,7 @@ def every_taxi() -> Iterator[SurveyedTaxi]:
 
 
 class MovedAds(Struct, frozen=True):
-    """What became of the licences of towns that merged."""
+    """Counts of moved licences of merged towns."""
 
     moved: int  # ADS that are their new town's
     taxis: int  # with such an ADS
@@ -430,7 +430,7 @@ class MovedAds(Struct, frozen=True):
 
 
 def move_ads(new_towns: Mapping[str, str]) -> MovedAds:
-    """Gives the ADS of towns that merged, and their taxis, the town they belong to now (territory 3.1).
+    """Moves the ADS of merged towns, and their taxis, to the new towns [contract: Merged towns].
 
     `new_towns` maps each old code to the new one. May be broken off and repeated; for the desk only.
     """
