@@ -12,8 +12,6 @@ import msgspec
 from chalicelib.foundation import errors
 from chalicelib.foundation.errors import Part
 from chalicelib.foundation.http.contract import Contract
-from chalicelib.foundation.http.messages import HTML, JSON, Reply, encode
-from chalicelib.foundation.http.messages import Request as AnyRequest
 from chalicelib.foundation.http.refusals import (
     BodyTooLarge,
     BodyUnreadable,
@@ -22,6 +20,8 @@ from chalicelib.foundation.http.refusals import (
     RoleMissing,
     status_of,
 )
+from chalicelib.foundation.http.replies import HTML, JSON, Reply, encode
+from chalicelib.foundation.http.requests import Request as AnyRequest
 from chalicelib.foundation.http.routes import Route
 from chalicelib.taxis.access import service as access
 from chalicelib.taxis.activity import service as activity

@@ -5,9 +5,10 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 
-from chalicelib.foundation.http.messages import JSON, Reply, declared, encode
-from chalicelib.foundation.http.messages import Request as AnyRequest
 from chalicelib.foundation.http.refusals import Invalid
+from chalicelib.foundation.http.replies import JSON, Reply, encode
+from chalicelib.foundation.http.requests import Request as AnyRequest
+from chalicelib.foundation.http.requests import declared
 from chalicelib.taxis.vocabulary import Account, Pending
 
 PAGE_SIZE = 30

@@ -3,7 +3,7 @@
 from html import escape
 
 from chalicelib.foundation.http import json_schema
-from chalicelib.foundation.http.messages import HTML, Reply
+from chalicelib.foundation.http.replies import HTML, Reply
 from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.envelope import Request
 from chalicelib.taxis.settings import settings

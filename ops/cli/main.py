@@ -32,7 +32,8 @@ def commands_of(app: App) -> Mapping[str, str]:
 
 def parser_of(app: App, commands: Iterable[str]) -> argparse.ArgumentParser:
     """Reads the arguments of these commands of a service."""
-    parser = argparse.ArgumentParser(prog="maraude", description=app.home.title)
+    prog = "maraude" if app is apps.first() else f"maraude {app.name}"
+    parser = argparse.ArgumentParser(prog=prog, description=app.home.title)
     parser.set_defaults(app=app)
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     modules = commands_of(app)

@@ -28,9 +28,8 @@ import msgspec
 import yaml
 
 from ops import apps
-from ops.apps import ROOT, App
+from ops.apps import ROOT, App, in_words
 from ops.errors import CannotGoOn
-from ops.names import in_words
 from ops.release import permissions
 from ops.templates import template
 

@@ -1,7 +1,7 @@
 """Route of the activity log [contract: Journal of activities]."""
 
 from chalicelib.foundation.http import json_schema
-from chalicelib.foundation.http.messages import Reply
+from chalicelib.foundation.http.replies import Reply
 from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.activity import schemas, service
 from chalicelib.taxis.envelope import PAGE_SIZE, Request, meta, reply

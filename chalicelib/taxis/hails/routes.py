@@ -1,7 +1,7 @@
 """Routes of hails, customers and sessions [contract: Hails] [contract: Sessions] [contract: Customer support]."""
 
 from chalicelib.foundation.http import json_schema
-from chalicelib.foundation.http.messages import Reply
+from chalicelib.foundation.http.replies import Reply
 from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.access import service as access
 from chalicelib.taxis.envelope import PAGE_SIZE, Paged, Request, meta, reply

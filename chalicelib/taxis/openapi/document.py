@@ -20,7 +20,6 @@ from marshmallow import RAISE
 
 from chalicelib.foundation.errors import Refusal
 from chalicelib.foundation.http.json_schema import ERRORS, TEXT, WHOLE, Sent, Shape
-from chalicelib.foundation.http.messages import JSON
 from chalicelib.foundation.http.refusals import (
     BodyTooLarge,
     BodyUnreadable,
@@ -28,6 +27,7 @@ from chalicelib.foundation.http.refusals import (
     RoleMissing,
     status_of,
 )
+from chalicelib.foundation.http.replies import JSON
 from chalicelib.foundation.http.routes import WITH_BODY, Route
 from chalicelib.foundation.rate_limit.store import TooManyRequests
 from chalicelib.taxis.access import service as access

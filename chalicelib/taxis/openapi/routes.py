@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 
 from chalicelib.foundation.http.json_schema import ANYTHING, Sent
-from chalicelib.foundation.http.messages import HTML, JSON, Reply
+from chalicelib.foundation.http.replies import HTML, JSON, Reply
 from chalicelib.foundation.http.routes import Route, Routes
 from chalicelib.taxis.envelope import Request
 

@@ -1,7 +1,7 @@
 """Route of reported positions, `POST /geotaxi` [contract: Positions of a batch]."""
 
 from chalicelib.foundation.http import json_schema
-from chalicelib.foundation.http.messages import HTML, Reply
+from chalicelib.foundation.http.replies import HTML, Reply
 from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.envelope import Request
 from chalicelib.taxis.positions import accept, schemas

@@ -1,7 +1,7 @@
 """Routes of drivers, ADS, vehicles and taxis [contract: Registration]."""
 
 from chalicelib.foundation.http import json_schema
-from chalicelib.foundation.http.messages import Reply
+from chalicelib.foundation.http.replies import Reply
 from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.envelope import PAGE_SIZE, Request, meta, reply
 from chalicelib.taxis.registry import departements, schemas, service

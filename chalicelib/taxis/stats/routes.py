@@ -8,7 +8,7 @@ from marshmallow import Schema
 from msgspec import to_builtins
 
 from chalicelib.foundation.http.json_schema import Sent, one, several, shape_of
-from chalicelib.foundation.http.messages import JSON, Reply, encode
+from chalicelib.foundation.http.replies import JSON, Reply, encode
 from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.envelope import Request, reply
 from chalicelib.taxis.stats import schemas, service

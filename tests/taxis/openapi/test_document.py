@@ -13,7 +13,7 @@ from marshmallow import Schema, fields
 from app import app
 from chalicelib.foundation.http.application import Application
 from chalicelib.foundation.http.json_schema import TEXT, WHOLE, one, record
-from chalicelib.foundation.http.messages import Reply
+from chalicelib.foundation.http.replies import Reply
 from chalicelib.foundation.http.routes import Route, Routes
 from chalicelib.taxis.contract import LeTaxi
 from chalicelib.taxis.envelope import Request, reply
