@@ -20,7 +20,7 @@ from pynamodb.transactions import TransactWrite
 from chalicelib.foundation.jobs.rules import Page
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store.models import Place
-from chalicelib.foundation.store.writes import Moved, written
+from chalicelib.foundation.store.writes import Moved, run_write
 from chalicelib.taxis.positions import availability, codec, pointers, rules, store
 from chalicelib.taxis.positions.availability import AvailabilityOf
 from chalicelib.taxis.positions.entries import Cell
@@ -145,7 +145,7 @@ def _forget_alone(taxi_id: str, read: Pointer) -> bool:
     """Deletes a pointer that is unchanged; False where it has changed."""
     row = _LastPositionRow(taxi_id)
     try:
-        written(lambda: row.delete(_as_read(read)))
+        run_write(lambda: row.delete(_as_read(read)))
     except Moved:
         return False
     return True
