@@ -53,7 +53,7 @@ def test_a_request_meets_its_goals_where_it_has_any(
 ) -> None:
     costs = {name: Cost(1, cpu_ms, p50_ms, p50_ms, p50_ms)}
 
-    *_, row = requests.made(costs, began_at=datetime(2026, 1, 1, tzinfo=UTC)).splitlines()
+    *_, row = requests.markdown(costs, began_at=datetime(2026, 1, 1, tzinfo=UTC)).splitlines()
 
     assert verdict in row
 

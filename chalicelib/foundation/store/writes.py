@@ -60,7 +60,7 @@ def pause(tries: int) -> None:
     time.sleep(random.uniform(0.5, 1) * 0.01 * 2**tries)  # noqa: S311  # jitter, no secret
 
 
-def written(write: Callable[[], T]) -> T:
+def run_write(write: Callable[[], T]) -> T:
     """Runs a write, again while a transaction holds one of its items. Returns what it returned.
 
     Raises Moved where a condition of its own failed.

@@ -18,7 +18,7 @@ routes = Routes()
 )
 def get_activity_logs(request: Request) -> Reply:
     """What accounts did, newest first."""
-    filters = request.asked()
+    filters = request.parameters()
     page = request.page()
     found, total = service.list_entries(filters, page=page, per_page=PAGE_SIZE, now=request.now)
     shown = [schemas.entry_object(entry) for entry in found]

@@ -181,12 +181,12 @@ class TaxiChangeSchema(TaxiSchema):
 
     @post_load
     def _make(self, loaded: dict[str, Any], **_: object) -> AvailabilityAsked:
-        asked: AvailabilityAsked = {}
+        changes: AvailabilityAsked = {}
         if "status" in loaded:
-            asked["status"] = loaded["status"]
+            changes["status"] = loaded["status"]
         if "radius" in loaded:
-            asked["radius"] = loaded["radius"]
-        return asked
+            changes["radius"] = loaded["radius"]
+        return changes
 
 
 class ListSchema(Schema):

@@ -114,7 +114,7 @@ def register_vehicle(
 
 
 def register_taxi(
-    viewer: Account, asked: TaxiParts, *, taxi_id: str | None = None, now: datetime
+    viewer: Account, named: TaxiParts, *, taxi_id: str | None = None, now: datetime
 ) -> tuple[Registered, bool]:
     """The taxi that the viewer's vehicle, ADS and driver make, and whether it is new.
 
@@ -122,10 +122,10 @@ def register_taxi(
     taxi has that id.
     """
     for tries in range(TRIES):
-        ads, driver, description, made = _parts(viewer.owner, asked)
+        ads, driver, description, taxi_id_found = _parts(viewer.owner, named)
         town = territory.town_names([ads.insee]).get(ads.insee, "")
-        if made is not None:
-            there = reads.one(taxi_by_id(made))
+        if taxi_id_found is not None:
+            there = reads.one(taxi_by_id(taxi_id_found))
             if there is None:  # the night has just deleted it: the next reading finds no key of it
                 pause(tries)
                 continue
@@ -169,23 +169,23 @@ def _add(taxi: Taxi, description: Description) -> None:
         raise
 
 
-def _parts(owner: str, asked: TaxiParts) -> tuple[Ads, Driver, Description, str | None]:
+def _parts(owner: str, named: TaxiParts) -> tuple[Ads, Driver, Description, str | None]:
     """The parts, and the taxi that they make already. Raises PartsUnknown with all that is missing."""
     found = store.parts(
         owner,
-        insee=asked.insee,
-        numero=asked.numero,
-        licence_plate=asked.licence_plate,
-        departement=asked.departement,
-        licence=asked.professional_licence,
+        insee=named.insee,
+        numero=named.numero,
+        licence_plate=named.licence_plate,
+        departement=named.departement,
+        licence=named.professional_licence,
     )
     description, taxi_id = None, None
     if found.vehicle_id is not None:
         description, taxi_id = store.made_already(
             owner,
             found.vehicle_id,
-            rules.ads_id(owner, asked.insee, asked.numero),
-            rules.driver_id(owner, asked.departement, asked.professional_licence),
+            rules.ads_id(owner, named.insee, named.numero),
+            rules.driver_id(owner, named.departement, named.professional_licence),
         )
     faults: list[Fault] = []
     if found.ads is None:
@@ -202,7 +202,7 @@ def _parts(owner: str, asked: TaxiParts) -> tuple[Ads, Driver, Description, str 
                 "Vehicle exists but has not been created by the user making the request",
             )
         )
-    if asked.departement not in territory.departement_names():
+    if named.departement not in territory.departement_names():
         faults.append(in_body("driver.departement", "Departement not found"))
     if found.driver is None:
         faults.append(
@@ -246,13 +246,13 @@ def last_position(taxi: Taxi, *, now: datetime) -> LastPosition | None:
     return positions.where_is([taxi.taxi_id], now=now).get(taxi.taxi_id)
 
 
-def change_taxi(found: Registered, asked: AvailabilityAsked, *, now: datetime) -> Registered:
+def change_taxi(found: Registered, changes: AvailabilityAsked, *, now: datetime) -> Registered:
     """Changes status or radius of a taxi, which its vehicle's other taxis share [contract: Status of a taxi].
 
     The next search sees it. A hail that is open goes on as it was. Raises Busy.
     """
     description = found.description
-    changed = description.changed(asked, now=now)
+    changed = description.changed(changes, now=now)
     if changed is description:
         return found
     for tries in range(TRIES):
@@ -263,7 +263,7 @@ def change_taxi(found: Registered, asked: AvailabilityAsked, *, now: datetime) -
             pause(tries)
         read = store.description(description.owner, description.vehicle.vehicle_id)
         description = read or description
-        changed = description.changed(asked, now=now)
+        changed = description.changed(changes, now=now)
         if changed is description:
             # Somebody wrote the same; or we did, and the answer was lost: it may not be shown yet.
             break

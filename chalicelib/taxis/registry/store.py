@@ -48,7 +48,7 @@ from pynamodb.transactions import TransactWrite
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.store import documents, reads
 from chalicelib.foundation.store.reads import Item, Read
-from chalicelib.foundation.store.writes import Moved, connection, setting, written
+from chalicelib.foundation.store.writes import Moved, connection, run_write, setting
 from chalicelib.foundation.values import milliseconds, replace
 from chalicelib.taxis.fleets import service as fleets
 from chalicelib.taxis.registry import rows, rules
@@ -143,7 +143,7 @@ def _replaced(row: Model, key: str, *, now: datetime) -> bool:
     change = "SET #added_at = if_not_exists(#added_at, :added_at)"
     change += "".join(f", #{name} = :{name}" for name in kept)
     change += f" REMOVE {', '.join(f'#{name}' for name in gone)}" if gone else ""
-    answer = written(
+    answer = run_write(
         partial(
             clients.dynamodb().update_item,
             TableName=row.Meta.table_name,
@@ -178,7 +178,7 @@ def number_of(licence_plate: str, *, otherwise: int | None = None) -> int:
         vehicle_id = documents.next_number("vehicle") if otherwise is None else otherwise
         row = VehicleRow(licence_plate, vehicle_id=vehicle_id)
     try:
-        written(partial(row.save, VehicleRow.licence_plate.does_not_exist()))
+        run_write(partial(row.save, VehicleRow.licence_plate.does_not_exist()))
     except Moved:
         return number_of(licence_plate)
     return int(row.vehicle_id)
@@ -199,7 +199,7 @@ def describe(
         DescriptionRow.details_version.add(1),
         DescriptionRow.added_at.set(DescriptionRow.added_at | now),
     ]
-    written(partial(row.update, actions))
+    run_write(partial(row.update, actions))
     return rows.description(row), row.details_version == 1
 
 
@@ -209,7 +209,7 @@ def renew_copies(description: Description) -> None:
     for taxi_id in sorted(description.taxis):
         try:
             actions = setting(TaxiRow, rows.copy(description))
-            written(partial(TaxiRow(taxi_id).update, actions, older))
+            run_write(partial(TaxiRow(taxi_id).update, actions, older))
         except Moved:
             continue
 
@@ -232,7 +232,7 @@ def change_availability(before: Description, after: Description) -> None:
         DescriptionRow.availability_changed_at == before.availability_changed_at
     )
     row = DescriptionRow(after.description_id)
-    written(partial(row.update, setting(DescriptionRow, values), as_read))
+    run_write(partial(row.update, setting(DescriptionRow, values), as_read))
 
 
 def hail_step(transaction: TransactWrite, before: Description, after: Description) -> None:
@@ -314,7 +314,7 @@ def add_taxi(taxi: Taxi, description: Description) -> None:
                 condition=DescriptionRow.details_version == description.details_version,
             )
 
-    written(write)
+    run_write(write)
 
 
 def made_of(taxis: Sequence[Taxi]) -> dict[str, tuple[Ads, Driver, Description]]:
@@ -409,4 +409,4 @@ def move_ads(owner: str, ads: Ads, insee: str, taxis: Sequence[Taxi]) -> None:
                 )
                 fleets.change_key(transaction, taxi, moved)
 
-    written(write)
+    run_write(write)

@@ -1,4 +1,4 @@
-"""Searches counted from their stream, folded by day, and the statistics of them."""
+"""Counting of searches from their stream, folding by day, and the statistics of searches."""
 
 import logging
 from collections import Counter
