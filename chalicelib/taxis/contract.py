@@ -155,7 +155,7 @@ def _journal_entry(request: AnyRequest, caller: access.Caller) -> Pending | None
 
 
 def parsed(sent: bytes) -> object:
-    """What JSON stands for. Raises ValueError, RecursionError.
+    """Parses JSON. Raises ValueError, RecursionError.
 
     msgspec reads it in a quarter of the time. What it refuses and `json` does not is left to that
     one: `NaN`, numbers beyond a double, a byte order mark, UTF-16.

@@ -19,7 +19,7 @@ def test_every_kind_of_request_is_measured_on_a_small_fleet(tmp_path: Path) -> N
     results = tmp_path / "bench" / "requests.json"
 
     subprocess.run(
-        [sys.executable, "-m", "bench.requests", "--quick", "--results", str(results)],
+        [sys.executable, "-m", "bench.requests", "--quick", "--figures", str(results)],
         cwd=ROOT,
         env=environment({}),
         check=True,

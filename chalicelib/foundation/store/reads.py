@@ -141,7 +141,7 @@ def read(
 @overload
 def read(*wanted: Read[Any]) -> tuple[Any, ...]: ...
 def read(*wanted: Read[Any]) -> tuple[Any, ...]:
-    """What each of the reads stands for, all in one round trip.
+    """The values of some reads, all in one round trip.
 
     One BatchGetItem for every hundred keys, plus one for each time that DynamoDB left some
     unprocessed, with pauses that grow. Two reads of one table must agree on `consistent`.
@@ -151,7 +151,7 @@ def read(*wanted: Read[Any]) -> tuple[Any, ...]:
 
 
 def one(wanted: Read[A]) -> A:
-    """What a single read stands for. Raises StoreBusy."""
+    """The value of a single read. Raises StoreBusy."""
     result: A = read(wanted)[0]
     return result
 

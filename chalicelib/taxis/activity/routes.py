@@ -17,7 +17,7 @@ routes = Routes()
     answers={200: json_schema.page_of(schemas.ENTRY)},
 )
 def get_activity_logs(request: Request) -> Reply:
-    """What accounts did, newest first."""
+    """Activities of accounts, newest first."""
     filters = request.parameters()
     page = request.page()
     found, total = service.list_entries(filters, page=page, per_page=PAGE_SIZE, now=request.now)

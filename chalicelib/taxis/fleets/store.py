@@ -41,7 +41,7 @@ PAGE = 256
 
 
 class FleetRow(Model):
-    """What belongs to an operator: a unique key, a line of its list, or a page of ids."""
+    """An item of an operator's fleet: a unique key, a line of the list, or a page of ids."""
 
     class Meta(Place):
         table_name = table("fleets")

@@ -158,7 +158,7 @@ class Radius(fields.Integer):
 
 
 class TaxiSchema(Lenient):
-    """What POST and PUT of a taxi have in common; each keeps a part of it."""
+    """Fields that POST and PUT of a taxi have in common; each keeps a part of them."""
 
     ads = fields.Nested(AdsReference, required=True)
     vehicle = fields.Nested(VehicleReference, required=True)

@@ -390,7 +390,7 @@ def details(taxi_ids: Collection[str]) -> Mapping[str, TaxiDetails]:
 
 
 def licences(taxi_ids: Collection[str]) -> Mapping[str, Licence]:
-    """Whose those of the taxis are that there are, and of which town, at most an hour old."""
+    """Owner and town of the taxis that exist, at most an hour old."""
     return availability.licences(taxi_ids)
 
 
