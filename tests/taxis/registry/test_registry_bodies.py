@@ -12,7 +12,8 @@ from chalicelib.foundation.store import documents
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import store as accounts
 from chalicelib.taxis.contract import LeTaxi
-from chalicelib.taxis.registry.routes import routes
+from chalicelib.taxis.positions import routes as positions
+from chalicelib.taxis.registry import routes as registry
 from chalicelib.taxis.vocabulary import Role
 from ops.cli import administration
 from ops.local.provision import provision
@@ -37,7 +38,7 @@ FOUR_BYTES = "Must be greater than or equal to -2147483648 and less than or equa
 @pytest.fixture(scope="module")
 def app() -> Application:
     served = Application("tests", LeTaxi())
-    served.serve(routes)
+    served.serve(registry.routes, positions.routes)
     return served
 
 
