@@ -90,19 +90,19 @@ def apply_deadlines(event: SQSEvent) -> handlers.Failures:
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def sweep_hails(_: object) -> None:
-    """Applies the deadlines that no message has brought."""
+    """Applies overdue deadlines whose message is late or lost."""
     handlers.sweep()
 
 
 @app.schedule(Cron(0, 4, "*", "*", "?", "*"))
 def blur_positions(_: object) -> None:
-    """Takes from last positions of two months ago where they were (positions 4)."""
+    """Takes from last positions of two months ago where they were."""
     _run("blur-positions")
 
 
 @app.schedule(Cron(2, 4, "*", "*", "?", "*"))
 def blur_hails(_: object) -> None:
-    """Takes from hails of two months ago what tells who and where (hail-lifecycle 12)."""
+    """Takes from hails of two months ago what tells who and where."""
     _run("blur-hails")
 
 
@@ -114,7 +114,7 @@ def delete_old_hails(_: object) -> None:
 
 @app.schedule(Cron(6, 4, "*", "*", "?", "*"))
 def delete_old_taxis(_: object) -> None:
-    """Deletes the taxis that nobody has seen for a year (stats-and-ops 5)."""
+    """Deletes the taxis that nobody has seen for a year."""
     _run("delete-old-taxis")
 
 

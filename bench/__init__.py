@@ -1,4 +1,4 @@
-"""What positions and searches cost, counted and timed: `make bench`. Of the desk; never in the zip."""
+"""Benchmarks of positions, searches and requests, counted and timed: `make bench`. Never in the zip."""
 
 import os
 

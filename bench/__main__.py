@@ -1,4 +1,4 @@
-"""`python -m bench`: counts and times everything, prints the tables and keeps them in the docs."""
+"""`python -m bench`: the whole benchmark, with its tables printed and kept in docs/."""
 
 import argparse
 from pathlib import Path

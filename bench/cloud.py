@@ -1,4 +1,4 @@
-"""DynamoDB and Kinesis in this process, at botocore's edge, with a counter of units.
+"""In-process DynamoDB and Kinesis, at botocore's edge, with a counter of units.
 
 The calls are the registry's own, down to the bytes of each request. Time is simulated: the caches of
 the process age with it (the documents of `config` do not, and are left out of what is counted).

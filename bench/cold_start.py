@@ -1,4 +1,4 @@
-"""What a cold start costs: CPU of import and first request, of the package beside a bare Chalice app.
+"""Benchmark of a cold start: CPU of import and first request, beside a bare Chalice app.
 
     python -m bench.cold_start build/taxis/prod
 
@@ -141,8 +141,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measures a package that `make package` has made, and prints the table."""
     parser = argparse.ArgumentParser(prog="python -m bench.cold_start", description="Cold starts.")
     parser.add_argument("package", type=Path, help="the folder with deployment.zip")
-    asked = parser.parse_args(argv)
-    print(table(measure(asked.package / "deployment.zip")))
+    arguments = parser.parse_args(argv)
+    print(table(measure(arguments.package / "deployment.zip")))
     return 0
 
 

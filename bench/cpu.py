@@ -1,4 +1,4 @@
-"""How much processor a position takes, beside `json.loads` of the same positions in the same process.
+"""CPU time of a position, beside `json.loads` of the same positions in the same process.
 
 The API's way is from the bytes of a body to the packed records, the ingest's from an event of Lambda
 to the packed cells. What the AWS SDK adds to each call is measured by itself.

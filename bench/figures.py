@@ -1,4 +1,4 @@
-"""The figures of a whole run that `maraude cost` reckons with: `bench/figures.json`, kept with the code."""
+"""Figures for `maraude cost`, from a whole run: `bench/figures.json`, kept with the code."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the life of a hail costs: from POST /hails to the customer who is dropped off, on moto."""
+"""Units of a hail's life, from POST /hails to `finished`, counted on moto."""
 
 import os
 from dataclasses import dataclass

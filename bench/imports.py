@@ -1,4 +1,4 @@
-"""What an import of a whole fleet takes: `python -m bench.imports [--taxis 60000]`.
+"""Benchmark of an import of a whole fleet: `python -m bench.imports [--taxis 60000]`.
 
 Makes the export of a fleet in a temporary folder, and has `maraude import` bring it into a local state
 service of its own: checked only, imported, and imported again. Of each run it says the time and the
@@ -29,7 +29,7 @@ from ops.local.provision import provision
 from ops.local.state import StateService
 
 STAGE = "local"
-TAXIS = 60_000  # the national fleet (positions 8)
+TAXIS = 60_000  # the national fleet [contract: Size of the fleet]
 OPERATORS = 200
 _CREDENTIALS = {"AWS_ACCESS_KEY_ID": "measure", "AWS_SECRET_ACCESS_KEY": "measure"}
 TOWNS = Path(demo.__file__).with_name("towns.geojson")
@@ -39,7 +39,7 @@ TOWNS = Path(demo.__file__).with_name("towns.geojson")
 class Run:
     """One run of the command: what it printed, how long it took, and its memory at its peak."""
 
-    said: str
+    output: str
     took_s: float
     peak_mb: float
 
@@ -63,7 +63,7 @@ def export(folder: Path, taxis: int) -> None:
         drivers = file("drivers", "operator", *licence, "first_name", "last_name", "birth_date")
         vehicles = file("vehicles", "operator", "id", "licence_plate", "model", "nb_seats")
         ads = file("ads", "operator", "insee", "numero", "vehicle_id")
-        made = file(
+        writer = file(
             "taxis",
             *("operator", "id", "ads.insee", "ads.numero", "vehicle.licence_plate"),
             *("driver.departement", "driver.professional_licence", "status"),
@@ -81,7 +81,7 @@ def export(folder: Path, taxis: int) -> None:
                 owned | {"id": number, "licence_plate": plate, "model": "508", "nb_seats": 4}
             )
             ads.writerow(owned | {"insee": "75056", "numero": number, "vehicle_id": number})
-            made.writerow(
+            writer.writerow(
                 owned
                 | {"id": taxi_id, "ads.insee": "75056", "ads.numero": number}
                 | {"vehicle.licence_plate": plate, "driver.departement": "75"}
@@ -91,7 +91,7 @@ def export(folder: Path, taxis: int) -> None:
 
 def run(endpoint: str, *words: str) -> Run:
     """Runs a command of the desk. Raises CannotGoOn where it fails."""
-    with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryFile("w+") as wrong:
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as wrong:
         began_s = time.monotonic()
         started = subprocess.Popen(  # noqa: S603  # our own words
             [sys.executable, "-m", "ops.cli.main", *words, "--stage", STAGE],
@@ -104,18 +104,18 @@ def run(endpoint: str, *words: str) -> Run:
                     "NO_PROXY": "*",
                 }
             ),
-            stdout=said,
+            stdout=output,
             stderr=wrong,
         )
         # Not `wait`: this tells what the process used, too.
         _, status, used = os.wait4(started.pid, 0)
         took_s = time.monotonic() - began_s
         started.returncode = os.waitstatus_to_exitcode(status)
-        said.seek(0)
+        output.seek(0)
         wrong.seek(0)
         if started.returncode:
             raise CannotGoOn(f"maraude {' '.join(words)}: {wrong.read().strip()[-1000:]}")
-        return Run(said.read().strip(), took_s, used.ru_maxrss / 1000)
+        return Run(output.read().strip(), took_s, used.ru_maxrss / 1000)
 
 
 def measure(taxis: int) -> Iterator[tuple[str, Run]]:
@@ -149,11 +149,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measures, and prints each run; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.imports", description="Measures.")
     parser.add_argument("--taxis", type=int, default=TAXIS, metavar="N")
-    asked = parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
     os.environ.update(_CREDENTIALS)  # with them, the tables are made
     try:
-        for what, one in measure(asked.taxis):
-            print(f"{what}: {one.took_s:.0f} s, {one.peak_mb:.0f} MB at its peak\n{one.said}")
+        for what, one in measure(arguments.taxis):
+            print(f"{what}: {one.took_s:.0f} s, {one.peak_mb:.0f} MB at its peak\n{one.output}")
             sys.stdout.flush()
     except CannotGoOn as error:
         print(f"failed: {error}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Two usual ways to keep positions in DynamoDB, written small, under the same fleet and rules.
+"""Two usual DynamoDB layouts of positions, for comparison, under the same fleet and rules.
 
 `OnePerTaxi`: an item for each taxi under (geohash-6, taxi); a search queries the geohashes that its
 circle touches.

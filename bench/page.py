@@ -1,4 +1,4 @@
-"""The page that tables of measurements are kept on, and what is said of a run. Loads nothing of the registry."""
+"""Tables of measurements on a page of docs/, with commit and machine. Imports nothing of the registry."""
 
 import os
 import platform

@@ -1,4 +1,4 @@
-"""The drawings of the benchmarks, as SVG: the same figures make the same file. Loads nothing of the registry."""
+"""Plots of the benchmarks, as reproducible SVG. Imports nothing of the registry."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

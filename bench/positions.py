@@ -1,4 +1,4 @@
-"""What positions cost: a fleet reports for a while, and each call is counted."""
+"""Benchmark of positions: a simulated fleet reports, and each call is counted."""
 
 import hashlib
 import time

@@ -1,4 +1,4 @@
-"""Taxis put into the tables of a running registry, as its own items: thousands in seconds.
+"""Bulk registration of taxis, written into the tables of a running registry: thousands in seconds.
 
 Loaded once the environment names the registry, for its models take their tables' names from there.
 Eight in ten taxis are in Paris, evenly over a disc, the others in Bordeaux; a fifth are occupied.

@@ -1,4 +1,4 @@
-"""The tables of a run, and their place in `docs/performance.md`."""
+"""Tables of a run of the benchmarks, kept in `docs/performance.md`."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence

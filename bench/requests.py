@@ -1,4 +1,4 @@
-"""What whole requests cost through a local system of its own: `make bench-requests`.
+"""Benchmark of whole requests on a local system of its own: `make bench-requests`.
 
     python -m bench.requests --page docs/performance.md
 

@@ -1,4 +1,4 @@
-"""The whole run: every scenario in a process of its own, since one process has one cloud."""
+"""Run of all scenarios, each in a process of its own, since one process has one cloud."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""A registry as it is in the middle of a day: its taxis, their fleet pages, cells and pointers."""
+"""State of a registry in the middle of a day: taxis, fleet pages, cells and pointers."""
 
 from datetime import datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""What searches cost: towns, cells and details read for customers in Paris and all over the country."""
+"""Benchmark of searches: towns, cells and details read, in Paris and all over the country."""
 
 import time
 from array import array

@@ -1,4 +1,4 @@
-"""A `maraude up` of the load's own: its folder filled before, its processes watched, its end waited for."""
+"""Local system of a load test: filled before, watched meanwhile, stopped at the end."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What the taxis of all benchmarks are made of: one car, of the licences of Paris."""
+"""Items of the benchmarks' taxis: one car, with licences of Paris."""
 
 from datetime import datetime
 

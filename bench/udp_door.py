@@ -1,4 +1,4 @@
-"""What the UDP door can take on one core: `python -m bench.udp_door`.
+"""Benchmark of the UDP gateway on one core: `python -m bench.udp_door`.
 
 Three receivers take turns on one core: asyncio's own datagram protocol, doing nothing; the door's way
 of reading, doing nothing; and the door, which verifies each datagram and packs the positions into calls
@@ -36,7 +36,7 @@ from udp_gateway.senders import Sender
 
 LOOPBACK = "127.0.0.1"
 OPERATORS = 100
-TAXIS = 60_000  # the national fleet (positions 8)
+TAXIS = 60_000  # the national fleet [contract: Size of the fleet]
 QUIET_S = 0.5  # after the last datagram: what waits in the buffer is read
 SLICE_S = 0.002  # the sender's; what it has to send is spread over these
 
@@ -80,7 +80,7 @@ def datagrams() -> list[bytes]:
             "device": "phone",
             "status": "free",
             "version": "2",
-            "hash": hashlib.sha1(start.encode()).hexdigest(),  # noqa: S324  # the formula (positions 3.1)
+            "hash": hashlib.sha1(start.encode()).hexdigest(),  # noqa: S324  # the formula [contract: UDP signature]
         }
         made.append(json.dumps(fields).encode())
     return made

@@ -1,4 +1,4 @@
-"""The ingest function: positions from the stream, and changes of descriptions, into the cells.
+"""Ingest function: writes positions from Kinesis, and changes of descriptions, into the cells.
 
 What cannot be read is put aside in the queue `ingest-failures` and left behind; only trouble of our
 own holds a shard, by answering with the first record to send again.

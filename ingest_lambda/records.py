@@ -1,4 +1,4 @@
-"""Records of streams as Lambda passes them, and what becomes of those that cannot be read."""
+"""Stream records as Lambda passes them, and the failure queues of unreadable ones."""
 
 import json
 import logging

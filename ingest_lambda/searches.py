@@ -1,4 +1,4 @@
-"""The function that counts searches: from their stream into the sheets of the statistics.
+"""Function that counts searches from Kinesis into the sheets of the statistics.
 
 What cannot be read is put aside in the queue `search-failures` and left behind; only trouble of our
 own holds a shard, by answering with the first record to send again.

@@ -7,6 +7,7 @@ project folder or the nearest folder above, and `infra/every/`, found in the sam
 """
 
 import importlib.util
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -156,3 +157,8 @@ def schedules(app: App) -> Mapping[str, tuple[str, str]]:
             what = getattr(loaded.handler_map[source.name], "func").__doc__ or ""  # noqa: B009  # Chalice's, without a type
             found[source.name.replace("_", "-")] = when, what
     return found
+
+
+def in_words(function: str) -> str:
+    """A function's logical name as others are spelled: `CountActive` is `count-active`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", function).lower()

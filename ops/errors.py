@@ -1,4 +1,4 @@
-"""What a command of the desk says when it cannot go on: mostly one sentence, and how it exits."""
+"""Errors of commands: a sentence for the user, and an exit code."""
 
 
 class CannotGoOn(Exception):

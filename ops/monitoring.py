@@ -13,9 +13,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from ops.apps import App
+from ops.apps import App, in_words
 from ops.errors import CannotGoOn
-from ops.names import in_words
 
 Resources = dict[str, dict[str, Any]]
 

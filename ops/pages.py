@@ -1,4 +1,4 @@
-"""Pages of docs that a command keeps up: what stands between two markers is made."""
+"""Generated parts of pages: text between two markers of Markdown."""
 
 from pathlib import Path
 

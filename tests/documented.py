@@ -10,7 +10,7 @@ import jsonschema_rs
 
 from chalicelib.foundation.http.application import Application
 from chalicelib.foundation.http.json_schema import ERRORS
-from chalicelib.foundation.http.messages import JSON
+from chalicelib.foundation.http.replies import JSON
 from chalicelib.foundation.http.routes import Route
 from chalicelib.taxis.openapi.document import document
 

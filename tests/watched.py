@@ -25,7 +25,7 @@ from chalicelib.foundation import clock
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.geo import LngLat, to_e7
 from chalicelib.foundation.http.application import Application
-from chalicelib.foundation.http.messages import Reply
+from chalicelib.foundation.http.replies import Reply
 from chalicelib.foundation.http.routes import Routes
 from chalicelib.foundation.rate_limit import store as throttles
 from chalicelib.foundation.settings import forget as forget_settings

@@ -1,4 +1,4 @@
-"""What a datagram says and whether it is signed (positions 3): pure.
+"""Parsing and signature check of UDP datagrams [contract: Positions by UDP]: pure.
 
 The signature is the lowercase hexadecimal SHA-1 of timestamp, operator, taxi, lat, lon, device, status,
 version and the account's API key, one after the other. It is checked over the text that was sent: a
@@ -23,7 +23,7 @@ _MILLISECONDS_FROM = 1e11  # Unix seconds reach it in the year 5138
 
 
 class Drop(StrEnum):
-    """Why a datagram did not become a position in the stream."""
+    """Reasons for which a datagram is dropped."""
 
     TOO_LONG = "too_long"
     NOT_JSON = "not_json"
@@ -40,7 +40,7 @@ class Drop(StrEnum):
 
 
 class Unreadable(Exception):
-    """A datagram that is none of ours."""
+    """The datagram cannot be parsed."""
 
     def __init__(self, reason: Drop) -> None:
         super().__init__(reason)
@@ -62,7 +62,7 @@ class Datagram(NamedTuple):
     hash: bytes
 
     def is_signed_with(self, *keys: bytes) -> bool:
-        """Whether who made the hash had one of the keys."""
+        """Whether the hash was made with one of the keys."""
         return any(
             _hash_is(self.hash, self.signed + key)
             or (self.signed_short != self.signed and _hash_is(self.hash, self.signed_short + key))
@@ -95,7 +95,7 @@ _NUMBER_STARTS = b"-0123456789"
 
 
 def read(sent: bytes) -> Datagram:
-    """What a datagram says. Raises Unreadable, and nothing else, for whatever bytes."""
+    """Parses a datagram. Raises Unreadable, and nothing else, for whatever bytes."""
     if len(sent) > LIMIT_BYTES:
         raise Unreadable(Drop.TOO_LONG)
     try:

@@ -1,4 +1,4 @@
-"""The UDP door: what it knows, what waits, what it counts. It never waits itself.
+"""State of the UDP gateway: known operators, queued datagrams and positions, counts. Never blocks.
 
 It has no socket, no thread and no clock: who has them gives it datagrams (`take`), asks for what is to
 be looked up (`questions`) and brings the answers (`settle`, `fail`), and takes what is to be sent
@@ -21,7 +21,7 @@ from udp_gateway.senders import Sender
 
 AGAIN_S = 1.0  # between two look-ups of an operator
 STRANGE_S = 5.0  # how long an e-mail stays unknown
-TRUSTED_S = 60.0  # a suspension or a new key bites within a minute (architecture, decision 7)
+TRUSTED_S = 60.0  # a suspension or a new key bites within a minute [architecture: D7]
 PERIOD_S = 1.0  # positions that came within it are sent together, as of its beginning
 
 OPERATORS_AT_ONCE = 16  # looked up together
@@ -33,7 +33,7 @@ STRANGE = 4096  # e-mails that are remembered to be nobody's
 
 
 class Waiting(NamedTuple):
-    """A datagram, and the beginning of the period in which it came."""
+    """A queued datagram, and the beginning of the period in which it came."""
 
     sent: Datagram
     period_s: float
@@ -55,7 +55,7 @@ class _Room:
     count: int = 0
 
     def add(self, one: Waiting) -> bool:
-        """Lets it wait, where there is room."""
+        """Queues a datagram, where there is room."""
         name = one.sent.operator
         there = self.waiting.get(name)
         if self.count >= WAITING:
@@ -72,10 +72,10 @@ class _Room:
         return True
 
     def leave(self, operator: str) -> list[Waiting]:
-        """Those of an operator, who wait no longer."""
-        gone = self.waiting.pop(operator, [])
-        self.count -= len(gone)
-        return gone
+        """Takes out the datagrams of an operator."""
+        left = self.waiting.pop(operator, [])
+        self.count -= len(left)
+        return left
 
 
 class Question(NamedTuple):
@@ -140,7 +140,7 @@ class Door:
     # --- datagrams come in -----------------------------------------------------------------------
 
     def take(self, sent: bytes, *, now_s: float) -> None:
-        """Takes in a datagram, whatever it is."""
+        """Receives a datagram, whatever it is."""
         self._counts["received"] += 1
         try:
             read = datagram.read(sent)
@@ -191,7 +191,7 @@ class Door:
         self._outbox[taxi_id] = Position(one.sent.lng_e7, one.sent.lat_e7, one.period_s)
 
     def _is_in_order(self, taxi_id: str, sent_s: float | None) -> bool:
-        """Whether a taxi has sent nothing newer yet. Two of the same time are: a fix may be sent twice."""
+        """Whether the taxi has sent nothing newer yet. The same time is accepted: a fix may be sent twice."""
         newest_s = self._stamps.get(taxi_id, self._stamps_before.get(taxi_id))
         if sent_s is None or (newest_s is not None and sent_s < newest_s):
             return False
@@ -206,33 +206,33 @@ class Door:
     # --- operators are looked up -----------------------------------------------------------------
 
     def questions(self, *, now_s: float) -> list[Question]:
-        """The operators to be looked up now; each is to be settled, or failed, before it comes again.
+        """The operators to look up now; each must be settled, or failed, before it comes again.
 
         Those that are known come first, so that a flood of strange e-mails keeps nobody waiting.
         """
-        chosen: list[Question] = []
+        next_questions: list[Question] = []
         for operator in [*self._due]:
-            if len(chosen) + len(self._asked) >= OPERATORS_AT_ONCE:
-                return self._ask(chosen)
+            if len(next_questions) + len(self._asked) >= OPERATORS_AT_ONCE:
+                return self._ask(next_questions)
             known = self._known.get(operator)
             if operator in self._asked or (known and now_s - known.tried_s < AGAIN_S):
                 continue
             del self._due[operator]
             waiting = self._known_room.waiting.get(operator, [])
-            chosen.append(Question(operator, [one.sent for one in waiting]))
+            next_questions.append(Question(operator, [one.sent for one in waiting]))
         for operator, waiting in self._strange_room.waiting.items():
-            if len(chosen) + len(self._asked) >= OPERATORS_AT_ONCE:
+            if len(next_questions) + len(self._asked) >= OPERATORS_AT_ONCE:
                 break
             if operator not in self._asked:
-                chosen.append(Question(operator, [one.sent for one in waiting]))
-        return self._ask(chosen)
+                next_questions.append(Question(operator, [one.sent for one in waiting]))
+        return self._ask(next_questions)
 
-    def _ask(self, chosen: list[Question]) -> list[Question]:
-        self._asked |= {question.operator: len(question.waiting) for question in chosen}
-        return chosen
+    def _ask(self, next_questions: list[Question]) -> list[Question]:
+        self._asked |= {question.operator: len(question.waiting) for question in next_questions}
+        return next_questions
 
     def settle(self, operator: str, sender: Sender | None, *, now_s: float) -> None:
-        """Takes in what an operator was found to be, and judges for good what waited when it was asked.
+        """Stores the result of a look-up, and decides on the datagrams that waited for it.
 
         What came while it was looked up, and does not fit either, waits for the next time.
         """
@@ -259,7 +259,7 @@ class Door:
                 self._drops[Drop.OVERFLOW] += 1
 
     def fail(self, operator: str, *, now_s: float) -> None:
-        """An operator could not be looked up: what is known of it stands, as long as it is trusted."""
+        """Handles a failed look-up: what is known of the operator stays valid as long as it is trusted."""
         self._drops[Drop.LOOK_UP_FAILED] += len(self._leave(operator))
         known = self._known.get(operator)
         if known is not None:
@@ -272,7 +272,7 @@ class Door:
     # --- positions go out ------------------------------------------------------------------------
 
     def batches(self, *, now_s: float) -> list[Batch]:
-        """All positions there are, oldest first, and begins a new period.
+        """Takes out all positions, oldest first, and begins a new period.
 
         They are the caller's now: to be sent, and then `sent` or `put_back`.
         """
@@ -289,7 +289,7 @@ class Door:
         ]
 
     def sent(self, batch: Batch) -> None:
-        """A batch is in the stream."""
+        """Marks a batch as sent to the stream."""
         self._counts["accepted"] += len(batch.positions)
 
     def put_back(self, batches: Iterable[Batch], *, now_s: float) -> None:
@@ -307,11 +307,11 @@ class Door:
     # --- counts ----------------------------------------------------------------------------------
 
     def lost_in_kernel(self, datagrams: int) -> None:
-        """Counts what the socket's buffer had no room for: it was never received."""
+        """Counts datagrams that the socket's buffer had no room for."""
         self._drops[Drop.KERNEL] += datagrams
 
     def counts(self) -> dict[str, int]:
-        """What happened since it was asked last, with every reason, and what waits."""
+        """Counts since the last call, by reason, and the length of the queues."""
         counted = {name: self._counts[name] for name in ("received", "accepted", "superseded")}
         counted |= {f"dropped_{reason}": self._drops[reason] for reason in Drop}
         counted["waiting"] = self.waiting
@@ -320,7 +320,7 @@ class Door:
         return counted
 
     def refused(self, *, limit: int) -> list[tuple[str, Drop, int]]:
-        """The operators whose datagrams were refused most since it was asked last, why, and how many."""
+        """The operators with most refused datagrams since the last call, with reason and number."""
         most = self._refused.most_common(limit)
         self._refused.clear()
         return [(operator, reason, datagrams) for (operator, reason), datagrams in most]
@@ -332,7 +332,7 @@ class Door:
 
 
 def _refusal(read: Datagram, sender: Sender) -> Drop | None:
-    """Why a sender may not say this. The hash comes first: without it nothing is said by anybody."""
+    """The reason to refuse a datagram of a sender. The hash is checked first."""
     if not read.is_signed_with(*sender.keys):
         return Drop.BAD_HASH
     return None if read.taxi_id in sender.taxi_ids else Drop.NOT_OWNER

@@ -1,6 +1,6 @@
-"""The UDP door's process: `python -m udp_gateway.gateway --host 0.0.0.0 --port 8080 --health-port 8081`.
+"""Process of the UDP gateway: `python -m udp_gateway.gateway --host 0.0.0.0 --port 8080 --health-port 8081`.
 
-For operators that send a JSON datagram a position instead of HTTP (positions 3; docs/udp.md). The event
+For operators that send a JSON datagram a position instead of HTTP [contract: Positions by UDP] (docs/udp.md). The event
 loop only reads, verifies with what it knows, and keeps; the registry and the stream are spoken to by
 worker threads. Until SIGTERM: then what has come is sent, and the process ends.
 """
@@ -66,7 +66,7 @@ def _look_up(question: Question) -> Sender | None:
 
 
 class Gateway:
-    """A door on a socket. `accept` and `look_up` may take their time: they run in threads."""
+    """A door on a socket. `accept` and `look_up` may block: they run in threads."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class Gateway:
         self._counters = ThreadPoolExecutor(1, thread_name_prefix="count")
 
     def stop(self) -> None:
-        """Ends `run`, once what has come is sent."""
+        """Ends `run`, once all that was received is sent."""
         self._stopping.set()
 
     async def run(self) -> None:
@@ -191,12 +191,12 @@ class Gateway:
             threads.shutdown(wait=False, cancel_futures=True)
 
 
-async def answer_health(asked: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
-    """Tells a load balancer that the loop is alive: by HTTP, or by taking a connection at all."""
+async def answer_health(request: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
+    """Health check for a load balancer: HTTP, or merely an accepted connection."""
     with contextlib.suppress(
         TimeoutError, ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError
     ):
-        await asyncio.wait_for(asked.readuntil(b"\r\n\r\n"), HEALTH_S)
+        await asyncio.wait_for(request.readuntil(b"\r\n\r\n"), HEALTH_S)
         answer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n")
         await answer.drain()
     answer.close()
@@ -226,7 +226,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 @contextlib.contextmanager
 def _logging() -> Iterator[None]:
-    """Writes the log in a thread of its own, for standard error may be a pipe that is full."""
+    """Logging in a thread of its own, for standard error may be a pipe that is full."""
     waiting: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
     written = logging.StreamHandler()
     written.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))

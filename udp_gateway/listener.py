@@ -1,4 +1,4 @@
-"""The socket that datagrams come to."""
+"""UDP socket of the gateway."""
 
 import logging
 import socket

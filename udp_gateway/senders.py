@@ -1,4 +1,4 @@
-"""Operators that send datagrams, as the registry knows them. Asked in worker threads only.
+"""Look-up of operators that send datagrams. Called in worker threads only.
 
 | question                 | cost                                            | asked                      |
 | ------------------------ | ----------------------------------------------- | -------------------------- |

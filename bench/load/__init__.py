@@ -1,4 +1,4 @@
-"""Load on a whole local system, in counts: as many positions as the machine holds, with searches and hails.
+"""Load test of a whole local system: as many positions as the machine holds, with searches and hails.
 
 `make load` (docs/reliability.md). The system is a `maraude up` of its own on a folder of its own; the
 senders are a process of their own; what is counted at the end is read from the tables.

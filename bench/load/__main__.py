@@ -1,4 +1,4 @@
-"""`python -m bench.load`: a load on a local system of its own, and what came of it.
+"""`python -m bench.load`: a load test on a local system of its own.
 
 MARAUDE_LOAD_S and MARAUDE_LOAD_TAXIS say for how long, and with how many taxis.
 """

@@ -1,4 +1,4 @@
-"""`python -m bench.load.count`: what the tables hold after a load, against what was accepted.
+"""`python -m bench.load.count`: comparison of the tables after a load with what was accepted.
 
 Reads from standard input, as JSON, by taxi id: the newest accepted place and those that were sent
 after it without an answer, each [lng_e7, lat_e7].

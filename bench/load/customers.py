@@ -1,4 +1,4 @@
-"""The other partners beside a load: search apps that search and hail, operators' servers, drivers."""
+"""Customers of a load test: search apps that search and hail, operators' servers, drivers."""
 
 import json
 import random

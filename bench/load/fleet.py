@@ -1,4 +1,4 @@
-"""The fleet of a load: `bench.fleets`' A, every taxi of it at work and its reports told apart."""
+"""Fleet of a load test: `bench.fleets`' A, every taxi at work, each report distinct."""
 
 from dataclasses import dataclass, replace
 

@@ -1,4 +1,4 @@
-"""The table of a load, its figures as JSON, and its drawing."""
+"""Report of a load test: table, figures as JSON, drawing."""
 
 from datetime import UTC, datetime
 from pathlib import Path

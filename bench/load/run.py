@@ -1,4 +1,4 @@
-"""A load from its beginning to its count."""
+"""Run of a load test, from start to count."""
 
 import json
 import sys
@@ -76,7 +76,7 @@ class Pace:
 
 @dataclass
 class Results:
-    """What a load came to."""
+    """Results of a load test."""
 
     taxis: int
     seconds: float

@@ -1,4 +1,4 @@
-"""`python -m bench.load.seed`: registers a fleet on empty services, and prints the keys of its accounts.
+"""`python -m bench.load.seed`: registration of a fleet on empty services; prints its accounts' keys.
 
 Accounts, towns and the grid go through the registry's own services. Taxis and their parts are put
 into the tables as the registry makes them, 25 items a call: over HTTP they would take an hour.

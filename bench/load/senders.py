@@ -1,4 +1,4 @@
-"""The operators' side of a load, a process of its own: batches of positions at the rate that it is told.
+"""Senders of a load test, a process of their own: batches of positions at a given rate.
 
 A taxi's reports go one after the other on one connection, so that the last one answered 200 is its
 newest. One that got no answer, or a 5xx, may be in the stream all the same: it is remembered too.

@@ -1,4 +1,4 @@
-"""What a process remembers for a while: a thread-safe, bounded map whose entries grow old.
+"""In-process cache: a thread-safe, bounded map whose entries expire.
 
 The map itself is cachetools'; this adds the lock, and one switch that empties all of them.
 """
@@ -53,7 +53,7 @@ class Memory(Generic[K, V]):
             return {key: value for key in keys if (value := entries.get(key)) is not None}
 
     def completed(self, keys: Iterable[K], read: Callable[[list[K]], Mapping[K, V]]) -> dict[K, V]:
-        """The values of the keys, read for those that are not at hand; what `read` does not find is left out."""
+        """The values of the keys, reading those that are not cached; what `read` does not find is left out."""
         wanted = list(keys)
         values = self.get_many(wanted)
         missing = [key for key in wanted if key not in values]
@@ -68,11 +68,11 @@ class Memory(Generic[K, V]):
         return self.completed([key], lambda _: {key: read()})[key]
 
     def put(self, key: K, value: V) -> None:
-        """Remembers a value from now on."""
+        """Caches a value from now on."""
         self.put_many({key: value})
 
     def put_many(self, values: Mapping[K, V]) -> None:
-        """Remembers several values from now on."""
+        """Caches several values from now on."""
         with self._lock:
             self._entries().update(values)
 
@@ -88,6 +88,6 @@ class Memory(Generic[K, V]):
 
 
 def forget_all() -> None:
-    """Empties every memory of this process: between tests, and after a load."""
+    """Empties every cache of this process: between tests, and after a load."""
     for memory in _all:
         memory.forget()

@@ -1,4 +1,4 @@
-"""Which cells of the grid are halved, and so which leaf holds a point: pure.
+"""Binary tree of split grid cells, and the leaf that holds a point: pure.
 
 The leaf map of the positions and the tile map of the towns are both such trees. Above `ROOT_LEVEL`
 everything is split, below it only what the tree says; a root that the tree does not name is itself

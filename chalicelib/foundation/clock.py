@@ -1,4 +1,4 @@
-"""The present time. Read once at the edge (a route, a handler) and passed in from there."""
+"""The clock. Read once at the entry point (a request, a handler) and passed in from there."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""The departements of the contract and their names, by number (territory 1): pure."""
+"""French departements by number, with their names [contract: Territory data]: pure."""
 
 NAMES = {
     "01": "Ain",

@@ -31,17 +31,17 @@ def in_body(field: str, message: str) -> Fault:
 
 
 def in_url(message: str) -> Fault:
-    """A fault of the thing that the URL names."""
+    """An error about the thing that the URL names."""
     return Fault(Part.URL, (), message)
 
 
 def in_request(message: str) -> Fault:
-    """A fault of the request as a whole: its headers, its key, its size."""
+    """An error about the request as a whole: its headers, key or size."""
     return Fault(Part.REQUEST, (), message)
 
 
 class Refusal(Exception):
-    """What the registry will not do, and why. Raise one of the kinds below, or a class of theirs."""
+    """Base of all refusals. Raise one of the kinds below, or a class derived from them."""
 
     def __init__(self, *faults: Fault) -> None:
         super().__init__(
@@ -53,31 +53,31 @@ class Refusal(Exception):
 
 
 class Malformed(Refusal):
-    """The request does not say something that can be understood or allowed."""
+    """Bad request: it cannot be understood, or asks for something that is not allowed."""
 
 
 class Unidentified(Refusal):
-    """The caller is not known."""
+    """Unauthenticated: the caller is not known."""
 
 
 class Forbidden(Refusal):
-    """The caller is known, and may not."""
+    """Forbidden: the caller is known, and may not do this."""
 
 
 class Unknown(Refusal):
-    """What the request speaks of is not there, or not for this caller."""
+    """Not found, or not for this caller."""
 
 
 class Conflict(Refusal):
-    """What the request asks contradicts what is there."""
+    """Conflict with the state that is there."""
 
 
 class TooLarge(Refusal):
-    """The request is larger than the registry reads."""
+    """The request is larger than the limit."""
 
 
 class TooMany(Refusal):
-    """The caller has asked too often; the same request may be sent again after `retry_after_s`."""
+    """Too many requests; the same one may be sent again after `retry_after_s`."""
 
     def __init__(self, *faults: Fault, retry_after_s: int) -> None:
         super().__init__(*faults)
@@ -85,4 +85,4 @@ class TooMany(Refusal):
 
 
 class Unavailable(Refusal):
-    """The registry cannot do it just now; the same request may be sent again."""
+    """Temporarily unavailable; the same request may be sent again."""

@@ -1,4 +1,4 @@
-"""Points, distances and the grid of cells: pure functions.
+"""Points, great-circle distances and the geohash grid of cells: pure functions.
 
 A cell is what a number of geohash bits leaves of the world, two bits (longitude first, then
 latitude) a level: level 10 is geohash-4, level 15 geohash-6, level 18 the finest that the registry
@@ -18,7 +18,7 @@ from msgspec import Struct
 EARTH_RADIUS_M = 6_371_008.8  # mean radius R1 of GRS 80 (Moritz 1980)
 METRES_A_DEGREE = EARTH_RADIUS_M * pi / 180  # along a meridian
 E7 = 10_000_000  # positions are kept in 1e-7 degree: 1.1 cm of latitude
-MAX_LAT = 85.05112878  # the contract's limit (letaxi-api 13.1), that of Web Mercator
+MAX_LAT = 85.05112878  # the contract's limit [contract: Search parameters], that of Web Mercator
 
 FINEST_LEVEL = 18  # a cell of about 100 by 76 m in Paris
 COLUMNS = 1 << FINEST_LEVEL  # of the finest level, over 360 degrees; as many rows over 180
@@ -83,7 +83,7 @@ def finest_cell(lng_e7: int, lat_e7: int) -> int:
 
 
 def level(cell: int) -> int:
-    """How deep the cell is: 0 is the world. A half counts as deep as what it is a half of."""
+    """The depth of the cell: 0 is the world. A half counts as deep as what it is a half of."""
     return cell.bit_length() - 1 >> 1
 
 
@@ -141,7 +141,7 @@ def _squeeze(bits: int) -> int:
 
 
 def column_and_row(cell: int) -> tuple[int, int]:
-    """The cell's place among all of its size, counted from the south-west of the world."""
+    """Column and row of the cell on its level's grid, counted from the south-west of the world."""
     half = _is_half(cell)
     bits = (cell ^ 1 << cell.bit_length() - 1) << half
     return _squeeze(bits >> 1), _squeeze(bits) >> half
@@ -197,7 +197,7 @@ def geohash_prefix(text: str) -> tuple[int, int]:
 
 
 class Circle(Struct, frozen=True):
-    """What a search looks at: a point and a radius in metres."""
+    """A circle: a point and a radius in metres."""
 
     centre: LngLat
     radius_m: float

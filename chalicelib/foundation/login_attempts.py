@@ -1,4 +1,4 @@
-"""How often somebody may try to log in: counters in DynamoDB.
+"""Limit on login attempts by account and by address: counters in DynamoDB.
 
 | question            | table          | key                    | order    | cost         | asked by       |
 | ------------------- | -------------- | ---------------------- | -------- | ------------ | -------------- |
@@ -29,11 +29,11 @@ OF_SOURCE = 30  # an office may share one address
 
 
 class TooManyAttempts(TooMany):
-    """The account or the address has tried too often in this quarter of an hour."""
+    """Too many failed attempts for the account or the address in this quarter of an hour."""
 
 
 class AttemptsRow(Model):
-    """The attempts of one account or address in one window."""
+    """The item that counts the attempts of one account or address in one window."""
 
     class Meta(Place):
         table_name = table("login-attempts")
@@ -55,7 +55,7 @@ def take(email: str, source: str, *, now: datetime) -> None:
 
 
 def give_back(email: str, source: str, *, now: datetime) -> None:
-    """Takes the attempt of the same `now` away again: it was no guess."""
+    """Uncounts the attempt of the same `now`: the login succeeded."""
     for row in _rows(email, source, now):
         row.update([AttemptsRow.attempts.add(-1)])
 
@@ -69,7 +69,7 @@ def _rows(email: str, source: str, now: datetime) -> tuple[AttemptsRow, Attempts
 
 
 def _ends_at(now: datetime) -> int:
-    """When the window ends that it is in, in Unix seconds."""
+    """The end of the window that a moment is in, in Unix seconds."""
     return (int(now.timestamp()) // WINDOW_S + 1) * WINDOW_S
 
 
@@ -79,7 +79,7 @@ def _digest(text: str) -> str:
 
 
 def _network(source: str) -> str:
-    """Whose address it is: one household has 2⁶⁴ of IPv6."""
+    """The network that is counted for an address: of IPv6 its /64, which is one household."""
     try:
         address = ipaddress.ip_address(source)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Passwords, kept as scrypt makes them (RFC 7914): pure.
+"""Password hashes by scrypt (RFC 7914): pure.
 
 A hash is a text that names its own parameters, so that they can be raised: `is_weak` finds the
 hashes that were made with lower ones. scrypt is in Python's own library; argon2 would be a package
@@ -21,19 +21,19 @@ _BYTES = 32
 
 
 def hashed(password: str) -> str:
-    """What is kept of a password; each time another."""
+    """The hash of a password, with a new salt each time."""
     return _text(_LOG2_N, _R, _P, salt := secrets.token_bytes(16), _scrypt(password, salt))
 
 
 def matches(password: str, kept: str) -> bool:
-    """Whether it is the password of which this was kept. Where nothing was, no, after the same time."""
+    """Whether the password has this hash. Without a hash, False after the same time."""
     log2_n, r, p, salt, expected = _parsed(kept or _NOBODY)
-    made = _scrypt(password, salt, log2_n=log2_n, r=r, p=p)
-    return hmac.compare_digest(made, expected)
+    actual = _scrypt(password, salt, log2_n=log2_n, r=r, p=p)
+    return hmac.compare_digest(actual, expected)
 
 
 def is_weak(kept: str) -> bool:
-    """Whether it was made with other parameters than a new one would be."""
+    """Whether the hash was made with other parameters than a new one would be."""
     return _parsed(kept)[:3] != (_LOG2_N, _R, _P)
 
 
@@ -45,14 +45,14 @@ def _scrypt(
     return hashlib.scrypt(text, salt=salt, n=2**log2_n, r=r, p=p, maxmem=_MAX_MEMORY, dklen=_BYTES)
 
 
-def _text(log2_n: int, r: int, p: int, salt: bytes, made: bytes) -> str:
-    ends = (base64.b64encode(part).decode() for part in (salt, made))
+def _text(log2_n: int, r: int, p: int, salt: bytes, digest: bytes) -> str:
+    ends = (base64.b64encode(part).decode() for part in (salt, digest))
     return "$".join(("scrypt", str(log2_n), str(r), str(p), *ends))
 
 
 def _parsed(kept: str) -> tuple[int, int, int, bytes, bytes]:
-    _, log2_n, r, p, salt, made = kept.split("$")
-    return int(log2_n), int(r), int(p), base64.b64decode(salt), base64.b64decode(made)
+    _, log2_n, r, p, salt, digest = kept.split("$")
+    return int(log2_n), int(r), int(p), base64.b64decode(salt), base64.b64decode(digest)
 
 
 _NOBODY = _text(_LOG2_N, _R, _P, bytes(16), bytes(_BYTES))  # no password makes it

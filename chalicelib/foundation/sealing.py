@@ -1,4 +1,4 @@
-"""What must be kept secret yet read again: sealed with the deployment's keys (Fernet, cryptography).
+"""Encryption of stored secrets with the deployment's keys (Fernet, cryptography).
 
 The keys come from the environment on a desk, from Secrets Manager in the cloud; the newest seals,
 all of them open, so a key is rotated by putting a new one in front and sealing anew.
@@ -56,12 +56,12 @@ def seal(text: str) -> str:
 
 
 def unseal(sealed: str) -> str:
-    """The text again. Raises cryptography.fernet.InvalidToken where no key of ours sealed it."""
+    """The decrypted text. Raises cryptography.fernet.InvalidToken where no key of ours sealed it."""
     return _fernet().decrypt(sealed.encode()).decode()
 
 
 def resealed(sealed: str) -> str | None:
-    """The same, sealed with the newest key; None where that has sealed it already.
+    """The same text encrypted with the newest key; None where it is already.
 
     Raises cryptography.fernet.InvalidToken where no key of ours sealed it.
     """
@@ -83,7 +83,7 @@ def derived_keys(purpose: str) -> tuple[bytes, ...]:
 
 
 def digest(api_key: str) -> str:
-    """What an API key is found by: its SHA-256, in hexadecimal.
+    """The SHA-256 of an API key, in hexadecimal: what an account is looked up by.
 
     A plain hash is enough, for the keys are random and 122 bits long; a leaked table gives none away.
     """

@@ -1,4 +1,4 @@
-"""What may differ from one deployment to another: the environment, read and checked on first use.
+"""Settings of a deployment: environment variables, read and checked on first use.
 
 Each service has a class of its own over the few values that all share. Every variable is called
 `MARAUDE_` and the field's name in capitals.

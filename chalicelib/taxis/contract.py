@@ -1,7 +1,6 @@
 """The public contract of le.taxi, as far as all of its operations share it.
 
-A request passes the body gate, the route, the key, the role and the view, in this order (letaxi-api
-2.2); errors are a tree with the fields as they were sent (letaxi-api 4).
+A request passes the body gate, the route, the key, the role and the view, in this order [contract: Order of checks]; errors are a tree with the fields as they were sent [contract: Envelope].
 """
 
 import json
@@ -13,8 +12,6 @@ import msgspec
 from chalicelib.foundation import errors
 from chalicelib.foundation.errors import Part
 from chalicelib.foundation.http.contract import Contract
-from chalicelib.foundation.http.messages import HTML, JSON, Reply, encode
-from chalicelib.foundation.http.messages import Request as AnyRequest
 from chalicelib.foundation.http.refusals import (
     BodyTooLarge,
     BodyUnreadable,
@@ -23,6 +20,8 @@ from chalicelib.foundation.http.refusals import (
     RoleMissing,
     status_of,
 )
+from chalicelib.foundation.http.replies import HTML, JSON, Reply, encode
+from chalicelib.foundation.http.requests import Request as AnyRequest
 from chalicelib.foundation.http.routes import Route
 from chalicelib.taxis.access import service as access
 from chalicelib.taxis.activity import service as activity
@@ -35,7 +34,7 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 NOT_FOUND = "API endpoint not found."
 
 # These three are declared with a slash in the reference, which knows no other verb for them without
-# one (letaxi-api 4.1).
+# one [contract: Unknown routes and verbs].
 SLASHED = frozenset({"/geotaxi", "/hails", "/users"})
 
 FAULT = "Internal server error. If the problem persists, please contact the technical team."
@@ -49,7 +48,7 @@ class LeTaxi(Contract):
     """The contract of the taxi registry's API."""
 
     def body(self, method: str, headers: Mapping[str, str], sent: bytes) -> object:
-        """The JSON object that was sent. The gate stands before routing and keys (letaxi-api 2.2)."""
+        """The JSON object that was sent. The gate stands before routing and keys [contract: Order of checks]."""
         said = headers.get("content-type", JSON)
         if JSON not in said.lower():
             raise BodyUnreadable(
@@ -71,7 +70,7 @@ class LeTaxi(Contract):
     def serve(self, route: Route, request: AnyRequest) -> Reply:
         """The view's reply, for an account that is known and has one of the roles.
 
-        What may change something stays in the journal, whatever becomes of it (letaxi-api 2).
+        What may change something stays in the journal, whatever becomes of it [contract: Journal of requests].
         """
         if route.roles is None:
             return route.view(_of(request, route), **request.named)
@@ -100,7 +99,7 @@ class LeTaxi(Contract):
         status = status_of(type(refusal))
         headers = {"Content-Type": JSON}
         if status in (401, 403):
-            # An empty scheme and a leading space: what the reference sends (letaxi-api 2.1).
+            # An empty scheme and a leading space: what the reference sends [contract: Refusals of keys and roles].
             headers["WWW-Authenticate"] = ' realm="Authentication Required"'
         if isinstance(refusal, errors.TooMany):
             headers["Retry-After"] = str(refusal.retry_after_s)
@@ -112,7 +111,7 @@ class LeTaxi(Contract):
         return Reply(500, encode({"errors": {"": [text]}}), {"Content-Type": JSON})
 
     def headers(self, method: str, headers: Mapping[str, str]) -> Mapping[str, str]:
-        """The CORS headers of every answer, and more for a preflight (letaxi-api 6)."""
+        """The CORS headers of every answer, and more for a preflight [contract: CORS]."""
         cors = {
             "Access-Control-Allow-Origin": headers.get("origin") or "*",
             "Vary": "Origin, Cookie",
@@ -142,7 +141,7 @@ def _of(request: AnyRequest, route: Route, **more: Any) -> Request:  # noqa: ANN
 
 
 def _journal_entry(request: AnyRequest, caller: access.Caller) -> Pending | None:
-    """The journal's entry of a request that may change something (letaxi-api 2)."""
+    """The journal's entry of a request that may change something [contract: Journal of requests]."""
     if request.method in SAFE:
         return None
     extra = {"method": request.method, "location": request.path}

@@ -5,16 +5,17 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 
-from chalicelib.foundation.http.messages import JSON, Reply, declared, encode
-from chalicelib.foundation.http.messages import Request as AnyRequest
 from chalicelib.foundation.http.refusals import Invalid
+from chalicelib.foundation.http.replies import JSON, Reply, encode
+from chalicelib.foundation.http.requests import Request as AnyRequest
+from chalicelib.foundation.http.requests import declared
 from chalicelib.taxis.vocabulary import Account, Pending
 
 PAGE_SIZE = 30
 
 
 class PageNumber(fields.Raw):
-    """The parameter `p` in the query of a list, which `Request.page` reads (letaxi-api 5)."""
+    """The parameter `p` in the query of a list, which `Request.page` reads [contract: Pages of a list]."""
 
     def described(self) -> dict[str, object]:
         """What the API document says of it."""
@@ -77,7 +78,7 @@ class Request(AnyRequest, frozen=True):
         return loaded
 
     def page(self) -> int:
-        """The page asked for by `p`, from 1 (letaxi-api 5). Raises Invalid."""
+        """The page asked for by `p`, from 1 [contract: Pages of a list]. Raises Invalid."""
         given = self.query.get("p", ("1",))
         if len(given) > 1:
             raise Invalid({"p": ["Argument `p` is specified more than once"]})
@@ -104,7 +105,7 @@ def reply(data: Sequence[object], *, status: int = 200, **beside: object) -> Rep
 
 
 def meta(*, page: int, total: int, per_page: int = PAGE_SIZE) -> Mapping[str, int | None]:
-    """The `meta` of a page of a list of `total` elements (letaxi-api 5)."""
+    """The `meta` of a page of a list of `total` elements [contract: Pages of a list]."""
     pages = -(-total // per_page)
     return {
         "next_page": page + 1 if page < pages else None,

@@ -1,7 +1,7 @@
 """The taxi registry's settings.
 
 The numbers that a decree sets (radius, freshness) stand here with the reference's values as
-defaults (positions 1).
+defaults [contract: Numbers].
 """
 
 from chalicelib.foundation import settings as common
@@ -27,7 +27,7 @@ class Settings(common.Settings, frozen=True):
     temporary_id_s: int = 3600
     udp_stale_s: int = 300  # by a datagram's own clock; 0 takes any
 
-    # How long a hail may stay as it is (hails 4); `received` has no limit in the reference.
+    # How long a hail may stay as it is [contract: Deadlines of a hail]; `received` has no limit in the reference.
     wait_received_s: int = 30
     wait_received_by_operator_s: int = 10
     wait_received_by_taxi_s: int = 30

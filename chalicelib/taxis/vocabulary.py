@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 
 class Role(StrEnum):
-    """What an account may do (letaxi-api 3). `groupement` and `editeur` are labels for statistics."""
+    """Roles of accounts [contract: Roles]. `groupement` and `editeur` are labels for statistics."""
 
     ADMIN = "admin"
     OPERATEUR = "operateur"
@@ -19,7 +19,7 @@ class Role(StrEnum):
 
 
 class Account(Struct, frozen=True):
-    """Whoever a request is made as. `email` is its login and its name as an operator; it need not be an address."""
+    """An account, as which requests are made. `email` is its login and its name as an operator; it need not be an address."""
 
     id: int
     email: str
@@ -33,12 +33,12 @@ class Account(Struct, frozen=True):
 
     @property
     def owner(self) -> str:
-        """The account as the owner of records: the first part of their keys."""
+        """The account's id as text, which is the owner in keys of items."""
         return str(self.id)
 
 
 class TaxiStatus(StrEnum):
-    """What a vehicle description is doing (positions 5); only `free` is found and can be hailed."""
+    """Status of a taxi [contract: Status of a taxi]; only `free` ones are found and can be hailed."""
 
     FREE = "free"
     OCCUPIED = "occupied"
@@ -47,7 +47,7 @@ class TaxiStatus(StrEnum):
     ONCOMING = "oncoming"
 
 
-# In the contract's order (letaxi-api 12.1).
+# In the contract's order [contract: The taxi object].
 CHARACTERISTICS = (
     "pet_accepted",
     "bike_accepted",
@@ -71,7 +71,7 @@ def is_taxi_id(text: str) -> bool:
 
 
 class Resource(StrEnum):
-    """What an action was done to."""
+    """The kind of thing that an action was done to."""
 
     USER = "user"
     TAXI = "taxi"
@@ -79,7 +79,7 @@ class Resource(StrEnum):
 
 
 class Action(StrEnum):
-    """What was done."""
+    """The actions that are logged."""
 
     LOGIN_PASSWORD = "login_password"  # noqa: S105  # an action's name
     LOGIN_APIKEY = "login_apikey"
@@ -90,7 +90,7 @@ class Action(StrEnum):
 
 
 class Activity(Struct, frozen=True):
-    """One entry. `extra` is JSON."""
+    """One activity of an account. `extra` is JSON."""
 
     at: datetime
     resource: Resource
@@ -100,7 +100,7 @@ class Activity(Struct, frozen=True):
 
 
 class Pending(Struct):
-    """An activity that goes with a transaction of its request, `kept` then, or else by itself after it."""
+    """An activity that is written by its request's own transaction (`kept`), or else after the request."""
 
     activity: Activity
     kept: bool = False

@@ -1,4 +1,4 @@
-"""`maraude account`: who may use the registry."""
+"""`maraude account`: accounts, their keys, roles and managers."""
 
 import argparse
 import csv
@@ -50,9 +50,9 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 
     size = actions.add_parser("set-fleet-size", help="how many taxis it says it has, or none said")
     size.add_argument("email", metavar="EMAIL")
-    said = size.add_mutually_exclusive_group(required=True)
-    said.add_argument("fleet_size", metavar="N", nargs="?", type=_size)
-    said.add_argument("--none", action="store_true", help="it has not said how many")
+    size_given = size.add_mutually_exclusive_group(required=True)
+    size_given.add_argument("fleet_size", metavar="N", nargs="?", type=_size)
+    size_given.add_argument("--none", action="store_true", help="it has not said how many")
     size.set_defaults(run=_set_fleet_size)
 
     export = actions.add_parser("export", help="CSV of all accounts, without keys")
@@ -172,7 +172,7 @@ def _export(_: argparse.Namespace) -> None:
 
 
 def _harmless(value: object) -> object:
-    """The value as no spreadsheet takes it for a formula; partners write these texts themselves."""
+    """The value, escaped so that no spreadsheet takes it for a formula; partners write these texts."""
     is_formula = isinstance(value, str) and _FORMULA.match(value) and not _PHONE.fullmatch(value)
     return f"'{value}" if is_formula else value
 

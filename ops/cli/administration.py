@@ -18,11 +18,11 @@ class AccountUnknown(Unknown):
 
 
 class OverlapRefused(Exception):
-    """An old key may not open for so long."""
+    """The overlap of an old API key is longer than allowed."""
 
 
 class PasswordTooShort(Exception):
-    """No password is that short."""
+    """The password is shorter than allowed."""
 
 
 def add(
@@ -35,10 +35,10 @@ def add(
     fleet_size: int | None = None,
     now: datetime | None = None,
 ) -> tuple[Account, str]:
-    """The account and its API key: a new one, or the one there is, brought to what is given.
+    """Creates an account, or updates the one there is; returns it with its API key.
 
     `hook` is the webhook's address and its header's name and value. An admin is a moteur and an
-    operateur too (stats-and-ops 8). Without `now`, nobody will know how old a new key is. Raises
+    operateur too [contract: Accounts by command]. Without `now`, nobody will know how old a new key is. Raises
     AccountUnknown for the manager.
     """
     wanted = rules.implied(roles)
@@ -73,12 +73,12 @@ def add(
 
 
 def new_key() -> str:
-    """An API key that nobody has."""
+    """A new, random API key."""
     return str(uuid.uuid4())
 
 
 def new_record(email: str, *, account_id: int, key: str, now: datetime | None) -> store.Record:
-    """An account as it begins: named by its e-mail, without roles. It is not stored yet."""
+    """A new account: named by its e-mail, without roles, not stored yet."""
     return with_key(store.Record(Account(account_id, email, frozenset()), email, "", ""), key, now)
 
 
@@ -104,7 +104,7 @@ def find(email: str) -> store.Record:
 
 
 def set_active(email: str, *, active: bool) -> Account:
-    """Suspends an account, or lets it in again. Raises AccountUnknown."""
+    """Suspends an account, or resumes it. Raises AccountUnknown."""
     return _change_account(email, active=active)
 
 
@@ -119,7 +119,7 @@ def set_manager(email: str, manager: str | None) -> Account:
 
 
 def set_fleet_size(email: str, fleet_size: int | None) -> None:
-    """Writes down how many taxis an account says it has, None where it has not. Raises AccountUnknown."""
+    """Sets how many taxis an account states that it has, None for no statement. Raises AccountUnknown."""
     record = find(email)
     if fleet_size != record.fleet_size:
         store.put(replace(record, fleet_size=fleet_size), before=record)
@@ -145,7 +145,7 @@ def set_password(email: str, password: str) -> Account:
 def rotate_key(
     email: str, *, now: datetime, overlap: timedelta = timedelta(0)
 ) -> tuple[Account, str]:
-    """Gives the account a new API key; the last one opens for `overlap` more, one of before it no more.
+    """Rotates the API key; the previous one stays valid for `overlap`, any one before it does not.
 
     Raises AccountUnknown, OverlapRefused.
     """
@@ -159,7 +159,7 @@ def rotate_key(
 
 
 def revoke_old_key(email: str) -> Account:
-    """Lets the API key of before open nothing any more. Raises AccountUnknown."""
+    """Revokes the previous API key. Raises AccountUnknown."""
     record = find(email)
     if record.old_key is not None:
         store.put(replace(record, old_key=None), before=record)
@@ -167,7 +167,7 @@ def revoke_old_key(email: str) -> Account:
 
 
 def reseal(record: store.Record, *, dry_run: bool) -> bool:
-    """Seals an account's API keys with the newest secret key; whether another one had sealed any.
+    """Encrypts an account's API keys with the newest secret key; whether another one had been used.
 
     Raises cryptography.fernet.InvalidToken where no key of ours had.
     """
@@ -186,7 +186,7 @@ def reseal(record: store.Record, *, dry_run: bool) -> bool:
 
 
 def _resealed(record: store.Record) -> store.Record | None:
-    """The account, sealed with the newest secret key; None where it is already."""
+    """The account with its keys encrypted by the newest secret key; None where they are already."""
     sealed_key = sealing.resealed(record.sealed_key)
     old_sealed = sealing.resealed(record.old_key.sealed) if record.old_key else None
     if sealed_key is not None:

@@ -1,4 +1,4 @@
-"""`maraude backup`: every table that cannot be made again, into a folder and back (docs/runbook.md).
+"""`maraude backup`: export and restore of every table that cannot be rebuilt (docs/runbook.md).
 
 A file a table, compressed JSON lines in DynamoDB's own form, and a manifest of counts and hashes. An
 export reads all of it by scans, half a unit per 4 KB twice over, for it reads strongly; while the
@@ -33,7 +33,7 @@ UNPROCESSED = Retry(tries=8, pause_s=0.05)  # of what DynamoDB leaves: some 5 s 
 
 
 class BackupRefused(CannotGoOn):
-    """The folder is no whole backup, or there is something where it would go."""
+    """The folder is no complete backup, or its target is not empty."""
 
 
 def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -64,7 +64,7 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def tables(app: App) -> list[str]:
-    """The tables that CloudFormation keeps when the stack goes, by their names without the stage."""
+    """The tables that CloudFormation retains, by their names without the stage."""
     from ops.templates import resources
 
     return [
@@ -162,7 +162,7 @@ def _bytes(found: dict[str, Any]) -> Any:  # noqa: ANN401  # bytes, or what it w
 
 
 def restore(app: App, folder: Path, *, over: bool, quiet: bool = False) -> Mapping[str, int]:
-    """Writes a backup into its tables; how many items each got. Nothing is written unless all is whole.
+    """Restores a backup into its tables; how many items each got. Nothing is written unless all is complete.
 
     Raises BackupRefused.
     """

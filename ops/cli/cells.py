@@ -1,4 +1,4 @@
-"""`maraude cells`: the grid that positions are stored in."""
+"""`maraude cells`: refitting the grid of cells to the fleet."""
 
 import argparse
 from typing import TYPE_CHECKING

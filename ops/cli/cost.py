@@ -1,4 +1,4 @@
-"""`maraude cost`: what the registry costs on AWS, from the units that the benchmark counted.
+"""`maraude cost`: estimated cost on AWS, from the units that the benchmark counted.
 
 Units come from `bench/figures.json`, which `make bench` writes, prices from `infra/prices.yaml`, which has
 a date. What was neither counted nor has a price is assumed, here, and printed as such.
@@ -69,12 +69,12 @@ class PriceMissing(CannotGoOn):
 
 
 class OutOfRange(CannotGoOn):
-    """Asked for what was not measured."""
+    """The estimate is outside of what was measured."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A registry: its fleet, how often each taxi reports, and what a day or second brings."""
+class Load:
+    """The load to estimate: fleet, reporting period, requests a day or second."""
 
     taxis: int
     period_s: float = 5
@@ -85,7 +85,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What one cause costs at one service, a month."""
+    """The monthly cost of one cause at one service."""
 
     cause: str
     service: str
@@ -93,7 +93,7 @@ class Line:
 
 
 def price(prices: Mapping[str, Any], name: str) -> float:
-    """USD of one of what a price is for. Raises PriceMissing."""
+    """USD of one unit of a price. Raises PriceMissing."""
     try:
         of = prices["prices"][name]
         return float(of["usd"]) / float(str(of["each"]).split()[0].replace("_", ""))
@@ -111,35 +111,35 @@ def interpolated(fleets: Sequence[Mapping[str, float]], taxis: int, name: str) -
     return below[name] + share * (above[name] - below[name])
 
 
-def lines(wanted: Wanted, figures: Mapping[str, Any], prices: Mapping[str, Any]) -> list[Line]:
-    """What the registry costs a month. Raises OutOfRange and PriceMissing."""
-    if not PERIODS_S[0] <= wanted.period_s <= PERIODS_S[1]:
+def lines(load: Load, figures: Mapping[str, Any], prices: Mapping[str, Any]) -> list[Line]:
+    """The lines of the monthly estimate. Raises OutOfRange and PriceMissing."""
+    if not PERIODS_S[0] <= load.period_s <= PERIODS_S[1]:
         raise OutOfRange("--period must be from 5 to 10 seconds, which were measured.")
     for name in ("searches_s", "hails_day", "changes_day"):
-        if getattr(wanted, name) < 0:
+        if getattr(load, name) < 0:
             raise OutOfRange(f"{name} must be 0 or more.")
 
     def usd(name: str, count: float) -> float:
         return count * price(prices, name)
 
     fleets, cpu, change, hail = (figures[name] for name in ("fleets", "cpu", "change", "hail"))
-    towards_5_s = (PERIODS_S[1] - wanted.period_s) / (PERIODS_S[1] - PERIODS_S[0])
+    towards_5_s = (PERIODS_S[1] - load.period_s) / (PERIODS_S[1] - PERIODS_S[0])
 
     def a_position(name: str) -> float:
         """Units of a position: counted at 10 s for each size, and at 5 s for one."""
-        at_10_s = interpolated(fleets, wanted.taxis, f"{name}_per_1000") / 1000
+        at_10_s = interpolated(fleets, load.taxis, f"{name}_per_1000") / 1000
         return at_10_s * (1 + towards_5_s * (float(figures["of_5_s_to_10_s"][name]) - 1))
 
-    positions = wanted.taxis / wanted.period_s * MONTH_S
+    positions = load.taxis / load.period_s * MONTH_S
     posts = positions / figures["post"]["positions"]
     records = posts * figures["post"]["records"]
     stream_gb = records * ceil(figures["post"]["record_bytes"] / 1024) / 1024**2
-    searches = wanted.searches_s * MONTH_S
-    search_reads = interpolated(fleets, wanted.taxis, "search_units") + 0.5 * interpolated(
-        fleets, wanted.taxis, "taxis_found"
+    searches = load.searches_s * MONTH_S
+    search_reads = interpolated(fleets, load.taxis, "search_units") + 0.5 * interpolated(
+        fleets, load.taxis, "taxis_found"
     )
-    hails = wanted.hails_day * MONTH_DAYS
-    changes = wanted.changes_day * wanted.taxis * MONTH_DAYS
+    hails = load.hails_day * MONTH_DAYS
+    changes = load.changes_day * load.taxis * MONTH_DAYS
     requests = {
         "positions": posts,
         "searches": searches,
@@ -170,7 +170,7 @@ def lines(wanted: Wanted, figures: Mapping[str, Any], prices: Mapping[str, Any])
     }
     also_invoked = {"positions": windows, "hails": hails * 2, "status": changes}
     gateway = _gateway(prices, sum(requests.values()))
-    kept_gb = wanted.taxis * KB_A_TAXI / 1024**2
+    kept_gb = load.taxis * KB_A_TAXI / 1024**2
     return [
         *(
             Line(
@@ -228,9 +228,9 @@ def total(some: Iterable[Line]) -> float:
     return sum(line.usd for line in some)
 
 
-def told(wanted: Wanted, figures: Mapping[str, Any], prices: Mapping[str, Any]) -> str:
+def tables(load: Load, figures: Mapping[str, Any], prices: Mapping[str, Any]) -> str:
     """The costs as Markdown: a table, what a million costs, the largest lever."""
-    found = lines(wanted, figures, prices)
+    found = lines(load, figures, prices)
 
     services = list(dict.fromkeys(line.service for line in found))
     rows = [
@@ -257,8 +257,8 @@ def told(wanted: Wanted, figures: Mapping[str, Any], prices: Mapping[str, Any]) 
         ]
     )
     largest = max(found, key=lambda line: line.usd)
-    positions = wanted.taxis / wanted.period_s * MONTH_S
-    searches = wanted.searches_s * MONTH_S
+    positions = load.taxis / load.period_s * MONTH_S
+    searches = load.searches_s * MONTH_S
     of_positions = total(line for line in found if line.cause == "positions") / positions * 1e6
     text += f"\n\nA million positions cost {of_positions:.2f} USD"
     if searches:
@@ -266,14 +266,14 @@ def told(wanted: Wanted, figures: Mapping[str, Any], prices: Mapping[str, Any]) 
         text += f", a million searches {of_searches:.2f} USD"
     share = largest.usd / total(found)
     return (
-        f"{wanted.taxis:,} taxis, a report each {wanted.period_s:g} s, {wanted.searches_s:,g} searches a "
-        f"second, {wanted.hails_day:,.0f} hails a day, {wanted.changes_day:g} changes of status a taxi a "
+        f"{load.taxis:,} taxis, a report each {load.period_s:g} s, {load.searches_s:,g} searches a "
+        f"second, {load.hails_day:,.0f} hails a day, {load.changes_day:g} changes of status a taxi a "
         f"day:\n\n{text}. The largest lever: {largest.service} for {largest.cause}, {share:.0%} of all."
     )
 
 
 def assumptions(figures: Mapping[str, Any], prices: Mapping[str, Any]) -> str:
-    """What the costs rest on, as Markdown."""
+    """The assumptions of the estimate, as Markdown."""
     remembered = sum(one["from"] == "remembered" for one in prices["prices"].values())
     return "\n".join(
         [
@@ -298,7 +298,7 @@ def loaded() -> tuple[Mapping[str, Any], Mapping[str, Any]]:
 def page() -> str:
     """The tables of `docs/cost.md`."""
     figures, prices = loaded()
-    parts = [told(Wanted(taxis), figures, prices) for taxis in (60_000, 600_000)]
+    parts = [tables(Load(taxis), figures, prices) for taxis in (60_000, 600_000)]
     return "\n\n".join([*parts, assumptions(figures, prices)])
 
 
@@ -307,7 +307,7 @@ BEGIN, END = "<!-- cost: begin -->", "<!-- cost: end -->"
 
 def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds the command."""
-    usual = Wanted(0)
+    usual = Load(0)
     cost = commands.add_parser("cost", help="what the registry costs on AWS, a month")
     cost.add_argument("--taxis", type=int, default=60_000, metavar="N", help="that report all day")
     cost.add_argument(
@@ -336,11 +336,13 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     cost.set_defaults(run=_run)
 
 
-def _run(asked: argparse.Namespace) -> None:
-    if asked.page:
-        pages.put(page(), asked.page, BEGIN, END)
+def _run(arguments: argparse.Namespace) -> None:
+    if arguments.page:
+        pages.put(page(), arguments.page, BEGIN, END)
         return
     figures, prices = loaded()
-    wanted = Wanted(asked.taxis, asked.period, asked.searches, asked.hails, asked.changes)
-    print(told(wanted, figures, prices))
+    load = Load(
+        arguments.taxis, arguments.period, arguments.searches, arguments.hails, arguments.changes
+    )
+    print(tables(load, figures, prices))
     print(f"\n{assumptions(figures, prices)}")

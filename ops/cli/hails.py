@@ -1,4 +1,4 @@
-"""`maraude hail`: what became of one hail, for whoever has to explain it."""
+"""`maraude hail`: one hail with its transitions and request log."""
 
 import argparse
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ def _show(arguments: argparse.Namespace) -> None:
 
 
 def lines(history: "History") -> Iterator[str]:
-    """The hail in a few lines, then what happened to it, oldest first; no telephone number."""
+    """The hail in a few lines, then its events, oldest first; no telephone number."""
     hail = history.hail
     deadline = "" if hail.deadline is None else f", until {_at(hail.deadline)} at most"
     yield f"hail {hail.hail_id} is {hail.status}{deadline}"

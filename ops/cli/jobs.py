@@ -1,4 +1,4 @@
-"""`maraude job`: the registry's nightly work, listed and run by hand."""
+"""`maraude job`: scheduled jobs, listed and run by hand."""
 
 import argparse
 import io

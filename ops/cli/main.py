@@ -32,7 +32,8 @@ def commands_of(app: App) -> Mapping[str, str]:
 
 def parser_of(app: App, commands: Iterable[str]) -> argparse.ArgumentParser:
     """Reads the arguments of these commands of a service."""
-    parser = argparse.ArgumentParser(prog="maraude", description=app.home.title)
+    prog = "maraude" if app is apps.first() else f"maraude {app.name}"
+    parser = argparse.ArgumentParser(prog=prog, description=app.home.title)
     parser.set_defaults(app=app)
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     modules = commands_of(app)
@@ -50,7 +51,7 @@ def _service(arguments: Sequence[str]) -> tuple[App, Sequence[str]]:
 
 
 def _of_aws() -> tuple[type[Exception], ...]:
-    """What a call of AWS raises; loaded only when something was raised."""
+    """The exceptions of AWS calls; loaded only when something was raised."""
     from botocore.exceptions import BotoCoreError, ClientError
     from pynamodb.exceptions import PynamoDBException
 

@@ -1,4 +1,4 @@
-"""`maraude queue`: what was put aside, sent again (docs/runbook.md, Look into the failure queues).
+"""`maraude queue`: replay of dead letters (docs/runbook.md, Look into the failure queues).
 
 Only hails' messages can be: they say where to look, and one that comes late changes nothing. What
 `ingest-failures` and `search-failures` hold is the place of records in a stream. Those positions are too

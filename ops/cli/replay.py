@@ -1,4 +1,4 @@
-"""`maraude replay`: drives taxis along recorded trips, through the public API, as an operator's server would."""
+"""`maraude replay`: taxis driven along recorded trips through the public API."""
 
 import argparse
 import signal
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
 RECENT = 12  # reports of each taxi that a drive remembers: a minute of them
-REPORT_EVERY_S = 5.0  # the partner guide's period (positions 1)
+REPORT_EVERY_S = 5.0  # the partner guide's period [contract: Numbers]
 
 
 def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -118,7 +118,7 @@ def ways(path: Path, *, taxis: int | None, shift: LonLat) -> list[Trip]:
 
 def cars(found: Sequence[Trip], towns: Callable[[LonLat], str | None]) -> list[Car]:
     """A taxi for each way, licensed in the town where it starts. Raises CannotGoOn."""
-    made = []
+    registered = []
     for number, way in enumerate(found, start=1):
         insee = towns(way.points[0])
         if insee is None:
@@ -128,10 +128,10 @@ def cars(found: Sequence[Trip], towns: Callable[[LonLat], str | None]) -> list[C
                 "load its town with `maraude territory load-towns`, or move the trips with --shift."
             )
         departement = insee[:3] if insee.startswith("97") else insee[:2]
-        made.append(
+        registered.append(
             Car(number, f"RP-{number:05}", insee, departement, "Replay", f"Driver {number}")
         )
-    return made
+    return registered
 
 
 def _run(arguments: argparse.Namespace) -> None:
@@ -148,14 +148,14 @@ def _run(arguments: argparse.Namespace) -> None:
         towns = territory.place_of(LngLat(*point)).towns
         return towns[0] if towns else None
 
-    made = cars(found, town)
+    registered = cars(found, town)
     _, key = administration.add(arguments.operator, roles=[Role.OPERATEUR])
     client = Client((arguments.url or target.url(arguments)).rstrip("/"), key)
     drive = Drive(client, {}, arguments.speed, arguments.again)
-    for car, way in zip(made, found, strict=True):
+    for car, way in zip(registered, found, strict=True):
         drive.ways[fleet.put_on_the_road(client, car)] = way
-        if car.number % 50 == 0 or car.number == len(made):
-            print(f"registered {car.number} of {len(made)} taxis", flush=True)
+        if car.number % 50 == 0 or car.number == len(registered):
+            print(f"registered {car.number} of {len(registered)} taxis", flush=True)
     started = time.monotonic()
     longest_s = float("inf") if arguments.again else max(way.duration_s for way in found)
     lasts_s = min(longest_s / arguments.speed, arguments.seconds or float("inf"))
@@ -165,7 +165,7 @@ def _run(arguments: argparse.Namespace) -> None:
     except KeyboardInterrupt:
         print("stopped", flush=True)
     print(
-        f"{len(made)} taxis drove for {time.monotonic() - started:.0f} s: "
+        f"{len(registered)} taxis drove for {time.monotonic() - started:.0f} s: "
         f"{drive.accepted} positions accepted, {drive.refused} not"
     )
 

@@ -1,4 +1,4 @@
-"""`maraude secrets`: what is sealed with the deployment's keys (docs/runbook.md, Rotate the secret keys)."""
+"""`maraude secrets`: encrypting stored secrets anew (docs/runbook.md, Rotate the secret keys)."""
 
 import argparse
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Sealed:
-    """How many accounts there are, how many were sealed anew, and those that no key of ours opens."""
+    """Counts: accounts, those encrypted anew, and those that no key decrypts."""
 
     accounts: int = 0
     anew: int = 0
@@ -45,7 +45,7 @@ def _reseal(arguments: argparse.Namespace) -> None:
 
 
 def reseal(*, dry_run: bool, quiet: bool = False) -> Sealed:
-    """Seals every account's API key with the newest secret key.
+    """Encrypts every account's API key with the newest secret key.
 
     Nothing else is sealed. A scan of the accounts, half a unit per 4 KB, and 8 to 12 write units for each
     that is sealed anew. Broken off, it goes on where it was: what is sealed anew is left alone.

@@ -1,4 +1,4 @@
-"""Which registry a command works on: the local system, or a stage on AWS."""
+"""Target of a command: the local system, or a stage on AWS."""
 
 import argparse
 import os
@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def connect(args: argparse.Namespace) -> None:
-    """Turns this process to the registry that the arguments name, before it makes its first call.
+    """Configures this process for the registry that the arguments name, before its first call.
 
     With `--stage`, AWS's own variables and files stay as they are. Raises NotRunning and
     PlaceBroken.

@@ -1,4 +1,4 @@
-"""Runs a module as a child that does not outlive its parent: `python -m ops.local.child MODULE ...`.
+"""Child process that does not outlive its parent: `python -m ops.local.child MODULE ...`.
 
 The parent holds the other end of the child's standard input. When that closes, however the parent
 ended (kill -9 included), the child gets the SIGTERM that the parent could not send any more.

@@ -1,4 +1,4 @@
-"""A partner's side of the registry's HTTP API: for the demonstration, the replay and trials."""
+"""HTTP client of the registry's API: for the demonstration, the replay and benchmarks."""
 
 import json
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ class Client:
     )
 
     def get(self, path: str, **query: object) -> list[Any]:
-        """What is in the envelope. Raises ApiRefused, urllib3.exceptions.HTTPError."""
+        """The content of `data`. Raises ApiRefused, urllib3.exceptions.HTTPError."""
         response = self._pool.request(
             "GET",
             self.url + path,
@@ -36,11 +36,11 @@ class Client:
         return self._data("GET", path, response)
 
     def post(self, path: str, element: object) -> list[Any]:
-        """What is in the envelope of the answer; nothing where the answer is empty."""
+        """The content of `data`; empty where the answer is."""
         return self._send("POST", path, element)
 
     def put(self, path: str, element: object) -> list[Any]:
-        """What is in the envelope of the answer."""
+        """The content of `data`."""
         return self._send("PUT", path, element)
 
     def _send(self, method: str, path: str, element: object) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Batches of one shard to a function, with the semantics of Lambda's event-source mappings.
+"""Delivery of a shard's batches to a function, with the semantics of Lambda's event-source mappings.
 
 Plain Python: what is read, where the checkpoint is kept and how a failure is announced stand
 elsewhere (`streams.py`, `runner.py`), so that these rules can be tested on values.
@@ -69,7 +69,7 @@ class _Batch:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Hands batches over until every record of them was handled or given up.
+    """Delivers batches until every record of them was handled or given up.
 
     `invoke` gets the records and answers what the function answered, or raises what it raised.
     `commit` gets the sequence number up to which the shard is done with. `announce` gets what is

@@ -1,4 +1,4 @@
-"""Puts a fleet on the registry through the public API, as an operator would."""
+"""Registration of a fleet through the public API, as an operator does it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -26,7 +26,7 @@ from chalice.local import LambdaContext, LocalChalice
 
 from ops.local import payload
 
-HEAD_LIMIT = 32_768  # bytes of request line and headers (letaxi-api 1)
+HEAD_LIMIT = 32_768  # bytes of request line and headers [contract: Transport]
 WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 MEMORY_MB, TIMEOUT_MS = 1024, 30_000  # of the API's function
 HOP_BY_HOP = frozenset({"connection", "content-length", "date", "keep-alive", "transfer-encoding"})
@@ -37,7 +37,7 @@ log = logging.getLogger("maraude.gateway")
 
 
 class Refused(Exception):
-    """The gateway answers by itself."""
+    """The gateway's own error answer."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -45,7 +45,7 @@ class Refused(Exception):
 
 
 def envelope(message: str) -> bytes:
-    """An error as the contract writes it (letaxi-api 4)."""
+    """An error as the contract writes it [contract: Envelope]."""
     return json.dumps({"errors": {"": [message]}}, separators=(",", ":")).encode() + b"\n"
 
 

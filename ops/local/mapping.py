@@ -1,4 +1,4 @@
-"""How a stream or queue is handed to a function: AWS's event-source mapping, with AWS's names."""
+"""Event-source mappings of streams and queues to functions, with AWS's names."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

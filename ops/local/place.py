@@ -1,4 +1,4 @@
-"""The data folder of the local system: its state, its secrets, its logs, and whether it is running.
+"""Data folder of the local system: state, secrets, logs, and the lock of a running system.
 
 state/         what the state service keeps between two runs
 secrets.json   the keys that the state is encrypted with; made once, read by the owner only

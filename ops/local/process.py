@@ -1,4 +1,4 @@
-"""A process of the local system: started with a log of its own, and stopped politely."""
+"""Child processes of the local system: started with a log of their own, stopped by SIGTERM."""
 
 import logging
 import os

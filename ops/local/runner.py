@@ -1,4 +1,4 @@
-"""The event-source runner: streams, queues and schedules to the functions that take them on AWS.
+"""Event-source runner: feeds streams, queues and schedules to the functions that take them on AWS.
 
 MiniStack's own Kinesis mapping knows neither partial failures, bisection, retries nor a failure
 queue (a poison batch ran 22 times in 25 s), so this part of Lambda is ours. Checkpoints are kept in

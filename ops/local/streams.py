@@ -1,4 +1,4 @@
-"""Kinesis streams and DynamoDB streams as shards of records, each in the form of its Lambda event."""
+"""Readers of Kinesis and DynamoDB streams: shards of records in the form of Lambda events."""
 
 import base64
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The times of day that EventBridge's `cron(...)` names, in the form that the registry uses."""
+"""Times of EventBridge's `cron(...)`, in the forms that the registry uses."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Recorded trips as something that moves: pure."""
+"""Recorded trips, and the position along them at a time: pure."""
 
 import csv
 import json

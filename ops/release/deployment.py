@@ -3,55 +3,30 @@
 The cloud is a MiniStack of its own. The commands of docs/deploy.md and docs/runbook.md are typed as
 they stand there (`followed.py`), so that its CloudFormation is given the package's template and zip, as
 AWS's would be; it asks IAM (`AUTH`), so each function works under the role that the template gives it,
-and what a role lacks fails here. What this cloud cannot do is `GAPS`, which stands in docs/deploy.md.
+and what a role lacks fails here.
 """
 
 import json
-import os
 import re
 import shutil
-import sys
 import time
 import zipfile
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import boto3
 import yaml
 
 from ops import apps
 from ops.apps import ROOT, App
 from ops.errors import CannotGoOn
-from ops.local import payload
-from ops.local.place import REGION, Place
-from ops.local.process import environment
-from ops.local.state import StateService
-from ops.release import followed, format_2, tools
+from ops.release import cloud, followed
 from ops.release.package import unpacked
 
 BUCKET = "packages"
 DOMAIN = "api.registry.example"
 STACK_S = 120  # for the stack to go
-TYPED_S = 300  # for a line that is typed
-
-# What the cloud here does otherwise than AWS, of what the template asks for.
-GAPS = (
-    "alarms that count several functions or tables (metric math) are not known: left out of the stack",
-    "tables do not get their TTL: the rehearsal does what the doctor says of that",
-    "a table is restored as it is, not as it was at a point in time",
-    "of the 120 s in which functions begin anew, the rehearsal waits for one",
-    "streams are not encrypted; the gateway's access log and its throttling do not work",
-    "the gateway sends payload format 2.0 instead of 1.0: a handler before the application's makes it 1.0",
-    "the gateway answers OPTIONS by itself: preflights do not reach the application",
-    "stream triggers ignore retries, bisecting and where failures go (ops/local/runner.py has them)",
-    "a domain is made, with no certificate and no name in the DNS: it is asked for by the header Host",
-    "nobody need confirm a subscription",
-    "functions run on this machine's processor, with this machine's compiled modules, not on arm64",
-    "functions may call private addresses, for the operator's server is here",
-)
 
 # What EventBridge sends when a schedule is due, as far as Chalice reads it.
 TICK = {
@@ -62,9 +37,6 @@ TICK = {
 
 
 _GIVEN = {"BUCKET": BUCKET, "DOMAIN": DOMAIN}  # of what the pages name in capitals
-
-# What stands in the API's function before the application (`GAPS`).
-_BEFORE_THE_APPLICATION = (Path(payload.__file__), Path(format_2.__file__))
 
 _MAKES_A_PACKAGE = re.compile("make package|ops.release.package")
 DOCTOR = "maraude doctor"
@@ -103,13 +75,7 @@ class Deployment:
 
     def client(self, service: str) -> Any:  # noqa: ANN401  # boto3 makes its clients' kinds at run time
         """A client of a service of this cloud, with the rights of its owner."""
-        return boto3.client(
-            service,  # type: ignore[call-overload]  # the stubs want each name written out
-            endpoint_url=self.endpoint,
-            region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106  # of an emulator, which takes any
-        )
+        return cloud.client(self.endpoint, service)
 
     def step(self, what: str, done: Callable[[], str]) -> None:
         """Does one, and says what came of it."""
@@ -188,7 +154,7 @@ class Deployment:
         """Makes a package one that the cloud here takes, where the pages look for it."""
         files = self.place / "files"
         unpacked(made / "deployment.zip", files)
-        for module in _BEFORE_THE_APPLICATION:
+        for module in cloud.BEFORE_THE_APPLICATION:
             there = files / module.relative_to(ROOT)
             there.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(module, there)
@@ -198,7 +164,7 @@ class Deployment:
             for name, resource in self.template["Resources"].items()
         }
         self._left_out = [
-            alarms[name].replace("${Stage}", self.stage) for name in adapted(self.template)
+            alarms[name].replace("${Stage}", self.stage) for name in cloud.adapted(self.template)
         ]
         self._build.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(self._build / "deployment.zip", "w") as zipped:
@@ -269,7 +235,7 @@ class Deployment:
         tables = self.client("dynamodb")
         protected = [
             name
-            for name in _LISTED["AWS::DynamoDB::Table"](self.client)
+            for name in cloud.LISTED["AWS::DynamoDB::Table"](self.client)
             if tables.describe_table(TableName=name)["Table"]["DeletionProtectionEnabled"]
         ]
         kept = sum(
@@ -333,8 +299,8 @@ class Deployment:
             for name, resource in self.template["Resources"].items()
             if resource.get("DeletionPolicy") == "Retain"
         }
-        checked = [one for one in resources if one["ResourceType"] in _LISTED]
-        there = {kind: set(found(self.client)) for kind, found in _LISTED.items()}
+        checked = [one for one in resources if one["ResourceType"] in cloud.LISTED]
+        there = {kind: set(found(self.client)) for kind, found in cloud.LISTED.items()}
         for one in checked:
             remains = one["PhysicalResourceId"] in there[one["ResourceType"]]
             if remains != (one["LogicalResourceId"] in kept):
@@ -350,98 +316,3 @@ class Deployment:
 
 # Python's own heading of an exception, IAM's refusal, and Lambda's of a function that ran too long.
 _BAD = ("Traceback", "AccessDenied", "not authorized", "Task timed out")
-
-
-def _pages(
-    service: str, call: str, listed: str, name: str | None
-) -> Callable[[Any], Iterator[str]]:
-    """Lists what there is of a kind: the items of an answer, or a member of each."""
-
-    def found(client: Callable[[str], Any]) -> Iterator[str]:
-        for page in client(service).get_paginator(call).paginate():
-            for one in page.get(listed, ()):
-                yield one if name is None else one[name]
-
-    return found
-
-
-# How what is left of a stack is found, by kind. Of the others, each belongs to one of these and goes with it.
-_LISTED: Mapping[str, Callable[[Any], Iterator[str]]] = {
-    "AWS::ApiGatewayV2::Api": _pages("apigatewayv2", "get_apis", "Items", "ApiId"),
-    "AWS::CloudWatch::Alarm": _pages("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
-    "AWS::CloudWatch::Dashboard": _pages(
-        "cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"
-    ),
-    "AWS::DynamoDB::Table": _pages("dynamodb", "list_tables", "TableNames", None),
-    "AWS::Events::Rule": _pages("events", "list_rules", "Rules", "Name"),
-    "AWS::IAM::Role": _pages("iam", "list_roles", "Roles", "RoleName"),
-    "AWS::Kinesis::Stream": _pages("kinesis", "list_streams", "StreamNames", None),
-    "AWS::Lambda::EventSourceMapping": _pages(
-        "lambda", "list_event_source_mappings", "EventSourceMappings", "UUID"
-    ),
-    "AWS::Lambda::Function": _pages("lambda", "list_functions", "Functions", "FunctionName"),
-    "AWS::Logs::LogGroup": _pages("logs", "describe_log_groups", "logGroups", "logGroupName"),
-    "AWS::SNS::Topic": _pages("sns", "list_topics", "Topics", "TopicArn"),
-    "AWS::SQS::Queue": _pages("sqs", "list_queues", "QueueUrls", None),
-}
-
-
-def adapted(template: dict[str, Any]) -> list[str]:
-    """Makes a template one that the cloud here takes (`GAPS`); the names of what it leaves out."""
-    resources = template["Resources"]
-    left_out = [
-        name
-        for name, resource in resources.items()
-        if resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"]
-    ]
-    for name in left_out:
-        del resources[name]
-    resources["APIHandler"]["Properties"]["Handler"] = f"{format_2.__name__}.handle"
-    for resource in resources.values():
-        if "CodeUri" in resource.get("Properties", {}):
-            variables = (
-                resource["Properties"].setdefault("Environment", {}).setdefault("Variables", {})
-            )
-            variables["MARAUDE_ALLOW_PRIVATE_HOOKS"] = "true"
-    return left_out
-
-
-@contextmanager
-def cloud(place: Path) -> Iterator[str]:
-    """A MiniStack that asks IAM, on a free port of this machine: where it answers. Raises StateFailed."""
-    where = Place(place)
-    with where.held():
-        service = StateService(where, {"AUTH": "true", "AWS_DEFAULT_REGION": REGION})
-        service.start()
-        try:
-            yield service.endpoint
-        finally:
-            service.stop()
-
-
-@contextmanager
-def desk(folder: Path, endpoint: str, *, of_commits: bool) -> Iterator[followed.Shell]:
-    """A shell of the ops team in `folder/source`, with the registry's repository where it makes packages."""
-    source = folder / "source"
-    if of_commits:
-        tools.run(["git", "clone", "--quiet", "--shared", str(ROOT), str(source)])
-        for file in [*source.glob("*"), *source.glob("infra/*")]:
-            os.utime(file, (0, 0))  # or make would think that .venv is older
-        (source / ".venv").symlink_to(Path(sys.prefix))
-    else:
-        account = source / "infra" / "account.yaml"
-        account.parent.mkdir(parents=True)
-        shutil.copy(ROOT / "infra" / account.name, account)
-    path = (str(Path(sys.executable).parent), str(tools.ready("aws-command")), os.environ["PATH"])
-    variables = {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": REGION,
-        "NO_PROXY": "*",
-        "PATH": os.pathsep.join(path),
-    }
-    with followed.Shell(source, environment(variables), patience_s=TYPED_S) as shell:
-        # SQS's endpoint is set in this version of the command, whatever the environment says.
-        shell.type('aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }')
-        yield shell

@@ -1,4 +1,4 @@
-"""Pages of docs whose commands are followed word for word: what is typed, and a shell that types it.
+"""Procedures of docs, followed word for word: their commands, and a shell that types them.
 
 A block of ```console has typed lines, which begin with `$`, and what is seen; `…` there stands for what
 differs. In a block of ```sh that begins with `# on AWS only`, every line is typed.

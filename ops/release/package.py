@@ -1,4 +1,4 @@
-"""`make package`: the one zip and the one template that a stage on AWS is made of.
+"""`make package`: the deployment zip and the CloudFormation template of a stage.
 
     python -m ops.release.package --app taxis --stage prod [--commit HEAD] [--out build/taxis/prod]
 
@@ -28,9 +28,8 @@ import msgspec
 import yaml
 
 from ops import apps
-from ops.apps import ROOT, App
+from ops.apps import ROOT, App, in_words
 from ops.errors import CannotGoOn
-from ops.names import in_words
 from ops.release import permissions
 from ops.templates import template
 
@@ -101,7 +100,7 @@ def is_foreign(app: App, name: str) -> bool:
 
 
 def travels(name: str) -> bool:
-    """Whether a file of Chalice's zip is of use on AWS."""
+    """Whether a file of Chalice's zip is needed on AWS."""
     path = PurePosixPath(name)
     if path.suffix in {".pyi", ".pyx", ".pxd", ".c", ".h"} or path.name == "py.typed":
         return False
@@ -191,7 +190,7 @@ def _compile(folder: Path) -> None:
 
 
 class _Whole(yaml.CSafeDumper):
-    """Writes again what stands there twice: CloudFormation reads no aliases."""
+    """A YAML dumper without aliases, which CloudFormation does not read."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002  # of none
         """Whether to write it out."""

@@ -5,9 +5,8 @@ from typing import Any
 
 import yaml
 
-from ops.apps import App
+from ops.apps import App, in_words
 from ops.errors import CannotGoOn
-from ops.names import in_words
 
 SECRET = "Secret"  # noqa: S105  # the name of the stage's secret of keys, among the resources
 

@@ -19,8 +19,8 @@ from ops.apps import App
 from ops.errors import CannotGoOn
 from ops.local.client import ApiRefused
 from ops.local.place import REGION
-from ops.release import followed
-from ops.release.deployment import GAPS, Deployment, cloud, desk
+from ops.release import cloud, followed
+from ops.release.deployment import Deployment
 
 # The procedures that make packages of commits: only what has the repository follows them.
 _OF_COMMITS = ("Deploy", "Roll back")
@@ -49,8 +49,8 @@ def rehearse(
     of_commits = made is None
     with (
         tempfile.TemporaryDirectory() as folder,
-        cloud(Path(folder, "cloud")) as endpoint,
-        desk(Path(folder), endpoint, of_commits=of_commits) as shell,
+        cloud.running(Path(folder, "cloud")) as endpoint,
+        cloud.desk(Path(folder), endpoint, of_commits=of_commits) as shell,
     ):
         deployment = Deployment(app, endpoint, Path(folder), stage, made, shell, tell)
         own = importlib.import_module(app.home.rehearsal) if app.home.rehearsal else None
@@ -97,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"failed: {error}", file=sys.stderr)
         return 1
     print("", table(rehearsal.rows), "", "What this cloud does otherwise than AWS:", sep="\n")
-    for gap in GAPS:
+    for gap in cloud.GAPS:
         print(f"- {gap}")
     return 0
 

@@ -1,4 +1,4 @@
-"""Tools of other makers, each in an environment of its own: their requirements are not the registry's."""
+"""External tools, each in a virtual environment of its own."""
 
 import hashlib
 import os
@@ -36,10 +36,12 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """A command's answer. Raises ToolFailed, with its last line, where it exits with none of `fine`."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    made = subprocess.run(
+    finished = subprocess.run(
         command, cwd=cwd, env=ours, capture_output=True, text=True, check=False, errors="replace"
     )
-    if made.returncode not in fine:
-        said = (made.stderr.strip() or made.stdout.strip() or "nothing").splitlines()[-1]
-        raise ToolFailed(f"{Path(command[0]).name} exited with {made.returncode}: {said}")
-    return made
+    if finished.returncode not in fine:
+        last_line = (finished.stderr.strip() or finished.stdout.strip() or "nothing").splitlines()[
+            -1
+        ]
+        raise ToolFailed(f"{Path(command[0]).name} exited with {finished.returncode}: {last_line}")
+    return finished

@@ -44,7 +44,7 @@ def scene(store: None) -> Scene:  # noqa: ARG001  # a fixture of a fixture
 def test_one_app_may_hail_every_taxi_for_one_customer_and_each_hail_is_listed_as_its_own(
     scene: Scene,
 ) -> None:
-    """The contract has no limit (hails 6): whoever does it is seen in the list, and suspended."""
+    """The contract has no limit [contract: Hailing]: whoever does it is seen in the list, and suspended."""
     fleet = [scene.taxi_id, *(scene.taxi() for _ in range(2))]
 
     answers = [scene.post(taxi_id) for taxi_id in fleet]

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.prove
 def test_a_fleet_is_checked_then_imported_then_the_same() -> None:
     runs = dict(measure(20))
 
-    last_lines = {what: run.said.splitlines()[-1] for what, run in runs.items()}
+    last_lines = {what: run.output.splitlines()[-1] for what, run in runs.items()}
     assert last_lines["checked only"] == "taxis: would be 20 new, 0 changed, 0 same, 0 faulty"
     assert last_lines["imported"].startswith(
         "taxis: 20 new, 0 changed, 0 same, 0 faulty; 20 written"

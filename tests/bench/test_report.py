@@ -83,7 +83,7 @@ def test_a_whole_run_makes_the_figures_that_costs_are_reckoned_with(tmp_path: Pa
     prices = ops.cli.cost.loaded()[1]
     assert [one["write_units_per_1000"] for one in kept["fleets"]] == [80.0, 100.0]
     assert kept["of_5_s_to_10_s"]["write_units"] == 0.5
-    assert ops.cli.cost.lines(ops.cli.cost.Wanted(2000), kept, prices)
+    assert ops.cli.cost.lines(ops.cli.cost.Load(2000), kept, prices)
 
 
 def test_a_power_is_found_again() -> None:

@@ -270,7 +270,7 @@ def test_a_real_drive_shows_exactly_the_free_taxis_that_brute_force_expects(
     with capsys.disabled():
         sys.stdout.write(report(cars, moving, resting, lags) + "\n")
     assert cars.drive.refused == 0
-    # I6: what a report adds to its own period before a search shows it
+    # [positions-index: I6]: what a report adds to its own period before a search shows it
     assert late_ms(lags) <= (WINDOW_S + 2) * 1000
     assert moving.searches >= DRIVE_S / 2
     assert resting.shown > CHECKED_POINTS  # else it would be about nothing

@@ -29,7 +29,7 @@ def test_a_count_is_told_when_there_is_a_twentieth_of_a_second_s_share_of_it() -
 
 
 def test_what_is_not_told_when_a_window_ends_is_told_in_the_next() -> None:
-    count = Count(7, told=2001, waiting=9)
+    count = Count(7, reported=2001, waiting=9)
 
     later = count.at(8)
 
@@ -37,9 +37,11 @@ def test_what_is_not_told_when_a_window_ends_is_told_in_the_next() -> None:
     assert later.with_one_more(LIMIT) == (Count(8), 10)
 
 
-@pytest.mark.parametrize(("told", "is_over"), [(2000, False), (2001, True)])
-def test_ten_seconds_share_may_be_used_in_any_part_of_a_window(told: int, *, is_over: bool) -> None:
-    assert Count(7, told=told).is_over(LIMIT) is is_over
+@pytest.mark.parametrize(("reported", "is_over"), [(2000, False), (2001, True)])
+def test_ten_seconds_share_may_be_used_in_any_part_of_a_window(
+    reported: int, *, is_over: bool
+) -> None:
+    assert Count(7, reported=reported).is_over(LIMIT) is is_over
 
 
 def test_a_small_limit_is_told_of_each_request() -> None:
@@ -96,6 +98,6 @@ def test_however_a_flood_is_spread_a_window_lets_in_the_limit_and_a_report_a_pro
         assert sum(came) <= limit.a_window + limit.report * number
         if requests <= limit.a_window - limit.report * number:
             assert all(came)
-    told = sum(processes.sums.values())
-    assert processes.reports * limit.report == told
-    assert told <= len(floods) * (limit.a_window + limit.report * number)
+    reported = sum(processes.sums.values())
+    assert processes.reports * limit.report == reported
+    assert reported <= len(floods) * (limit.a_window + limit.report * number)

@@ -1,28 +1,12 @@
 """cfn-lint finds nothing in the packaged template, nor in what AWS's SAM transform makes of it."""
 
-import json
 from pathlib import Path
 
 import pytest
-from cfnlint.api import ManualArgs, lint
 from samtranslator.model.exceptions import InvalidDocumentException
 
-from chalicelib.taxis.settings import Settings
+from tests.infra.linting import faults
 from tests.infra.templates import Template, account, packaged, translated
-
-REGIONS = [Settings().region]
-
-# A rule that is not heeded stands here with its reason. There is none.
-NOT_HEEDED: dict[str, str] = {}
-
-
-def faults(template: Template) -> list[str]:
-    """What cfn-lint finds: errors, warnings and advice."""
-    found = lint(
-        json.dumps(template),
-        config=ManualArgs(regions=REGIONS, include_checks=["I"], ignore_checks=list(NOT_HEEDED)),
-    )
-    return [f"{one.rule.id} {'/'.join(map(str, one.path or ()))}: {one.message}" for one in found]
 
 
 def alone(package: Path, resource: str) -> Template:

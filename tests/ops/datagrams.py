@@ -9,7 +9,7 @@ FIELDS = ("timestamp", "operator", "taxi", "lat", "lon", "device", "status", "ve
 
 
 def signature(key: str, *texts: str) -> str:
-    """What the formula makes of these texts (positions 3.1)."""
+    """What the formula makes of these texts [contract: UDP signature]."""
     return hashlib.sha1("".join([*texts, key]).encode()).hexdigest()  # noqa: S324  # the formula
 
 

@@ -95,7 +95,7 @@ def test_a_shipped_licence_that_is_not_allowed_is_found_and_one_at_the_desk_is_n
 
 
 def test_a_distribution_at_the_desk_that_says_no_licence_is_found() -> None:
-    silent = Licensed("silent", "1.0", licences.NOT_SAID)
+    silent = Licensed("silent", "1.0", licences.UNSTATED)
 
     found = licences.faults([], [silent], DECIDED, licences.page([], [silent], DECIDED))
 

@@ -34,7 +34,7 @@ def repository(tmp_path: Path) -> Path:
 def test_every_content_that_was_ever_committed_is_written(repository: Path, tmp_path: Path) -> None:
     folder = tmp_path / "written"
 
-    count = secrets.written(repository, folder)
+    count = secrets.write_history(repository, folder)
 
     files = [file for file in folder.rglob("*") if file.is_file()]
     assert count == len(files) == 3
@@ -48,14 +48,14 @@ def test_every_content_that_was_ever_committed_is_written(repository: Path, tmp_
 def test_what_is_not_committed_is_not_written(repository: Path, tmp_path: Path) -> None:
     (repository / "mine.txt").write_text("mine")
 
-    assert secrets.written(repository, tmp_path / "written") == 3
+    assert secrets.write_history(repository, tmp_path / "written") == 3
 
 
 def test_a_clone_without_its_history_is_refused(repository: Path, tmp_path: Path) -> None:
     git(tmp_path, "clone", "-q", "--depth=1", repository.as_uri(), "shallow")
 
     with pytest.raises(CannotGoOn, match="unshallow"):
-        secrets.written(tmp_path / "shallow", tmp_path / "written")
+        secrets.write_history(tmp_path / "shallow", tmp_path / "written")
 
 
 def test_a_secret_is_known_by_file_and_digest() -> None:

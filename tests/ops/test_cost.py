@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ops.cli import cost, main
-from ops.cli.cost import ROOT, Line, OutOfRange, PriceMissing, Wanted
+from ops.cli.cost import ROOT, Line, Load, OutOfRange, PriceMissing
 
 FIGURES: Mapping[str, Any] = {
     "made_on": "2026-03-02",
@@ -36,7 +36,7 @@ FIGURES: Mapping[str, Any] = {
     },
 }
 _, PRICES = cost.loaded()
-USUAL = Wanted(10_000, period_s=10, searches_s=20)
+USUAL = Load(10_000, period_s=10, searches_s=20)
 
 
 def usd(found: list[Line], cause: str, service: str) -> float:
@@ -114,7 +114,7 @@ def test_what_was_not_measured_is_refused(changes: dict[str, Any], named: str) -
 
 
 def test_the_largest_lever_is_named() -> None:
-    said = cost.told(replace(USUAL, searches_s=0), FIGURES, PRICES)
+    said = cost.tables(replace(USUAL, searches_s=0), FIGURES, PRICES)
 
     assert "The largest lever: DynamoDB for hails, 31%" in said
     assert "a million searches" not in said

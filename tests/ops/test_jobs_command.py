@@ -44,7 +44,7 @@ def test_every_job_is_listed_with_its_time_and_what_it_does(
     assert [line.split()[0] for line in listed] == sorted(service.JOBS)
     [line] = [line for line in listed if line.startswith("blur-hails ")]
     assert "cron(2 4 * * ? *)" in line
-    assert line.endswith("what tells who and where (hail-lifecycle 12).")
+    assert line.endswith("what tells who and where.")
     assert all(line[43:] for line in listed)
 
 

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -49,32 +50,52 @@ class Up:
 Start = Callable[..., Up]
 
 
-@pytest.fixture
-def up(tmp_path: Path) -> Iterator[Start]:
-    started: list[Up] = []
+def started(root: Path, *options: str) -> Up:
+    popen = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "ops.cli.main", "up", "--no-demo", "--port", "0"),
+            *("--udp-port", "0", "--data", str(root), *options),
+        ],
+        cwd=ROOT,
+        env=environment({}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return Up(Place(root), popen)
 
-    def start(*options: str, name: str = "place") -> Up:
-        root = tmp_path / name
-        popen = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "ops.cli.main", "up", "--no-demo", "--port", "0"),
-                *("--udp-port", "0", "--data", str(root), *options),
-            ],
-            cwd=ROOT,
-            env=environment({}),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        started.append(Up(Place(root), popen))
-        return started[-1]
 
-    yield start
-    for one in started:
+def ended(*systems: Up) -> None:
+    for one in systems:
         if one.popen.poll() is None:
             one.end(signal.SIGTERM)
         if one.popen.stdout:
             one.popen.stdout.close()
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Start]:
+    systems: list[Up] = []
+
+    def start(*options: str, name: str = "place") -> Up:
+        systems.append(started(tmp_path / name, *options))
+        return systems[-1]
+
+    yield start
+    ended(*systems)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """A system with a UDP door, for all tests after which it runs as before; the last one stops it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    running = started(tmp_path_factory.mktemp("shared") / "place", "--udp-port", str(port))
+    assert running.line().startswith("ready ")
+    assert f"127.0.0.1:{port}" in running.line()
+    yield running
+    ended(running)
 
 
 def get(url: str, path: str = "/") -> tuple[int, bytes]:
@@ -126,13 +147,12 @@ def maraude(running: Up, *arguments: str) -> str:
     ).stdout
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_closed_terminal_or_a_shutdown_stops_it_as_cleanly(up: Start, number: int) -> None:
+def test_a_closed_terminal_stops_it_as_cleanly(up: Start) -> None:
     running = up()
     running.line()
     pids = running.run().pids
 
-    code, rest = running.end(number)
+    code, rest = running.end(signal.SIGHUP)
 
     assert (code, "data kept in" in rest) == (0, True)
     assert (running.place.state / "dynamodb.json").exists()
@@ -154,38 +174,56 @@ def test_a_killed_supervisor_leaves_no_orphan_and_loses_nothing(up: Start) -> No
     assert up().line().startswith("ready ")
 
 
-def test_a_killed_api_is_started_again_and_requests_wait_for_it(up: Start) -> None:
-    running = up()
-    url = running.line().removeprefix("ready ")
-    killed = running.run().pids["api"]
-
-    os.kill(killed, signal.SIGKILL)
-
-    assert get(url)[0] in {200, 301}
-    eventually(lambda: running.run().pids["api"] != killed)
-    assert running.line().startswith("The api process has ended (-9)")
-
-
-def test_a_killed_state_service_is_said_to_have_lost_data_and_started_again(up: Start) -> None:
-    running = up()
-    running.line()
-    before = running.run().pids
-
-    os.kill(before["state"], signal.SIGKILL)
-
-    assert "everything since the last clean stop is lost" in running.line()
-    assert running.line().startswith("ready ")
-    assert not set(before.values()) & (set(running.run().pids.values()) - {before["up"]})
-
-
-def test_a_second_system_on_one_place_is_refused_in_one_sentence(up: Start) -> None:
-    up().line()
-
-    second = up()
+def test_a_second_system_on_one_place_is_refused_in_one_sentence(shared: Up) -> None:
+    second = started(shared.place.root)
 
     output, _ = second.popen.communicate(timeout=STARTS_S)
     assert (second.popen.returncode, output.count("\n")) == (1, 1)
     assert "Another `maraude up` is running" in output
+
+
+def test_a_killed_api_is_started_again_and_requests_wait_for_it(shared: Up) -> None:
+    url, killed = shared.run().url, shared.run().pids["api"]
+
+    os.kill(killed, signal.SIGKILL)
+
+    assert get(url)[0] in {200, 301}
+    eventually(lambda: shared.run().pids["api"] != killed)
+    assert shared.line().startswith("The api process has ended (-9)")
+
+
+def test_a_killed_state_service_is_said_to_have_lost_data_and_started_again(shared: Up) -> None:
+    before = shared.run().pids
+
+    os.kill(before["state"], signal.SIGKILL)
+
+    assert "everything since the last clean stop is lost" in shared.line()
+    assert shared.line().startswith("ready ")
+    assert shared.line().startswith("positions by UDP")
+    assert not set(before.values()) & (set(shared.run().pids.values()) - {before["up"]})
+
+
+def test_a_killed_udp_door_is_started_again_and_a_shutdown_stops_all_cleanly(shared: Up) -> None:
+    log = shared.place.logs / "udp.log"
+    eventually(lambda: "datagrams to" in log.read_text())
+    opened = log.read_text().count("datagrams to")
+    killed = shared.run().pids["udp"]
+
+    os.kill(killed, signal.SIGKILL)
+
+    eventually(lambda: shared.run().pids["udp"] != killed)
+    assert shared.line().startswith("The udp process has ended (-9)")
+    eventually(lambda: log.read_text().count("datagrams to") > opened)
+    port = re.findall(r"datagrams to 127\.0\.0\.1:(\d+)", log.read_text())[-1]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendto(b"no JSON", ("127.0.0.1", int(port)))
+    pids = shared.run().pids
+    code, rest = shared.end(signal.SIGTERM)
+    assert (code, "data kept in" in rest) == (0, True)
+    assert (shared.place.state / "dynamodb.json").exists()
+    assert not any(is_alive(pid) for pid in pids.values())
+    last = json.loads(log.read_text().splitlines()[-1])
+    assert (last["received"], last["dropped_not_json"]) == (1, 1)
 
 
 def test_services_that_run_already_are_used(up: Start, services: MiniStack) -> None:
@@ -233,30 +271,6 @@ def test_a_udp_port_in_use_is_named_too(tmp_path: Path, capsys: pytest.CaptureFi
 
     assert code == 1
     assert f"UDP port {port} is in use" in capsys.readouterr().err
-
-
-def test_the_udp_door_stands_beside_the_api_and_is_started_again(up: Start) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    running = up("--udp-port", str(port))
-    running.line()
-    assert f"127.0.0.1:{port}" in running.line()
-    killed = running.run().pids["udp"]
-    log = running.place.logs / "udp.log"
-    eventually(lambda: "datagrams to" in log.read_text())
-
-    os.kill(killed, signal.SIGKILL)
-
-    eventually(lambda: running.run().pids["udp"] != killed)
-    assert running.line().startswith("The udp process has ended (-9)")
-    eventually(lambda: log.read_text().count("datagrams to") == 2)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.sendto(b"no JSON", ("127.0.0.1", port))
-    _, rest = running.end(signal.SIGTERM)
-    assert "data kept in" in rest
-    last = json.loads(log.read_text().splitlines()[-1])
-    assert (last["received"], last["dropped_not_json"]) == (1, 1)
 
 
 def test_a_broken_place_is_said_with_exit_code_2(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ops import apps
-from ops.release.deployment import adapted
+from ops.release.cloud import adapted
 from ops.release.rehearsal import main, rehearse
 from tests.infra.templates import packaged
 

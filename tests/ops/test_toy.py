@@ -19,7 +19,8 @@ from ops.release import package, permissions
 from ops.release.deployment import TICK
 from ops.release.rehearsal import rehearse
 from tests.conftest import package_of
-from tests.infra.templates import of_kind, packaged
+from tests.infra.linting import faults
+from tests.infra.templates import of_kind, packaged, translated
 from tests.infra.witness import Witness
 from tests.ops import zips
 from tests.toy.rehearsal import knock
@@ -68,6 +69,13 @@ def test_its_functions_and_its_alarms_say_the_same_of_its_metrics(made: Path) ->
     assert {one["MARAUDE_NAMESPACE"] for one in functions} == {"Maraude/toy"}
     [alarm] = of_kind(packaged(made), "AWS::CloudWatch::Alarm")
     assert alarm[1]["Properties"]["Namespace"] == "Maraude/toy"
+
+
+def test_nothing_is_wrong_with_its_template(made: Path) -> None:
+    template = packaged(made)
+
+    assert faults(template) == []
+    assert faults(translated(template)) == []
 
 
 def test_its_application_answers_from_the_zip_alone(made: Path, tmp_path: Path) -> None:

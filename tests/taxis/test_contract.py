@@ -10,7 +10,7 @@ from marshmallow import Schema, fields
 
 from chalicelib.foundation import errors
 from chalicelib.foundation.http.application import Application
-from chalicelib.foundation.http.messages import Reply
+from chalicelib.foundation.http.replies import Reply
 from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.contract import LeTaxi, parsed
 from chalicelib.taxis.envelope import Paged, Request, meta, reply

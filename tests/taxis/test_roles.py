@@ -1,4 +1,4 @@
-"""Who may do what: every operation of the contract, asked for by everybody (letaxi-api 3).
+"""Who may do what: every operation of the contract, asked for by everybody [contract: Roles].
 
 The operator `owner` has the taxi, the search app `hailer` has hailed it. A manager without a role of
 its own manages the owner, and comes once as itself and once as the owner (`X-Logas`).

@@ -8,8 +8,9 @@ from chalicelib.foundation import errors
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.http.application import Application
 from chalicelib.foundation.http.contract import Contract
-from chalicelib.foundation.http.messages import Reply, Request, encode
 from chalicelib.foundation.http.refusals import status_of
+from chalicelib.foundation.http.replies import Reply, encode
+from chalicelib.foundation.http.requests import Request
 from chalicelib.foundation.http.routes import Route, Routes
 from chalicelib.foundation.settings import table
 

@@ -1,4 +1,4 @@
-"""The AWS clients of this process: made on first use, shared by its threads, with limits on each call."""
+"""AWS clients of the process: created on first use, shared by threads, with timeouts on every call."""
 
 import threading
 from functools import cache
@@ -58,16 +58,16 @@ class Session(botocore.session.Session):
 
 @cache
 def session() -> Session:
-    """The process's one session: what it reads of a service (50 ms for DynamoDB) it reads once."""
+    """The process's one session: the description of a service (50 ms for DynamoDB) is read once."""
     # Not boto3's: it loads its transfer manager for S3, a quarter of the API's cold start.
-    made = Session()
+    new_session = Session()
     # botocore spells its own name anew for each call, which takes a seventh of the call's CPU.
-    made.set_default_client_config(Config(user_agent="maraude"))
-    return made
+    new_session.set_default_client_config(Config(user_agent="maraude"))
+    return new_session
 
 
 def client(service: str, *, limits: Config = _LIMITS) -> Any:  # noqa: ANN401  # of the service's own kind, which stubs know by name only
-    """A client of a service in this deployment, with its limits."""
+    """A client of a service in this deployment, with its timeouts and retries."""
     return session().create_client(
         service,
         region_name=settings().region,
@@ -79,19 +79,19 @@ def client(service: str, *, limits: Config = _LIMITS) -> Any:  # noqa: ANN401  #
 @cache
 def dynamodb() -> "DynamoDBClient":
     """DynamoDB, for the calls where a model would only be in the way."""
-    made: DynamoDBClient = client("dynamodb")
-    return made
+    found: DynamoDBClient = client("dynamodb")
+    return found
 
 
 @cache
 def kinesis() -> "KinesisClient":
     """Kinesis, for the stream of positions."""
-    made: KinesisClient = client("kinesis")
-    return made
+    found: KinesisClient = client("kinesis")
+    return found
 
 
 @cache
 def sqs() -> "SQSClient":
-    """SQS, for what is to be done for hails."""
-    made: SQSClient = client("sqs")
-    return made
+    """SQS, for the queues of hails and of failures."""
+    found: SQSClient = client("sqs")
+    return found

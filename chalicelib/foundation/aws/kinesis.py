@@ -1,4 +1,4 @@
-"""Putting records into a stream: those that Kinesis refuses are put again, alone, a few times."""
+"""PutRecords on a Kinesis stream, with retries of the records that were refused."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ _REFUSED = Retry(tries=4, pause_s=0.05)  # of what Kinesis refused: a throttled 
 
 
 def put(stream: str, records: Sequence[tuple[str, bytes]]) -> int:
-    """Puts records (partition key, bytes) into a stream; answers how many were refused to the end.
+    """Puts records (partition key, bytes) into a stream; returns how many were still refused at the end.
 
     One call, and one for each time some were refused; the caller keeps to a call's limits, 500
     records and 5 MB. Raises botocore's BotoCoreError and ClientError.

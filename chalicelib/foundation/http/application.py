@@ -18,7 +18,8 @@ from chalice import Chalice, Response
 
 from chalicelib.foundation import clock, errors
 from chalicelib.foundation.http.contract import Contract, Event
-from chalicelib.foundation.http.messages import LogLine, Reply, Request
+from chalicelib.foundation.http.replies import Reply
+from chalicelib.foundation.http.requests import LogLine, Request
 from chalicelib.foundation.http.routes import WITH_BODY, Match, Route, Router, Routes
 from chalicelib.foundation.observe import logs, metrics, tracing
 from chalicelib.foundation.values import replace

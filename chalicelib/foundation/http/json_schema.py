@@ -1,4 +1,4 @@
-"""JSON Schema of what goes out: small words that the domains' `schemas` say their answers with.
+"""JSON Schema of responses: small functions that the domains' `schemas` describe them with.
 
 A record is a name for people too: the API document keeps it once, under its title. Nothing here is
 asked while a request is served; the tests hold every answer against these shapes.
@@ -22,7 +22,7 @@ DATE: Shape = {"type": "string", "format": "date"}
 
 _TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?"
 
-# Most times of the contract are in UTC without saying so (letaxi-api 1.1).
+# Most times of the contract are in UTC without saying so [contract: Times on the wire].
 MOMENT: Shape = {"type": "string", "pattern": f"{_TIME}$", "description": "UTC, without an offset"}
 OFFSET_MOMENT: Shape = {"type": "string", "pattern": rf"{_TIME}\+00:00$"}
 EITHER_MOMENT: Shape = {
@@ -43,12 +43,12 @@ def one_of(values: Iterable[str]) -> Shape:
 
 
 def always(value: object) -> Shape:
-    """This value and no other: what nothing fills any more."""
+    """A constant: a field that nothing fills any more."""
     return {"const": value}
 
 
 def list_of(shape: Shape) -> Shape:
-    """Any number of them."""
+    """A list of them."""
     return {"type": "array", "items": shape}
 
 
@@ -108,7 +108,7 @@ META = record(
 
 
 class Sent(Struct, frozen=True):
-    """What is sent back: the shape of JSON, or the media type of something else."""
+    """The schema of a response: of its JSON, or the media type of something else."""
 
     shape: Shape | None
     media_type: str = "application/json"

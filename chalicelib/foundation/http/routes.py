@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from chalicelib.foundation import errors
 from chalicelib.foundation.http.json_schema import Answers
-from chalicelib.foundation.http.messages import Reply
+from chalicelib.foundation.http.replies import Reply
 
 WITH_BODY = frozenset({"PATCH", "POST", "PUT"})
 

@@ -1,4 +1,4 @@
-"""What a job is: work on a schedule, done in pages, each harmless to repeat: pure."""
+"""Scheduled jobs, done in pages that may be repeated: pure."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 
 class Page(Struct, frozen=True):
-    """What one page of a job did, or would have done, by name (`{"blurred": 3}`).
+    """The counts of one page of a job, or of its dry run, by name (`{"blurred": 3}`).
 
     `after` is where the next page goes on, in the job's own words; None at the end.
     """
@@ -18,7 +18,7 @@ class Page(Struct, frozen=True):
 
 
 class Job(Protocol):
-    """A page of work. A page that is broken off is done again whole, from the same `after`."""
+    """A job, called once a page. A page that is interrupted is done again whole, from the same `after`."""
 
     def __call__(self, *, now: datetime, after: str | None, dry_run: bool) -> Page:
         """Does the page that begins behind `after`; with `dry_run` only counts what it would do."""

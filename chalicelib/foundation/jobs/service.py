@@ -17,7 +17,7 @@ RESUMED = timedelta(hours=20)
 
 
 class Outcome(Struct, frozen=True):
-    """What a run did, or would have done, by name; `resumed` where it went on with an earlier one."""
+    """The counts of a run, or of a dry run, by name; `resumed` where it went on with an earlier one."""
 
     done: Mapping[str, int]
     pages: int
@@ -32,7 +32,7 @@ def run(
     dry_run: bool = False,
     report: Callable[[Mapping[str, int]], None] = lambda _: None,
 ) -> Outcome:
-    """Runs a job to its end, from where it was broken off, and counts in a metric what it did.
+    """Runs a job to its end, from where it was interrupted, and emits its counts as metrics.
 
     `report` hears after each page what is done so far. A `dry_run` changes nothing, not even where the
     next run begins. Raises whatever a page raises: the next run then goes on there.

@@ -1,4 +1,4 @@
-"""How far a job has come, and when it last came to its end (`foundation/store/sheets.py`).
+"""Progress and last runs of jobs in DynamoDB (`foundation/store/sheets.py`).
 
 | question                       | series | entry        | cost              | asked by |
 | ------------------------------ | ------ | ------------ | ----------------- | -------- |
@@ -17,7 +17,7 @@ from chalicelib.foundation.store.sheets import Series
 
 
 class Progress(Struct, frozen=True, array_like=True):
-    """A run that is not over: when it began, where it goes on, and what it has done so far."""
+    """An unfinished run: when it began, where it goes on, and its counts so far."""
 
     began: datetime
     after: str
@@ -29,25 +29,25 @@ _RUNS = Series("runs", datetime)
 
 
 def progress(name: str) -> Progress | None:
-    """The job's run that is under way or was broken off; None where there is none."""
+    """The job's unfinished run; None where there is none."""
     return _JOBS.get(name, consistent=True)
 
 
 def keep(name: str, progress: Progress) -> None:
-    """Writes down how far a job has come."""
+    """Stores how far a job has come."""
     _JOBS.put(name, progress)
 
 
 def finish(name: str) -> None:
-    """The job is done: the next run begins from the beginning."""
+    """Deletes a job's progress: the next run begins anew."""
     _JOBS.remove(name)
 
 
 def note_run(name: str, *, now: datetime) -> None:
-    """The job has come to its end, in a run as of `now`."""
+    """Stores that a run of `now` has finished."""
     _RUNS.put(name, now)
 
 
 def last_runs() -> Mapping[str, datetime]:
-    """As of when each job last came to its end, by name."""
+    """When each job last finished, by name."""
     return dict(_RUNS.all())

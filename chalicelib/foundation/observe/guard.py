@@ -1,4 +1,4 @@
-"""The last resort of what no HTTP request starts: schedules, queues, streams.
+"""Exception guard for functions started by schedules, queues and streams.
 
 Lambda's runtime prints the text of an exception that leaves a function, and a text may quote a telephone
 number or a place. So one line of ours says what happened, and what leaves the function says nothing.
@@ -18,11 +18,11 @@ log = logging.getLogger("maraude.edge")
 
 
 class InvocationFailed(Exception):
-    """The function failed, and is to be run again as its event source has it."""
+    """The function failed; its event source decides whether it is run again."""
 
 
 def guarded(function: Callable[P, R]) -> Callable[P, R]:
-    """The function, which begins an invocation: traced, and of its exceptions only the kind is told.
+    """A decorator for the entry point of an invocation: traced, its exceptions logged by kind only.
 
     What it returns raises InvocationFailed for any of them, with no cause and no context.
     """

@@ -1,4 +1,4 @@
-"""What goes into the log: lines of JSON that say what happened, and nothing of a person.
+"""Structured logs: lines of JSON on what happened, without personal data.
 
 No key, telephone number, place, address or customer's id is ever in a line. The text of an exception
 may hold any of these (a library quotes what it could not take), so a fault is logged by its kinds
@@ -21,8 +21,11 @@ _FRAMES = 12  # the innermost of each exception
 
 
 def fault(log: logging.Logger, error: BaseException, event: str, **about: object) -> None:
-    """Logs one line on a fault: what happened, about what, and the chain of exceptions, outermost first."""
-    log.error("%s", json.dumps({"event": event, **about, "errors": [*map(_told, _chain(error))]}))
+    """Logs one line on an exception: event, context, and the chain of exceptions, outermost first."""
+    log.error(
+        "%s",
+        json.dumps({"event": event, **about, "errors": [*map(_exception_line, _chain(error))]}),
+    )
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -31,15 +34,15 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
-def _told(error: BaseException) -> dict[str, object]:
-    told: dict[str, object] = {"type": type(error).__qualname__}
+def _exception_line(error: BaseException) -> dict[str, object]:
+    line: dict[str, object] = {"type": type(error).__qualname__}
     if isinstance(error, ClientError):
-        told["code"] = error.response.get("Error", {}).get("Code")
-        told["operation"] = error.operation_name
+        line["code"] = error.response.get("Error", {}).get("Code")
+        line["operation"] = error.operation_name
     elif isinstance(error, BadSetting):
-        told["text"] = str(error)  # ours: it names a variable
-    told["at"] = [
+        line["text"] = str(error)  # ours: it names a variable
+    line["at"] = [
         f"{frame.filename}:{frame.lineno} {frame.name}"
         for frame in traceback.extract_tb(error.__traceback__)[-_FRAMES:]
     ]
-    return told
+    return line

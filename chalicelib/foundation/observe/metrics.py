@@ -20,7 +20,7 @@ from chalicelib.foundation.settings import settings
 
 
 class _Line(Struct):
-    """What one line says: its directives as JSON, and its values by name."""
+    """One line of metrics: its directives as JSON, and its values by name."""
 
     directives: list[str] = field(default_factory=list)
     said: dict[str, object] = field(default_factory=dict)
@@ -28,7 +28,7 @@ class _Line(Struct):
     def takes(
         self, directive: str, beside: Mapping[str, object], values: Mapping[str, float]
     ) -> bool:
-        """Adds to the line, unless one of the values is there, or another word for what is beside."""
+        """Adds to the line, unless one of the values is there already, or another text beside them."""
         if self.said.keys() & values.keys() or any(
             self.said.get(name, word) != word for name, word in beside.items()
         ):
@@ -54,7 +54,7 @@ _open: ContextVar[_Line | None] = ContextVar("line", default=None)
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """Joins what is emitted within into one line, printed at the end.
+    """Collects what is emitted within the block into one line, printed at its end.
 
     A metric that comes twice, as when a request ends two hails, has a line of its own. Threads that are started within print lines of their own too.
     """
@@ -103,7 +103,7 @@ def emit(
     in_total: bool = False,
     about: Mapping[str, object] | None = None,
 ) -> None:
-    """Writes values of this moment; the stage is a dimension of all of them.
+    """Emits metrics with the present time; the stage is a dimension of all of them.
 
     `in_total`: they count for the stage as a whole too. `about` is said beside them, for who reads
     the log: it is no metric.

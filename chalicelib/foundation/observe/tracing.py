@@ -1,4 +1,4 @@
-"""Traces of X-Ray: which calls an invocation makes, and what became of what it asked others to do.
+"""X-Ray tracing of invocations and of the messages and records that they send.
 
 Lambda says in the environment whether the invocation of the moment is sampled, and makes its segment.
 Only then is the SDK loaded, whose import costs as much as everything else; it notes the calls of AWS
@@ -51,31 +51,31 @@ def _parent(trace: bytes) -> str:
 
 
 def current() -> bytes:
-    """The trace of this invocation, packed; nothing where it is not sampled, or is not Lambda's."""
+    """The trace of this invocation, packed; empty where it is not sampled, or not on Lambda."""
     return packed(os.environ.get("_X_AMZN_TRACE_ID"))
 
 
 def begin() -> None:
-    """Has the calls of AWS noted from now on, where this invocation is sampled."""
+    """Records the calls of AWS from now on, where this invocation is sampled."""
     if current():
         _recorder()
 
 
 @contextmanager
 def followed(traces: Collection[bytes], name: str) -> Iterator[None]:
-    """Tells each of these traces, packed, of what is done within: a segment of this name.
+    """Records a segment of this name, for what is done within the block, in each of these packed traces.
 
     The first `MOST_FOLLOWED` of them; a failure is told as one. The segment's annotation
     `handled_in` is the trace of the invocation, where that is sampled too.
     """
-    chosen = list(dict.fromkeys(trace for trace in traces if trace))[:MOST_FOLLOWED]
-    if not chosen:
+    sampled = list(dict.fromkeys(trace for trace in traces if trace))[:MOST_FOLLOWED]
+    if not sampled:
         yield
         return
     recorder = _recorder()
     from aws_xray_sdk.core.models.segment import Segment  # noqa: PLC0415  # only for who is sampled
 
-    segments = [Segment(name, traceid=_root(one), parent_id=_parent(one)) for one in chosen]
+    segments = [Segment(name, traceid=_root(one), parent_id=_parent(one)) for one in sampled]
     try:
         yield
     except BaseException:
@@ -97,7 +97,7 @@ def _recorder() -> Any:  # noqa: ANN401  # the SDK has no types
     from aws_xray_sdk.core.emitters.udp_emitter import UDPEmitter  # noqa: PLC0415
 
     class Discreet(UDPEmitter):  # type: ignore[misc]  # the SDK has no types
-        """Sends what is noted without the texts of exceptions, which quote what was sent."""
+        """An emitter that leaves out the texts of exceptions, which quote what was sent."""
 
         def send_entity(self, entity: Any) -> None:  # noqa: ANN401
             """Sends a segment or subsegment to the daemon."""
@@ -112,7 +112,7 @@ def _recorder() -> Any:  # noqa: ANN401  # the SDK has no types
 
 def _quiet(entity: Any) -> None:  # noqa: ANN401
     if isinstance(entity.cause, dict):  # where it is a text, it refers to another entity's
-        for told in entity.cause.get("exceptions", ()):
-            told.message = None
+        for exception in entity.cause.get("exceptions", ()):
+            exception.message = None
     for part in entity.subsegments:
         _quiet(part)

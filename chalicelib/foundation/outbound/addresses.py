@@ -1,4 +1,4 @@
-"""Where hails may be sent: an operator's URL, and the addresses that its host stands for.
+"""Validation of outbound URLs and of the addresses that their host resolves to (SSRF protection).
 
 An operator's server is on the public Internet. A URL that leads anywhere else (loopback, a private
 network, the metadata service of a cloud) would turn the registry against what is around it. A name
@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from msgspec import Struct
 
-# The contract's texts (letaxi-api 10.2).
+# The contract's texts [contract: Webhook addresses].
 INVALID = "This endpoint is invalid."
 UNRESOLVED = "This URL could not be resolved."
 
@@ -33,11 +33,11 @@ Lookup = Callable[..., list[Any]]  # of `socket.getaddrinfo`
 
 
 class EndpointRefused(Exception):
-    """Hails cannot be sent there; the text is the contract's."""
+    """The URL may not be called; the text is the contract's."""
 
 
 class Endpoint(Struct, frozen=True):
-    """An operator's URL, taken apart. `resource` is the request's target, `login` goes as Basic."""
+    """A parsed URL. `resource` is the request's target, `login` goes as Basic."""
 
     scheme: str
     host: str
@@ -74,7 +74,7 @@ def read(url: str) -> Endpoint:
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Whether it is a host's on the public Internet, not one that leads to an IPv4 address inside."""
+    """Whether the address is a host's on the public Internet, and none that embeds an IPv4 address."""
     if not address.is_global or address.is_multicast or address.is_reserved:
         return False
     if isinstance(address, IPv4Address):
@@ -89,7 +89,7 @@ def resolve(
     allow_private: bool,
     lookup: Lookup = socket.getaddrinfo,
 ) -> list[str]:
-    """The addresses of the endpoint's host, as the system would try them; each of them is public.
+    """The addresses that the endpoint's host resolves to, in the system's order; each of them is public.
 
     The system's resolver reads decimal, octal and hexadecimal forms too, so what it makes of a host
     is checked and not the host's text. Raises EndpointRefused.
@@ -106,7 +106,7 @@ def resolve(
 
 
 def _within(timeout_s: float, look_up: Callable[[], list[Any]]) -> list[Any]:
-    """What a look-up finds, nothing where it fails. Raises EndpointRefused when it takes too long.
+    """The result of a look-up, empty where it fails. Raises EndpointRefused when it takes too long.
 
     A look-up cannot be called off: its thread is left behind.
     """

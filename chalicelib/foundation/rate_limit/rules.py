@@ -1,4 +1,4 @@
-"""How many requests the owner of a key may make, and when a process reports those that it has seen: pure.
+"""Rate limit of an account, and when a process reports its count: pure.
 
 Every process counts for itself, and adds to a sum that all share when it has `Limit.report` requests
 to tell of; what it has not told yet when a window ends it tells in the next. So whatever an account's
@@ -17,7 +17,7 @@ REPORTS_A_SECOND = 20  # of an account that asks as often as it may
 
 
 class Limit(Struct, frozen=True):
-    """What one account may ask for."""
+    """The limit of one account."""
 
     requests_a_second: int
 
@@ -28,28 +28,28 @@ class Limit(Struct, frozen=True):
 
     @property
     def report(self) -> int:
-        """How many requests a process sees before it tells of them."""
+        """The number of requests after which a process reports them."""
         return max(1, self.requests_a_second // REPORTS_A_SECOND)
 
 
 class Count(Struct, frozen=True):
-    """What a process knows of one account's requests.
+    """A process's count of one account's requests in a window.
 
-    `told` is how many all processes together had reported of the window when this one last reported;
+    `reported` is how many all processes together had reported of the window when this one last reported;
     `waiting` are those that it has seen since, of this window or the one before.
     """
 
     window: int
-    told: int = 0
+    reported: int = 0
     waiting: int = 0
 
     def at(self, window: int) -> "Count":
-        """The count in a window: of a new one nothing is told yet."""
+        """The count in a window: of a new one nothing is reported yet."""
         return self if window == self.window else Count(window, waiting=self.waiting)
 
     def is_over(self, limit: Limit) -> bool:
-        """Whether the account has had what it may have in this window."""
-        return self.told > limit.a_window
+        """Whether the account has used up its limit in this window."""
+        return self.reported > limit.a_window
 
     def with_one_more(self, limit: Limit) -> tuple["Count", int]:
         """The count after another request, and how many are to be reported now: mostly none."""
@@ -60,10 +60,10 @@ class Count(Struct, frozen=True):
 
 
 def window_of(now: datetime) -> int:
-    """The window that a moment is in. They stand on the clock, so that all processes mean the same."""
+    """The window that a moment is in. Windows are aligned to the clock, the same for all processes."""
     return int(now.timestamp()) // WINDOW_S
 
 
 def ends_at(window: int) -> int:
-    """When a window is over, in Unix seconds."""
+    """The end of a window, in Unix seconds."""
     return (window + 1) * WINDOW_S

@@ -1,4 +1,4 @@
-"""How many requests the owners of keys make: counted in each process, added up in DynamoDB (`pace.py`).
+"""Rate limiter of API keys: counted in each process, added up in DynamoDB (`rules.py` decides).
 
 | question                    | table          | key               | cost               | asked by           |
 | --------------------------- | -------------- | ----------------- | ------------------ | ------------------ |
@@ -45,24 +45,24 @@ Add = Callable[[int, int, int], int]  # account id, window, requests: their new 
 
 
 class TooManyRequests(TooMany):
-    """The key is used too often: more than its share of requests in a second."""
+    """The key is used too often: its account has made more requests than its limit allows."""
 
 
 @made_once
 def client() -> "DynamoDBClient":
-    """DynamoDB for a count that no request should wait for: one try, and a short one."""
+    """A DynamoDB client with one short try: no request should wait for a count."""
     limits = Config(
         connect_timeout=WITHIN_S,
         read_timeout=WITHIN_S,
         retries={"mode": "standard", "total_max_attempts": 1},
         parameter_validation=False,
     )
-    made: DynamoDBClient = clients.client("dynamodb", limits=limits)
-    return made
+    found: DynamoDBClient = clients.client("dynamodb", limits=limits)
+    return found
 
 
 def add(account_id: int, window: int, requests: int) -> int:
-    """Counts requests of an account, and answers all that are counted of the window.
+    """Adds requests to an account's count of a window; returns the sum of all processes.
 
     Raises botocore's BotoCoreError and ClientError.
     """
@@ -81,7 +81,7 @@ def add(account_id: int, window: int, requests: int) -> int:
 
 
 class Throttle:
-    """One process's counts; threads may share it. Made once, at import."""
+    """The counts of one process; thread-safe. Created once, at import."""
 
     def __init__(self, add: Add = add) -> None:
         self._add = add
@@ -101,7 +101,7 @@ class Throttle:
             if not count.is_over(limit):
                 count, due = count.with_one_more(limit)
                 self._counts.put(account_id, count)
-        if due and self._told(account_id, window, due):
+        if due and self._is_reported(account_id, window, due):
             count = self._count(account_id, window)
         if count.is_over(limit):
             metrics.emit({}, counts={"requests_throttled": 1})
@@ -116,12 +116,12 @@ class Throttle:
     def _count(self, account_id: int, window: int) -> Count:
         return (self._counts.get(account_id) or Count(window)).at(window)
 
-    def _told(self, account_id: int, window: int, requests: int) -> bool:
+    def _is_reported(self, account_id: int, window: int, requests: int) -> bool:
         """Whether the requests are reported, and the sum is known."""
         if self._rests.get("") is not None:
             return False
         try:
-            told = self._add(account_id, window, requests)
+            total = self._add(account_id, window, requests)
         except (BotoCoreError, ClientError):
             self._rests.put("", value=True)
             metrics.emit({}, counts={"request_counts_lost": requests})
@@ -129,8 +129,8 @@ class Throttle:
         with self._lock:
             count = self._count(account_id, window)
             # Another thread's report may have come to more meanwhile.
-            told = max(told, count.told)
-            self._counts.put(account_id, Count(window, told, count.waiting))
+            total = max(total, count.reported)
+            self._counts.put(account_id, Count(window, total, count.waiting))
         return True
 
 

@@ -14,11 +14,11 @@ class DateAttribute(Attribute[date]):
     attr_type = STRING
 
     def serialize(self, value: date) -> str:
-        """As it is stored."""
+        """To DynamoDB."""
         return value.isoformat()
 
     def deserialize(self, value: str) -> date:
-        """As it was."""
+        """From DynamoDB."""
         return date.fromisoformat(value)
 
 
@@ -28,9 +28,9 @@ class MomentAttribute(Attribute[datetime]):
     attr_type = NUMBER
 
     def serialize(self, value: datetime) -> str:
-        """As it is stored."""
+        """To DynamoDB."""
         return str(milliseconds(value))
 
     def deserialize(self, value: str) -> datetime:
-        """As it was, in UTC."""
+        """From DynamoDB, in UTC."""
         return moment(int(value))

@@ -1,4 +1,4 @@
-"""What all PynamoDB models of the registry share: where their tables are, and the limits of a call."""
+"""Base configuration of all PynamoDB models: region, endpoint, timeouts."""
 
 import os
 

@@ -116,7 +116,7 @@ class Series(Generic[T]):
                 return
 
     def remove(self, entry: str) -> None:
-        """Takes a sheet away, if it is there."""
+        """Deletes a sheet, if it is there."""
         clients.dynamodb().delete_item(TableName=table("statistics"), Key=self._key(entry))
 
     def _versioned(self, entry: str, *, consistent: bool) -> tuple[T | None, int]:

@@ -1,4 +1,4 @@
-"""Conditional writes: how they wait for transactions, and how they say that they came too late."""
+"""Conditional writes, with retries while a transaction holds the item."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -30,12 +30,12 @@ _CONDITION = {"ConditionalCheckFailedException", "ConditionalCheckFailed"}
 
 
 class Moved(Exception):
-    """What a write was computed from has changed meanwhile: read again, and decide again."""
+    """The condition of a write failed: read again, and decide again."""
 
 
 @cache
 def connection() -> Connection:
-    """For transactions, which belong to no model."""
+    """The PynamoDB connection, for transactions, which belong to no model."""
     return Connection(
         region=settings().region,
         host=settings().endpoint or None,
@@ -55,7 +55,7 @@ def setting(model: type[Model], values: Mapping[str, Any]) -> list[Action]:
 
 
 def written(write: Callable[[], T]) -> T:
-    """What a write answers; it is tried again while a transaction holds one of its items.
+    """Runs a write, again while a transaction holds one of its items. Returns what it returned.
 
     Raises Moved where a condition of its own failed.
     """
@@ -74,7 +74,7 @@ def written(write: Callable[[], T]) -> T:
 
 
 def _reasons(error: ClientError | PynamoDBException) -> set[str | None]:
-    """Why it was refused: the codes of a transaction's items, or the write's own."""
+    """The reasons of a failed write: the codes of a transaction's items, or its own."""
     if isinstance(error, ClientError):
         return {error.response["Error"]["Code"]}
     if isinstance(error, TransactWriteError) and error.cancellation_reasons:

@@ -1,4 +1,4 @@
-"""Accounts, and the console's login (letaxi-api 10, 20.1)."""
+"""Routes of accounts and of the console's login [contract: Accounts] [contract: Console login]."""
 
 import re
 
@@ -6,8 +6,8 @@ from chalicelib.foundation import login_attempts
 from chalicelib.foundation.errors import in_url
 from chalicelib.foundation.http import json_schema
 from chalicelib.foundation.http.contract import NOT_FOUND
-from chalicelib.foundation.http.messages import Reply
 from chalicelib.foundation.http.refusals import EndpointUnknown
+from chalicelib.foundation.http.replies import Reply
 from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.access import schemas, store, users
 from chalicelib.taxis.envelope import PAGE_SIZE, Request, meta, reply
@@ -26,9 +26,9 @@ _ID = re.compile(r"[0-9]{1,18}")
 )
 def get_users(request: Request) -> Reply:
     """All accounts for admins, for others those that they manage, by id."""
-    wanted = request.asked()
+    filters = request.asked()
     page = request.page()
-    found, total = users.list_users(request.viewer, wanted, page=page, per_page=PAGE_SIZE)
+    found, total = users.list_users(request.viewer, filters, page=page, per_page=PAGE_SIZE)
     shown = [schemas.user_object(user) for user in found]
     return reply(shown, meta=meta(page=page, total=total))
 
@@ -57,7 +57,7 @@ def get_user(request: Request, user_id: str) -> Reply:
     ),
 )
 def put_user(request: Request, user_id: str) -> Reply:
-    """Changes what an account says of itself. An unknown account is told before a bad body."""
+    """Changes an account's own fields. An unknown account is refused before a bad body."""
     record = _find(request, user_id)
     changes = request.one()
     changed = users.change(record, changes)
@@ -72,7 +72,7 @@ def put_user(request: Request, user_id: str) -> Reply:
     refuses=(users.CredentialsWrong, login_attempts.TooManyAttempts),
 )
 def post_auth(request: Request) -> Reply:
-    """Shows the account of a password or an API key: the console's login."""
+    """The console's login: the account of a password or an API key."""
     given = request.one()
     user = users.log_in(**given, source=request.source, now=request.now)
     return reply([schemas.user_object(user)])

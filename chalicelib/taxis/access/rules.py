@@ -1,4 +1,4 @@
-"""Accounts, their roles, and who may act as whom: pure."""
+"""Accounts, roles and impersonation (`X-Logas`): pure."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -11,13 +11,13 @@ LONGEST_OVERLAP = timedelta(days=30)  # for which an account's old key opens bes
 
 
 def implied(roles: Iterable[Role]) -> frozenset[Role]:
-    """The roles with those that come along: an admin is a moteur and an operateur (stats-and-ops 8)."""
-    wanted = frozenset(roles)
-    return wanted | {Role.MOTEUR, Role.OPERATEUR} if Role.ADMIN in wanted else wanted
+    """The roles with those that they imply: an admin is a moteur and an operateur [contract: Accounts by command]."""
+    named = frozenset(roles)
+    return named | {Role.MOTEUR, Role.OPERATEUR} if Role.ADMIN in named else named
 
 
 def may_act_as(key_owner: Account, other: Account, *, integration_email: str | None) -> bool:
-    """Whether `X-Logas` lets the owner of the key act as another account (letaxi-api 2).
+    """Whether `X-Logas` lets the owner of the key act as another account [contract: Keys].
 
     `integration_email` is the integration account's where the feature is on, else None.
     """
@@ -30,7 +30,7 @@ def may_act_as(key_owner: Account, other: Account, *, integration_email: str | N
 
 
 class Line(Struct, frozen=True):
-    """What a list of accounts says of one of them."""
+    """A line of a list of accounts."""
 
     id: int
     email: str
@@ -39,8 +39,8 @@ class Line(Struct, frozen=True):
     manager_id: int | None = None
 
 
-class Wanted(Struct, frozen=True):
-    """Which accounts are asked for (letaxi-api 10.4); an empty text asks for nothing in particular."""
+class AccountFilter(Struct, frozen=True):
+    """The filter of a list of accounts [contract: Lists of accounts]; an empty text filters nothing."""
 
     email: str = ""
     name: str = ""
@@ -48,8 +48,8 @@ class Wanted(Struct, frozen=True):
     role: str = ""
 
 
-def visible(lines: Iterable[Line], wanted: Wanted, *, viewer: Account) -> list[Line]:
-    """The accounts that are asked for, in their order, of those that the viewer may see.
+def visible(lines: Iterable[Line], filters: AccountFilter, *, viewer: Account) -> list[Line]:
+    """The accounts that match the filter, in their order, of those that the viewer may see.
 
     Admins see all, others those that they manage; only admins may ask for a manager or a role.
     """
@@ -57,15 +57,17 @@ def visible(lines: Iterable[Line], wanted: Wanted, *, viewer: Account) -> list[L
     is_admin = viewer.has(Role.ADMIN)
     emails = {line.id: line.email for line in lines}
 
-    def is_wanted(line: Line) -> bool:
-        if not (_contains(line.email, wanted.email) and _contains(line.name, wanted.name)):
+    def matches(line: Line) -> bool:
+        if not (_contains(line.email, filters.email) and _contains(line.name, filters.name)):
             return False
         if not is_admin:
             return line.manager_id == viewer.id
         manager = "" if line.manager_id is None else emails.get(line.manager_id, "")
-        return _contains(manager, wanted.manager) and (not wanted.role or wanted.role in line.roles)
+        return _contains(manager, filters.manager) and (
+            not filters.role or filters.role in line.roles
+        )
 
-    return [line for line in lines if is_wanted(line)]
+    return [line for line in lines if matches(line)]
 
 
 def _contains(text: str, part: str) -> bool:

@@ -1,4 +1,4 @@
-"""The bodies and queries that come and go: accounts and the console's login (letaxi-api 10, 20.1)."""
+"""Request and response schemas of accounts and of the console's login [contract: Accounts] [contract: Console login]."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate, va
 from chalicelib.foundation import passwords
 from chalicelib.foundation.http import json_schema
 from chalicelib.foundation.http.json_schema import TEXT, WHOLE, list_of, nullable, record
-from chalicelib.taxis.access.rules import Line, Wanted
+from chalicelib.taxis.access.rules import AccountFilter, Line
 from chalicelib.taxis.access.users import User
 from chalicelib.taxis.envelope import PageNumber
 from chalicelib.taxis.vocabulary import Role
@@ -55,7 +55,7 @@ class NeighbourSchema(Schema):
 
 
 class UserSchema(Schema):
-    """The body of PUT /users/{id}; makes what is to be changed.
+    """The body of PUT /users/{id}; loads the fields to change.
 
     The console sends back all that it has read, so what cannot be written is taken and dropped.
     """
@@ -85,7 +85,7 @@ class UserSchema(Schema):
 
 
 class UserListSchema(Schema):
-    """The query of GET /users; makes a `Wanted`."""
+    """The query of GET /users; loads an `AccountFilter`."""
 
     FILTERS = ("email", "name", "manager", "role")
 
@@ -106,9 +106,9 @@ class UserListSchema(Schema):
             raise ValidationError(faults)
 
     @post_load
-    def _make(self, loaded: dict[str, Any], **_: object) -> Wanted:
+    def _make(self, loaded: dict[str, Any], **_: object) -> AccountFilter:
         loaded.pop("p", None)
-        return Wanted(**{name: given for name, (given,) in loaded.items()})
+        return AccountFilter(**{name: given for name, (given,) in loaded.items()})
 
 
 class LoginSchema(Schema):
@@ -150,7 +150,7 @@ USER = record(
 
 
 def user_object(user: User) -> dict[str, object]:
-    """An account as its owner, its manager and admins see it (letaxi-api 10.1)."""
+    """An account as its owner, its manager and admins see it [contract: The account object]."""
     record, account = user.record, user.record.account
     return {
         "id": account.id,

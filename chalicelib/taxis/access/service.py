@@ -34,14 +34,14 @@ _names: cache.Memory[int, str] = cache.Memory(
 
 
 class Caller(NamedTuple):
-    """Whose key came with a request, and the account that it is made as: mostly the same."""
+    """The owner of a request's API key, and the account that it acts as: mostly the same."""
 
     owner: Account
     account: Account
 
 
 def recognize(*, key: str | None, logas: str | None, now: datetime) -> Caller:
-    """Who makes a request, and as whom (letaxi-api 2).
+    """Authenticates a request by its API key and `X-Logas` [contract: Keys].
 
     A suspension or a new key bites within `account_cache_s`. Each request of a known key counts, even
     one that is refused here. Raises KeyMissing, KeyUnknown, TooManyRequests.
@@ -103,7 +103,7 @@ def signer(email: str, *, now: datetime) -> tuple[Account, list[str]] | None:
 
 
 def hook_of(account_id: int) -> store.Hook | None:
-    """Where an operator wants its hails, as the last write left it; None where it has not said."""
+    """An operator's webhook, read strongly; None where it has none."""
     record = store.by_id(account_id)
     return record.hook if record is not None and record.hail_endpoint_production else None
 
@@ -119,16 +119,16 @@ def managed_by(manager_id: int) -> list[Line]:
 
 
 def records(account_ids: Iterable[int]) -> list[store.Record]:
-    """All that is kept of those of the accounts that there are, by id."""
+    """The records of the accounts that exist, by id."""
     found = store.by_ids(frozenset(account_ids))
     return sorted(found, key=lambda record: record.account.id)
 
 
 def names_of(account_ids: Iterable[int]) -> Mapping[int, str]:
-    """The names of those of the accounts that there are, at most `account_cache_s` old."""
-    wanted = set(account_ids)
-    names = _names.get_many(wanted)
-    for account_id in wanted - names.keys():
+    """The names of the accounts that exist, by id, at most `account_cache_s` old."""
+    ids = set(account_ids)
+    names = _names.get_many(ids)
+    for account_id in ids - names.keys():
         record = store.by_id(account_id)
         if record is not None:
             names[account_id] = record.name

@@ -53,7 +53,7 @@ KEY_BYTES = 2048  # of a key in DynamoDB; no account has a longer one
 
 
 class Hook(NamedTuple):
-    """Where an operator's hails are sent, and the header that says who sends them, if it is named."""
+    """An operator's webhook: its URL, and the name and value of a header, if it has a name."""
 
     url: str
     header_name: str
@@ -61,7 +61,7 @@ class Hook(NamedTuple):
 
 
 class OldKey(NamedTuple):
-    """The API key of before, which opens until a time that has been agreed on."""
+    """The previous API key, valid until an agreed time."""
 
     digest: str
     sealed: str
@@ -69,7 +69,7 @@ class OldKey(NamedTuple):
 
 
 class Record(Struct, frozen=True):
-    """All that is kept of an account. `sealed_key` opens with `vault.unseal`, `key_digest` finds it."""
+    """All that is kept of an account. `sealed_key` is decrypted by `sealing.unseal`, `key_digest` is what it is looked up by."""
 
     account: Account
     name: str
@@ -91,11 +91,11 @@ class Record(Struct, frozen=True):
     version: int = 0
 
     def old_key_at(self, now: datetime) -> OldKey | None:
-        """The API key of before, where it still opens."""
+        """The previous API key, where it is still valid."""
         return self.old_key if self.old_key is not None and now < self.old_key.until else None
 
     def opens_with(self, key_digest: str, *, now: datetime) -> bool:
-        """Whether this is one of its keys."""
+        """Whether this is the digest of a valid key."""
         old_key = self.old_key_at(now)
         own = (self.key_digest, *((old_key.digest,) if old_key else ()))
         return any(hmac.compare_digest(key_digest, digest) for digest in own)
@@ -107,13 +107,13 @@ class Record(Struct, frozen=True):
 
     @property
     def line(self) -> Line:
-        """What a list says of it."""
+        """Its line in lists."""
         account = self.account
         return Line(account.id, account.email, self.name, account.roles, account.manager_id)
 
 
 class RecordMoved(Exception):
-    """The account was changed, or its e-mail taken, by somebody else meanwhile."""
+    """A concurrent write changed the account, or took its e-mail."""
 
 
 class AccountRow(Model):
@@ -148,7 +148,7 @@ class AccountRow(Model):
 
 
 class LineRow(Model):
-    """An account's line in the list of all accounts, or of those that one manages."""
+    """The item of an account in the list of all accounts, or of those that one manages."""
 
     class Meta(Place):
         table_name = table("account-lists")
@@ -220,7 +220,7 @@ def _managed(manager_id: int) -> str:
 
 
 def _lists(record: Record) -> tuple[str, ...]:
-    """The owners of the lists that an account stands in."""
+    """The keys of the lists that an account is in."""
     manager_id = record.account.manager_id
     return (_ALL,) if manager_id is None else (_ALL, _managed(manager_id))
 
@@ -269,7 +269,7 @@ def _one(key: str) -> Record | None:
 
 
 def by_key(key_digest: str) -> Record | None:
-    """The account a key opens, or opened: `Record.opens_with` says whether it still does."""
+    """The account of an API key or of a previous one: `Record.opens_with` says whether it is valid."""
     return _one(f"key#{key_digest}")
 
 

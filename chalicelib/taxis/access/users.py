@@ -1,4 +1,4 @@
-"""What callers ask of accounts: to see them, to change their own, to log in (letaxi-api 10, 20.1)."""
+"""Accounts as callers see them: listing, changing one's own, logging in [contract: Accounts] [contract: Console login]."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -24,7 +24,7 @@ from chalicelib.foundation.outbound import addresses
 from chalicelib.foundation.retry import Retry
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import rules, store
-from chalicelib.taxis.access.rules import Line, Wanted
+from chalicelib.taxis.access.rules import AccountFilter, Line
 from chalicelib.taxis.activity import service as activity
 from chalicelib.taxis.settings import settings
 from chalicelib.taxis.vocabulary import Account, Action, Activity, Resource, Role
@@ -42,11 +42,11 @@ class UserForbidden(Forbidden):
 
 
 class HookRefused(Malformed):
-    """Hails cannot be sent there."""
+    """The webhook's URL may not be called."""
 
 
 class Busy(Unavailable):
-    """Others kept changing the account; the request may be sent again."""
+    """The account kept changing; the request may be sent again."""
 
 
 class CredentialsWrong(Unidentified):
@@ -54,7 +54,7 @@ class CredentialsWrong(Unidentified):
 
 
 class User(Struct, frozen=True):
-    """An account and the accounts next to it. `api_key` is in clear."""
+    """An account with its manager and the accounts that it manages. `api_key` is in clear."""
 
     record: store.Record
     manager: Line | None
@@ -62,12 +62,12 @@ class User(Struct, frozen=True):
 
     @property
     def api_key(self) -> str:
-        """What the account calls with."""
+        """The account's API key, in clear."""
         return sealing.unseal(self.record.sealed_key)
 
 
 def list_users(
-    viewer: Account, wanted: Wanted, *, page: int, per_page: int
+    viewer: Account, filters: AccountFilter, *, page: int, per_page: int
 ) -> tuple[list[User], int]:
     """A page of the accounts that the viewer may see, by id, and how many there are in all.
 
@@ -75,7 +75,7 @@ def list_users(
     """
     is_admin = viewer.has(Role.ADMIN)
     lines = store.lines() if is_admin else store.managed_by(viewer.id)
-    found = rules.visible(lines, wanted, viewer=viewer)
+    found = rules.visible(lines, filters, viewer=viewer)
     shown = found[(page - 1) * per_page : page * per_page]
     if not shown:
         return [], len(found)
@@ -110,25 +110,25 @@ def find(viewer: Account, user_id: int) -> store.Record:
 
 
 def user(record: store.Record) -> User:
-    """The account with its neighbours."""
+    """The account with its manager and the accounts that it manages."""
     manager_id = record.account.manager_id
     manager = None if manager_id is None else store.by_id(manager_id)
     return User(record, manager.line if manager else None, store.managed_by(record.account.id))
 
 
 def change(record: store.Record, changes: Mapping[str, str]) -> store.Record:
-    """Writes down what an account says of itself; `password` is in clear, and empty for no change.
+    """Changes an account's own fields; `password` is in clear, and empty for no change.
 
     Raises HookRefused, Busy.
     """
-    wanted: dict[str, Any] = dict(changes)
-    _check_hook(wanted.get("hail_endpoint_production", ""))
-    if password := wanted.pop("password", ""):
-        wanted["password"] = passwords.hashed(password)
-    return _write(record, wanted)
+    fields: dict[str, Any] = dict(changes)
+    _check_hook(fields.get("hail_endpoint_production", ""))
+    if password := fields.pop("password", ""):
+        fields["password"] = passwords.hashed(password)
+    return _write(record, fields)
 
 
-def _write(record: store.Record, wanted: Mapping[str, Any]) -> store.Record:
+def _write(record: store.Record, fields: Mapping[str, Any]) -> store.Record:
     """The account with these fields changed, whatever else was changed meanwhile. Raises Busy."""
     current: store.Record | None = record
     for attempt in RETRY.attempts():
@@ -136,7 +136,7 @@ def _write(record: store.Record, wanted: Mapping[str, Any]) -> store.Record:
             current = store.by_id(record.account.id)
         if current is None:
             break
-        changed = replace(current, **wanted)
+        changed = replace(current, **fields)
         if changed == current:
             return current
         with suppress(store.RecordMoved):
@@ -145,7 +145,7 @@ def _write(record: store.Record, wanted: Mapping[str, Any]) -> store.Record:
 
 
 def _check_hook(url: str) -> None:
-    """Refuses a URL that hails could not be sent to (letaxi-api 10.2). Raises HookRefused."""
+    """Validates a webhook's URL [contract: Webhook addresses]. Raises HookRefused."""
     if not url or settings().allow_private_hooks:
         return
     try:
@@ -163,7 +163,7 @@ def log_in(
     source: str,
     now: datetime,
 ) -> User:
-    """The account of an e-mail and its password or API key, the one of them that is given.
+    """The account of an e-mail and a password, or an e-mail and an API key.
 
     `referrer` is the account that the caller had before, `source` the address that they call from.
     An unknown account takes as long as a known one. Raises TooManyAttempts, CredentialsWrong.

@@ -1,7 +1,7 @@
-"""The journal of what accounts did (letaxi-api 20.3)."""
+"""Route of the activity log [contract: Journal of activities]."""
 
 from chalicelib.foundation.http import json_schema
-from chalicelib.foundation.http.messages import Reply
+from chalicelib.foundation.http.replies import Reply
 from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.activity import schemas, service
 from chalicelib.taxis.envelope import PAGE_SIZE, Request, meta, reply
@@ -18,8 +18,8 @@ routes = Routes()
 )
 def get_activity_logs(request: Request) -> Reply:
     """What accounts did, newest first."""
-    asked = request.asked()
+    filters = request.asked()
     page = request.page()
-    found, total = service.list_entries(asked, page=page, per_page=PAGE_SIZE, now=request.now)
+    found, total = service.list_entries(filters, page=page, per_page=PAGE_SIZE, now=request.now)
     shown = [schemas.entry_object(entry) for entry in found]
     return reply(shown, meta=meta(page=page, total=total))

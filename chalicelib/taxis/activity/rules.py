@@ -1,4 +1,4 @@
-"""What the journal of the admins holds (letaxi-api 20.3): pure."""
+"""Entries of the activity log [contract: Journal of activities]: pure."""
 
 from msgspec import Struct
 
@@ -6,21 +6,21 @@ from chalicelib.taxis.vocabulary import Activity
 
 
 class Entry(Struct, frozen=True):
-    """An activity as it was kept; of two, the newer has the greater id."""
+    """A stored activity; of two, the newer has the greater id."""
 
     id: str
     activity: Activity
 
 
-class Asked(Struct, frozen=True):
-    """Which entries are asked for; None asks for nothing in particular."""
+class ActivityFilter(Struct, frozen=True):
+    """The filter of a list of entries; None filters nothing."""
 
     resource: str | None = None
     resource_id: str | None = None
     action: str | None = None
 
     def matches(self, activity: Activity) -> bool:
-        """Whether an activity is one of them."""
+        """Whether an activity matches the filter."""
         return (
             self.resource in (None, activity.resource)
             and self.resource_id in (None, activity.resource_id)

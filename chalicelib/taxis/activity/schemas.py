@@ -1,4 +1,4 @@
-"""The query that comes and the entries that go (letaxi-api 20.3)."""
+"""Query and response schemas of the activity log [contract: Journal of activities]."""
 
 from datetime import UTC
 from typing import Any
@@ -7,13 +7,13 @@ from marshmallow import Schema, fields, post_load, validate
 
 from chalicelib.foundation.http import json_schema
 from chalicelib.foundation.http.json_schema import ANYTHING, MOMENT, TEXT, map_of, record
-from chalicelib.taxis.activity.rules import Asked, Entry
+from chalicelib.taxis.activity.rules import ActivityFilter, Entry
 from chalicelib.taxis.envelope import PageNumber
 from chalicelib.taxis.vocabulary import Action, Resource
 
 
 class JournalSchema(Schema):
-    """The query of GET /activity_logs; makes an `Asked`."""
+    """The query of GET /activity_logs; loads an `ActivityFilter`."""
 
     resource = fields.String(validate=validate.OneOf([*map(str, Resource)]))
     resource_id = fields.String()
@@ -21,9 +21,9 @@ class JournalSchema(Schema):
     p = PageNumber()
 
     @post_load
-    def _make(self, loaded: dict[str, Any], **_: object) -> Asked:
+    def _make(self, loaded: dict[str, Any], **_: object) -> ActivityFilter:
         loaded.pop("p", None)
-        return Asked(**loaded)
+        return ActivityFilter(**loaded)
 
 
 ENTRY = record(
@@ -40,7 +40,7 @@ ENTRY = record(
 
 
 def entry_object(entry: Entry) -> dict[str, object]:
-    """An entry as the journal shows it."""
+    """The response object of an entry."""
     activity = entry.activity
     return {
         "id": entry.id,

@@ -1,4 +1,4 @@
-"""What is written into the journal of the admins, and read from it."""
+"""The activity log: writing entries and listing them."""
 
 import logging
 from datetime import datetime
@@ -9,14 +9,14 @@ from pynamodb.transactions import TransactWrite
 
 from chalicelib.foundation.observe import logs
 from chalicelib.taxis.activity import store
-from chalicelib.taxis.activity.rules import Asked, Entry
+from chalicelib.taxis.activity.rules import ActivityFilter, Entry
 from chalicelib.taxis.vocabulary import Activity
 
 log = logging.getLogger("maraude.activity")
 
 
 def record(activity: Activity) -> None:
-    """Writes an entry. What it tells of has happened, and does not fail because this does."""
+    """Writes an entry. A failure is logged and fails no request."""
     try:
         store.put(activity)
     except (BotoCoreError, ClientError, PynamoDBException) as error:
@@ -29,11 +29,11 @@ def record_within(transaction: TransactWrite, activity: Activity) -> None:
 
 
 def list_entries(
-    asked: Asked, *, page: int, per_page: int, now: datetime
+    filters: ActivityFilter, *, page: int, per_page: int, now: datetime
 ) -> tuple[list[Entry], int]:
-    """A page of the entries that are asked for, newest first, and how many there are in all.
+    """A page of the entries that match a filter, newest first, and how many match in all.
 
     The newest `store.LISTED` entries are read: beyond that the count is a lower bound.
     """
-    found = [entry for entry in store.newest(now) if asked.matches(entry.activity)]
+    found = [entry for entry in store.newest(now) if filters.matches(entry.activity)]
     return found[(page - 1) * per_page : page * per_page], len(found)

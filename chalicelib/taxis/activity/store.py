@@ -1,4 +1,4 @@
-"""The journal of the admins in DynamoDB.
+"""The activity log in DynamoDB.
 
 | question         | table    | key                      | order        | cost              | asked by          |
 | ---------------- | -------- | ------------------------ | ------------ | ----------------- | ----------------- |
@@ -52,7 +52,7 @@ class ActivityRow(Model):
 
 
 def row(activity: Activity) -> ActivityRow:
-    """The item of an entry; each time another."""
+    """A new item of an entry."""
     at = activity.at.astimezone(UTC)
     return ActivityRow(
         at.date().isoformat(),

@@ -78,7 +78,7 @@ class Fleet(Struct, frozen=True):
 
 
 def key(vehicle_id: int, ads_id: str, driver_id: str) -> str:
-    """The entry of the taxi that they make; a digest, for an entry may have 1,024 bytes at most."""
+    """The entry of a taxi by its parts; a digest, for an entry may have 1,024 bytes at most."""
     parts = f"{len(ads_id)} {ads_id} {driver_id}".encode()
     return f"taxi#{vehicle_id}#{hashlib.sha256(parts).hexdigest()}"
 
@@ -100,7 +100,7 @@ def key_row(taxi: Member) -> FleetRow:
 
 
 def list_row(taxi: Member, licence_plate: str) -> FleetRow:
-    """The taxi's line in its owner's list."""
+    """The item of a taxi in its owner's list."""
     entry = f"list#{milliseconds(taxi.added_at):015}#{taxi.taxi_id}"
     return FleetRow(taxi.owner, entry, taxi_id=taxi.taxi_id, licence_plate=licence_plate)
 
@@ -147,7 +147,7 @@ def _union(pages: Iterator[FleetRow], known: Fleet) -> Fleet:
 
 
 def admit(owner: str, taxi_id: str) -> int:
-    """Puts an id on the newest page, or on the next where that is full; the page's number."""
+    """Adds an id to the newest page, or to the next where that is full; the page's number."""
     pages = FleetRow.query(
         owner,
         FleetRow.entry.startswith("page#"),
@@ -190,7 +190,7 @@ def change_key(transaction: TransactWrite, before: Member, after: Member) -> Non
 
 
 def leave(transaction: TransactWrite, taxi: Member, *, page: int | None) -> None:
-    """Adds to a transaction that a taxi's key, its line and its id go, the id from this page."""
+    """Adds the deletion of a taxi's key, its line and its id on a page to a transaction."""
     transaction.delete(key_row(taxi))
     transaction.delete(list_row(taxi, ""))
     if page is not None:
@@ -200,5 +200,5 @@ def leave(transaction: TransactWrite, taxi: Member, *, page: int | None) -> None
 
 
 def withdraw(owner: str, taxi_id: str, *, page: int) -> None:
-    """Takes an id off the page that `admit` put it on."""
+    """Removes an id from the page that `admit` added it to."""
     written(partial(FleetRow(owner, _page(page)).update, [FleetRow.ids.delete({taxi_id})]))

@@ -11,7 +11,7 @@ from chalicelib.taxis.vocabulary import Account
 
 
 def change_hail(viewer: Account, hail: Hail, update: HailChange, *, now: datetime) -> Hail:
-    """The hail after an update by an account (letaxi-api 15.5).
+    """The hail after an update by an account [contract: Changing a hail].
 
     Raises StepRefused, FieldRefused; both name the state that won where another was faster. Raises
     Busy.
@@ -42,7 +42,7 @@ def change_hail(viewer: Account, hail: Hail, update: HailChange, *, now: datetim
 def _reported_customer(
     before: Hail, after: Hail, *, now: datetime
 ) -> tuple[Customer, Customer] | None:
-    """The customer before and after, where a report changes what they may do."""
+    """The customer before and after a report; None where it changes nothing."""
     if before.reporting_customer == after.reporting_customer:
         return None
     customer = store.customer(before.moteur_id, before.customer_id)

@@ -49,7 +49,7 @@ class CustomerBanned(Forbidden):
 
 
 class TaxiUnavailable(Malformed):
-    """The taxi is not free, or has not been heard of lately."""
+    """The taxi is not free, or not online."""
 
 
 class SessionUnknown(Malformed):
@@ -68,7 +68,7 @@ def create_hail(
     entry: Pending | None = None,
     now: datetime,
 ) -> tuple[Hail, LastPosition | None]:
-    """Hails a taxi: one transaction takes it, or nothing has happened (letaxi-api 15.2).
+    """Hails a taxi: one transaction takes it, or nothing has happened [contract: Hailing].
 
     Answers the hail and where its taxi is. `key` is the `Idempotency-Key`: with the same one and the
     same request, the hail is the one that there is already. `entry` is the request's own in the

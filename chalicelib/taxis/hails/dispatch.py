@@ -26,7 +26,7 @@ class Dispatch(Struct, frozen=True):
 
 
 def prepare(hail_id: str, *, now: datetime) -> Dispatch | None:
-    """The message to the hail's operator; None where nothing is to be sent (hail-lifecycle 10).
+    """The message to the hail's operator; None where nothing is to be sent [contract: Webhook].
 
     A hail that is looked at too late, or whose operator has no address, has failed.
     """

@@ -45,7 +45,7 @@ class SweepResult(Struct, frozen=True):
 
 
 def sweep(*, now: datetime) -> SweepResult:
-    """Applies every deadline that has passed. One hail in trouble does not keep the others waiting."""
+    """Applies every overdue deadline. A failure of one hail does not stop the others."""
     result = SweepResult()
     for hail_id in lists.overdue(now):
         try:

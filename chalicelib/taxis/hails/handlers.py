@@ -26,7 +26,7 @@ log = logging.getLogger("maraude.hails")
 
 
 class MessageGarbled(Exception):
-    """A message that is none of ours."""
+    """The message cannot be parsed."""
 
 
 Message = Mapping[str, Any]
@@ -34,7 +34,7 @@ Failures = dict[str, list[dict[str, str]]]
 
 
 def each(event: Mapping[str, Any], handle: Callable[[Message], None]) -> Failures:
-    """Handles the messages of an SQS event; the answer names those that are to come again."""
+    """Handles each message of an SQS event; returns those to be delivered again."""
     failed = []
     for record in event["Records"]:
         queue_name = record["eventSourceARN"].rpartition(":")[2]
@@ -114,7 +114,7 @@ def _dispatch_later(hail_id: str) -> None:
 
 
 def apply_deadline(message: Message) -> None:
-    """Applies the deadline of a hail, or waits for it again: SQS knows delays of 15 minutes at most."""
+    """Applies the deadline of a hail, or sends the message again: SQS delays by 15 minutes at most."""
     try:
         status = Status(message["status"])
         due = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=message["due_ms"])
@@ -128,7 +128,7 @@ def apply_deadline(message: Message) -> None:
 
 
 def sweep() -> None:
-    """Applies the deadlines that no message has brought."""
+    """Applies overdue deadlines whose message is late or lost."""
     began_s = time.monotonic()
     result = expiry.sweep(now=clock.now())
     metrics.emit(

@@ -46,14 +46,14 @@ def step(
 
 
 def apply_deadline(hail: Hail, *, now: datetime, waits: Waits) -> Hail:
-    """The hail once its deadline has passed; itself before."""
+    """The hail with its deadline applied, if that has passed; else itself."""
     if not hail.is_late(now):
         return hail
     return step(hail, LATE[hail.status], now=now, waits=waits, reason="timeout")
 
 
 def deliver(hail: Hail, *, taxi_phone_number: str | None, now: datetime, waits: Waits) -> Hail:
-    """The hail once its operator's server has taken it; itself where it has moved on."""
+    """The hail after its operator's server took it; itself where its status has changed."""
     if hail.status is not Status.RECEIVED:
         return hail
     taken = step(hail, Status.RECEIVED_BY_OPERATOR, now=now, waits=waits)
@@ -61,14 +61,14 @@ def deliver(hail: Hail, *, taxi_phone_number: str | None, now: datetime, waits: 
 
 
 def fail(hail: Hail, *, reason: str, now: datetime, waits: Waits) -> Hail:
-    """The hail that its operator's server did not take; itself where it has moved on."""
+    """The hail after its operator's server failed; itself where its status has changed."""
     if hail.status is not Status.RECEIVED:
         return hail
     return step(hail, Status.FAILURE, now=now, waits=waits, reason=reason)
 
 
 def _acts_as(viewer: Account, party: Party, hail: Hail) -> bool:
-    """Whether the account is this party of the hail; an admin is both (hail-lifecycle 1)."""
+    """Whether the account is this party of the hail; an admin is both [contract: Parties of a hail]."""
     if viewer.has(Role.ADMIN):
         return True
     return viewer.id == (hail.moteur_id if party is Party.MOTEUR else hail.operateur_id)
@@ -82,8 +82,7 @@ def apply_change(
 ) -> Hail:
     """The hail after an update by an account; itself where nothing differs.
 
-    Status first, then the operateur's fields, then the moteur's (letaxi-api 15.5, hail-lifecycle
-    3.1). Raises StepRefused, FieldRefused.
+    Status first, then the operateur's fields, then the moteur's [contract: Changing a hail]. Raises StepRefused, FieldRefused.
     """
     after = hail
     to = update.get("status", hail.status)
@@ -135,7 +134,7 @@ REDACTED = "[REDACTED]"
 
 
 def blur(hail: Hail, customer: tuple[float, float], taxi: tuple[float, float]) -> Hail:
-    """The hail without what tells who and where exactly; the points (lon, lat) stand for those it had."""
+    """The hail without personal data; the points (lon, lat) replace those it had."""
     return replace(
         hail,
         customer_lon=customer[0],

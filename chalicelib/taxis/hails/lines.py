@@ -63,7 +63,7 @@ class SessionHails(Struct, frozen=True):
 
 
 class Filter(Struct, frozen=True):
-    """The query of GET /hails: of each filter any value, of all filters each (letaxi-api 15.3).
+    """The query of GET /hails: of each filter any value, of all filters each [contract: Lists of hails].
 
     Texts match what begins with them, whatever the case; `dates` are days in UTC.
     """

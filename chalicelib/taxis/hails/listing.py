@@ -12,7 +12,7 @@ from chalicelib.taxis.hails.rules import Hail
 from chalicelib.taxis.settings import settings
 from chalicelib.taxis.vocabulary import Account, Role
 
-# Customer support has nothing to do with what may still be on the way (letaxi-api 20.2).
+# Customer support has nothing to do with what may still be on the way [contract: Customer support].
 SUPPORTED_AFTER = timedelta(hours=12)
 
 

@@ -1,4 +1,4 @@
-"""Lists of hails and sessions in DynamoDB: small items of one table under whom they belong to.
+"""Lists of hails and sessions in DynamoDB: small items in one table, by owner.
 
 | question                 | owner              | entry           | order        | cost              | asked by       |
 | ------------------------ | ------------------ | --------------- | ------------ | ----------------- | -------------- |
@@ -71,7 +71,7 @@ class Day(Struct, frozen=True):
 
 
 def owners(hail: Hail) -> tuple[str, str, str]:
-    """The three lists that a hail stands in."""
+    """The keys of the three lists that a hail is in."""
     return (
         f"moteur#{hail.moteur_id}",
         f"operateur#{hail.operateur_id}",
@@ -80,7 +80,7 @@ def owners(hail: Hail) -> tuple[str, str, str]:
 
 
 def session_owner(moteur_id: int) -> str:
-    """What a moteur's sessions are found under by their ids."""
+    """The key under which a moteur's sessions are found by id."""
     return f"session#{moteur_id}"
 
 
@@ -227,7 +227,7 @@ def days() -> list[Day]:
 
 
 def know(day: str) -> None:
-    """Makes the day one of those there are; one write a day and process."""
+    """Adds the day to the list of days; one write a day and process."""
     if _known.get(day) is None:
         # What nightly jobs wrote is taken away: this hail may come after the day was counted
         ListRow("days", day).update(
@@ -242,7 +242,7 @@ def know(day: str) -> None:
 
 
 def count(day: str, *, blurred: bool | None = None) -> None:
-    """Writes down how many hails and sessions a day has that is over."""
+    """Stores how many hails and sessions a past day has."""
     values: list[Action] = [
         ListRow.hail_count.set(ListRow.count(f"{HAILS}#{day}", consistent_read=True)),
         ListRow.session_count.set(ListRow.count(f"{SESSIONS}#{day}", consistent_read=True)),
@@ -253,12 +253,12 @@ def count(day: str, *, blurred: bool | None = None) -> None:
 
 
 def enter_in_statistics(day: str) -> None:
-    """Writes down that the statistics have what they keep of a day."""
+    """Stores that the statistics have counted a day."""
     ListRow("days", day).update([ListRow.in_statistics.set(True)])
 
 
 def forget(day: str) -> None:
-    """Takes away a day of which nothing is left."""
+    """Deletes a day that has no hails left."""
     ListRow("days", day).delete()
 
 

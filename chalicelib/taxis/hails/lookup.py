@@ -31,7 +31,7 @@ def find(viewer: Account, hail_id: str, *, now: datetime) -> Hail:
 
 
 def where_is_taxi(hail: Hail, *, now: datetime) -> LastPosition | None:
-    """Where the hail's taxi is, for the two parties and as long as the hail is not over."""
+    """The position of the hail's taxi, for its two parties, as long as the hail is not over."""
     if not presentation.sees_taxi(hail.status):
         return None
     return positions.where_is([hail.taxi_id], now=now).get(hail.taxi_id)

@@ -1,4 +1,4 @@
-"""JSON objects of hails, lists, sessions and customers, by who sees them (hail-lifecycle 11): pure.
+"""JSON objects of hails, lists, sessions and customers, by who sees them [contract: What of a hail is shown]: pure.
 
 A viewer of None is the operator's server, which is sent the hail by the registry.
 """
@@ -25,7 +25,7 @@ _VEHICLE_SHOWN = frozenset(
 
 
 def naive(at: datetime) -> str:
-    """A time as the contract mostly writes it: in UTC, without saying so (letaxi-api 1.1)."""
+    """A time as most of the contract has it: UTC without an offset [contract: Times on the wire]."""
     return at.astimezone(UTC).replace(tzinfo=None).isoformat()
 
 
@@ -34,7 +34,7 @@ def _aware(at: datetime) -> str:
 
 
 def phone(number: str, status: Status, viewer: Account | None) -> str:
-    """A telephone number, or what stands for it."""
+    """A telephone number, or its mask."""
     shown = status in _PHONES_SHOWN or (viewer is not None and viewer.has(Role.ADMIN))
     return number if shown else MASKED_PHONE
 
@@ -52,7 +52,7 @@ def hail_object(
     details: bool = False,
     just_changed: bool = False,
 ) -> dict[str, object]:
-    """The hail of the contract (letaxi-api 15.1).
+    """The hail of the contract [contract: The hail object].
 
     `last` is where the taxi was last, `details` adds seats and characteristics, and `just_changed`
     says that this very request changed the status, whose time then has an offset.
@@ -145,7 +145,7 @@ def line_object(line: Line, viewer: Account) -> dict[str, object]:
 
 
 def support_object(hail: Hail) -> dict[str, object]:
-    """A hail as GET /internal/customers shows it, nothing hidden (letaxi-api 20.2)."""
+    """A hail as GET /internal/customers shows it, nothing hidden [contract: Customer support]."""
     lasted = hail.last_update_at - hail.created_at
     return {
         "id": hail.hail_id,
@@ -164,7 +164,7 @@ def support_object(hail: Hail) -> dict[str, object]:
 
 
 def customer_object(customer: Customer, echoed: Mapping[str, datetime | None]) -> dict[str, object]:
-    """A customer's bans; those that were just sent come back as they were."""
+    """A customer's bans; those that were just sent come back unchanged."""
     return {
         name: None if at is None else at.isoformat() if name in echoed else naive(at)
         for name in ("ban_begin", "ban_end", "reprieve_begin", "reprieve_end")
@@ -218,6 +218,6 @@ _PHONE_IN_TEXT = re.compile(r'("[a-z_]*phone_number"\s*:\s*)"(?:[^"\\]|\\.)*"?')
 
 
 def log_text(sent: object) -> str:
-    """What somebody sent or answered, as the request log keeps it: phones masked, and not too long."""
+    """A payload or answer for the request log: phones masked, cut to `LOGGED` characters."""
     text = sent if isinstance(sent, str) else json.dumps(sent, sort_keys=True, default=str)
     return _PHONE_IN_TEXT.sub(rf'\1"{MASKED_PHONE}"', text)[:LOGGED]

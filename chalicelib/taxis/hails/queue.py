@@ -54,7 +54,7 @@ def _put(queue: str, message: dict[str, object], *, delay_s: int = 0) -> bool:
 def _traced() -> (
     "Mapping[MessageSystemAttributeNameForSendsType, MessageSystemAttributeValueTypeDef]"
 ):
-    """The trace that the message comes from, which takes none of its bytes."""
+    """The message's trace header, which takes none of its bytes."""
     trace = tracing.current()
     if not trace:
         return {}
@@ -62,12 +62,12 @@ def _traced() -> (
 
 
 def put_dispatch(hail_id: str) -> bool:
-    """Asks for the hail to be sent to its operator: `{"hail_id": ...}`. Whether the queue took it."""
+    """Queues a hail's dispatch to its operator: `{"hail_id": ...}`. Whether the queue took it."""
     return _put("hail-dispatch", {"hail_id": hail_id})
 
 
 def put_deadline(hail_id: str, status: Status, due: datetime, *, now: datetime) -> bool:
-    """Asks for the hail to be looked at when `due`, or in 15 minutes. Whether the queue took it.
+    """Queues a hail's deadline for `due`, or in 15 minutes. Whether the queue took it.
 
     The message is `{"hail_id": ..., "status": ..., "due_ms": ...}`, milliseconds since 1970.
     """

@@ -32,7 +32,7 @@ class Exchange(Struct, frozen=True):
 
 
 def row(hail_id: str, exchange: Exchange) -> LogRow:
-    """The item of an entry; each time another."""
+    """A new item of an entry."""
     return LogRow(
         hail_id,
         f"{exchange.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}#{secrets.token_hex(3)}",

@@ -1,4 +1,4 @@
-"""Retention of hails: blurring after two months, deletion after a year (hail-lifecycle 12).
+"""Retention of hails: blurring after two months, deletion after a year [contract: Retention].
 
 Both jobs work in pages and may be broken off anywhere and repeated.
 """
@@ -40,7 +40,7 @@ def blur(*, now: datetime, after: str | None = None, dry_run: bool = False) -> P
 
 
 def delete_old(*, now: datetime, after: str | None = None, dry_run: bool = False) -> Page:
-    """Deletes blurred hails over a year old, page by page; else as `blur`.
+    """Deletes a page of blurred hails over a year old; else as `blur`.
 
     A day that the statistics do not have yet waits for them: nothing else tells what became of it.
     """
@@ -114,7 +114,7 @@ def _blur(hail: Hail) -> bool:
 
 
 def _blurred_point(lon: float, lat: float) -> tuple[float, float]:
-    """A point inside the town that stands for all of it; a tenth of a degree where there is no town."""
+    """The interior point of the town; rounded to a tenth of a degree where there is no town."""
     towns = territory.place_of(LngLat(lon, lat)).towns
     inside = territory.interior_point(towns[0]) if towns else None
     return (inside.lng, inside.lat) if inside else (round(lon, 1), round(lat, 1))

@@ -1,7 +1,7 @@
-"""Routes of hails, customers and sessions (letaxi-api 15 to 17, 20.2)."""
+"""Routes of hails, customers and sessions [contract: Hails] [contract: Sessions] [contract: Customer support]."""
 
 from chalicelib.foundation.http import json_schema
-from chalicelib.foundation.http.messages import Reply
+from chalicelib.foundation.http.replies import Reply
 from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.access import service as access
 from chalicelib.taxis.envelope import PAGE_SIZE, Paged, Request, meta, reply
@@ -92,7 +92,7 @@ def get_hail(request: Request, hail_id: str) -> Reply:
     ),
 )
 def put_hail(request: Request, hail_id: str) -> Reply:
-    """Moves a hail on, or changes what is said of it. An unknown hail is told before a bad body."""
+    """Changes a hail's status or fields. An unknown hail is refused before a bad body."""
     hail = lookup.find(request.viewer, hail_id, now=request.now)
     update = request.one()
     changed = change.change_hail(request.viewer, hail, update, now=request.now)
@@ -123,7 +123,7 @@ def _hail(
     refuses=(customers.CustomerUnknown,),
 )
 def put_customer(request: Request, customer_id: str) -> Reply:
-    """Bans a customer of the viewer's, or lets them hail again."""
+    """Bans a customer of the viewer's, or ends the ban."""
     sent = request.one()
     bans = {name: at and schemas.in_utc(at) for name, at in sent.items()}
     customer = customers.change_customer(request.viewer, customer_id, bans)
@@ -137,7 +137,7 @@ def put_customer(request: Request, customer_id: str) -> Reply:
     answers={200: json_schema.page_of(schemas.SUPPORT_HAIL)},
 )
 def get_customers(request: Request) -> Reply:
-    """Everybody's hails of more than twelve hours ago, newest first, for customer support."""
+    """All hails over twelve hours old, newest first, for customer support."""
     matching = request.asked()
     page = request.page()
     hails, total = listing.list_for_support(
@@ -154,7 +154,7 @@ def get_customers(request: Request) -> Reply:
     answers={200: json_schema.page_of(schemas.SESSION)},
 )
 def get_sessions(request: Request) -> Reply:
-    """The viewer's hails by session, the session that began last first."""
+    """The viewer's hails by session, newest session first."""
     request.asked()
     page = request.page()
     groups, total = listing.list_sessions(

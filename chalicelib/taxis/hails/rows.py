@@ -30,11 +30,11 @@ class TransitionsAttribute(Attribute[tuple[Transition, ...]]):
     attr_type = STRING
 
     def serialize(self, value: tuple[Transition, ...]) -> str:
-        """As it is stored."""
+        """To DynamoDB."""
         return json.dumps([[*entry._replace(at=entry.at.isoformat())] for entry in value])  # type: ignore[arg-type]
 
     def deserialize(self, value: str) -> tuple[Transition, ...]:
-        """As it was."""
+        """From DynamoDB."""
         return tuple(
             Transition(
                 None if before is None else Status(before),
@@ -53,11 +53,11 @@ class StatusAttribute(Attribute[Status]):
     attr_type = STRING
 
     def serialize(self, value: Status) -> str:
-        """As it is stored."""
+        """To DynamoDB."""
         return value.value
 
     def deserialize(self, value: str) -> Status:
-        """As it was."""
+        """From DynamoDB."""
         return Status(value)
 
 
@@ -126,7 +126,7 @@ class CustomerRow(Model):
 
 
 class ListRow(Model):
-    """A line of a list (`lists.py`), or what else is found by its owner."""
+    """A line of a list (`lists.py`), or another item found by its owner."""
 
     class Meta(Place):
         table_name = table("hail-lists")

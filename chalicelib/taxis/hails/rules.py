@@ -1,7 +1,7 @@
 """Hails and their customers, the statuses of a hail, and who may bring about which: pure.
 
 `STEPS` is the one table of truth. Partners and the registry itself (webhook answers, deadlines) move
-a hail along it and in no other way (hail-lifecycle 3 and 4); `lifecycle` applies it.
+a hail along it and in no other way [contract: Steps of a hail] [contract: Deadlines of a hail]; `lifecycle` applies it.
 """
 
 import re
@@ -18,7 +18,7 @@ from chalicelib.taxis.vocabulary import Account, Role, TaxiStatus
 
 
 class Status(StrEnum):
-    """The statuses of a hail, in the contract's order (letaxi-api 15.1)."""
+    """The statuses of a hail, in the contract's order [contract: The hail object]."""
 
     RECEIVED = "received"
     SENT_TO_OPERATOR = "sent_to_operator"  # never produced, old records may hold it
@@ -44,7 +44,7 @@ class Status(StrEnum):
 
 
 class Party(StrEnum):
-    """Who takes a step."""
+    """The party that takes a step."""
 
     MOTEUR = "moteur"
     OPERATEUR = "operateur"
@@ -107,7 +107,7 @@ LATE: Mapping[Status, Status] = {
     Status.CUSTOMER_ON_BOARD: Status.TIMEOUT_TAXI,
 }
 
-# The taxi's status after a step of its hail (hail-lifecycle 5); else it stays as it was.
+# The taxi's status after a step of its hail [contract: The taxi during a hail]; else it stays as it was.
 TAXI: Mapping[Status, TaxiStatus] = {
     Status.RECEIVED: TaxiStatus.ANSWERING,
     Status.ACCEPTED_BY_CUSTOMER: TaxiStatus.ONCOMING,
@@ -145,19 +145,19 @@ class HailUnknown(Unknown):
 
 
 class HailForbidden(Forbidden):
-    """The hail is other people's."""
+    """The account is no party of the hail."""
 
 
 class Busy(Unavailable):
-    """Others kept changing the same thing; the request may be sent again."""
+    """Concurrent changes; the request may be sent again."""
 
 
 class StepRefused(Malformed):
-    """The hail cannot become this, or not through this account, or not without a phone number."""
+    """The status cannot follow, or not by this account, or not without a phone number."""
 
 
 class FieldRefused(Malformed):
-    """The other party's field, or nobody's business but theirs."""
+    """The field is the other party's to change."""
 
 
 class Transition(NamedTuple):
@@ -249,7 +249,7 @@ class HailChange(TypedDict, total=False):
     customer_lon: float
     customer_lat: float
     customer_address: str
-    customer_phone_number: str  # taken, and ignored (letaxi-api 15.1)
+    customer_phone_number: str  # taken, and ignored [contract: The hail object]
     incident_customer_reason: str | None
     rating_ride: int | None
     rating_ride_reason: str | None
@@ -273,7 +273,7 @@ def is_hail_id(text: str) -> bool:
 
 
 def deadline(status: Status, since: datetime, waits: Waits) -> datetime | None:
-    """Until when a hail may stay as it is, in whole milliseconds; None where it is over."""
+    """The deadline of a hail's status, in whole milliseconds; None where the hail is over."""
     if status.is_over:
         return None
     due = since + waits[status]
@@ -338,7 +338,7 @@ class Customer(Struct, frozen=True):
         return replace(self, ban_begin=None, ban_end=None)
 
     def session(self, *, now: datetime, good_for: timedelta) -> str | None:
-        """The session that goes on with a new hail; None where a new one begins (hail-lifecycle 7)."""
+        """The session that a new hail continues; None where a new one begins [contract: Sessions]."""
         if self.session_moved_at is None or now - self.session_moved_at >= good_for:
             return None
         return self.session_id

@@ -1,4 +1,4 @@
-"""Bodies, queries and answers of hails, customers and sessions (letaxi-api 15 to 17)."""
+"""Bodies, queries and answers of hails, customers and sessions [contract: Hails] [contract: Sessions]."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -108,7 +108,7 @@ class Day(fields.Date):
 
 
 class HailListSchema(Schema):
-    """The query of GET /hails; makes a `Filter`."""
+    """The query of GET /hails; loads a `Filter`."""
 
     id = fields.List(fields.String(), attribute="ids")
     moteur = fields.List(fields.String(), attribute="moteurs")
@@ -128,7 +128,7 @@ class HailListSchema(Schema):
 
 
 class SupportListSchema(Schema):
-    """The query of GET /internal/customers; makes a `Filter`."""
+    """The query of GET /internal/customers; loads a `Filter`."""
 
     id = fields.List(fields.String(), attribute="ids")
     moteur = fields.List(fields.String(), attribute="moteurs")

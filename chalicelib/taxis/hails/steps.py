@@ -74,7 +74,7 @@ def write(
     exchange: Exchange | None = None,
     task: str | None = None,
 ) -> Hail:
-    """Stores a step or another change with the taxi's part in it, and then shows it. Raises Moved.
+    """Stores a change of a hail together with its taxi's, then shows the taxi's. Raises Moved.
 
     The taxi follows only while it is this hail's: its operator may have freed it meanwhile, and
     another hail taken it. `task` is the registry's own doing, in the journal's words.
@@ -124,7 +124,7 @@ def _journal_entry(hail: Hail, moved: TaxiStep, *, task: str | None, now: dateti
 
 
 def show_taxi(description: Description, *, now: datetime, sighting: Sighting | None = None) -> None:
-    """Shows the taxi's status; the hail is written by then, so no trouble here is the caller's."""
+    """Shows the taxi's status in the cells; the hail is written by then, so a failure is only logged."""
     try:
         registry.show(description, now=now, sighting=sighting)
     except (StoreBusy, ClientError, BotoCoreError) as error:

@@ -29,7 +29,7 @@ from chalicelib.taxis.hails.dispatch import Dispatch
 SIGNATURE = "X-Maraude-Signature"
 USER_AGENT = "maraude"
 
-# What an account may have as its header (letaxi-api 10.1): ASCII, a line break only where it folds.
+# What an account may have as its header [contract: The account object]: ASCII, a line break only where it folds.
 _NAME = re.compile(r"[!-9;-~][ -9;-~\t]*", re.ASCII)
 _VALUE = re.compile(r"(?:[\t -~]|\r?\n(?=[ \t]))*", re.ASCII)
 # The frame of the message is ours.
@@ -48,7 +48,7 @@ class Limits(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True):
-    """What came of a call: `failure` is None where the operator has taken the hail.
+    """The outcome of a call: `failure` is None where the operator took the hail.
 
     `code` and `reply` are what the server answered, as far as it did.
     """
@@ -60,7 +60,7 @@ class Outcome(Struct, frozen=True):
 
 
 def secrets_of(operator_id: int) -> tuple[str, ...]:
-    """The secrets that an operator's hails are signed with: one for each of our keys, newest first."""
+    """Signing secrets of an operator's hails, one for each of the deployment's keys, newest first."""
     return tuple(key.hex() for key in sealing.derived_keys(f"webhook {operator_id}"))
 
 
@@ -78,7 +78,7 @@ class Deadline(Struct, frozen=True):
     _started_s: float = field(default_factory=time.monotonic)
 
     def left_s(self) -> float:
-        """What remains. Raises TimeoutError where nothing does."""
+        """Seconds that remain. Raises TimeoutError where none do."""
         left_s = self._started_s + self.within_s - time.monotonic()
         if left_s <= 0:
             raise TimeoutError
@@ -86,7 +86,7 @@ class Deadline(Struct, frozen=True):
 
 
 class _Reader(io.RawIOBase):
-    """Reads a socket up to the deadline: a timeout of its own would begin anew with each drip."""
+    """A socket reader with an overall deadline: a socket's own timeout begins anew with each byte."""
 
     def __init__(self, connected: socket.socket, deadline: Deadline) -> None:
         self._socket = connected
@@ -101,7 +101,7 @@ class _Reader(io.RawIOBase):
 
 
 class _Limited(Struct, frozen=True):
-    """A connected socket for `http.client`, which is over at the deadline."""
+    """A connected socket for `http.client` with an overall deadline."""
 
     connected: socket.socket
     deadline: Deadline
@@ -128,7 +128,7 @@ def send(
     connect: Callable[..., socket.socket] = socket.create_connection,
     trust: ssl.SSLContext | None = None,
 ) -> Outcome:
-    """Sends a hail to its operator's server and judges what comes back (hail-lifecycle 10.1).
+    """Sends a hail to its operator's server and judges what comes back [contract: Answers to a webhook].
 
     Raises nothing that the account's settings or the server could cause.
     """
@@ -227,12 +227,12 @@ def _connected(
 
 @cache
 def _trust() -> ssl.SSLContext:
-    """The authorities that the system trusts."""
+    """TLS with the system's certificate authorities."""
     return ssl.create_default_context()
 
 
 def judge(code: int, reply: bytes, *, limit: int, accept_empty: bool) -> Outcome:
-    """What an answer means (hail-lifecycle 10.1); a reply beyond `limit` bytes was not read whole."""
+    """The outcome of an answer [contract: Answers to a webhook]; a reply beyond `limit` bytes was not read whole."""
     text = reply[:limit].decode(errors="replace")
     if not 200 <= code < 300:
         return Outcome(f"the operator's server answered {code}", code, text)

@@ -43,7 +43,7 @@ _OVERTAKEN = {
 
 
 class TaxiStep(Struct, frozen=True):
-    """What a step does to the taxi's description."""
+    """A step's change of the taxi's description."""
 
     before: Description
     after: Description
@@ -51,7 +51,7 @@ class TaxiStep(Struct, frozen=True):
 
 @contextmanager
 def _transaction() -> Iterator[TransactWrite]:
-    """All or nothing. Raises Moved where a condition failed or another transaction was in the way."""
+    """A transaction. Raises Moved where a condition failed or another transaction was in the way."""
     try:
         with TransactWrite(connection=connection()) as transaction:
             yield transaction
@@ -118,7 +118,7 @@ def swap(
     exchange: Exchange | None = None,
     entry: Activity | None = None,
 ) -> Hail:
-    """Stores what became of a hail, with all that changes with it, and returns it as it is stored.
+    """Stores a changed hail with all that changes with it; returns it as stored.
 
     `customers` is the customer before and after a report. Raises Moved where any of it has changed.
     """
@@ -184,7 +184,7 @@ def _touch_customer(
     also: Collection[Action] = (),
     condition: Condition | None = None,
 ) -> None:
-    """The customer's part: the session that moved last, and what else is given."""
+    """Adds the customer's part to the transaction: its latest session, and the given attributes."""
     actions = [
         CustomerRow.moteur_id.set(hail.moteur_id),
         CustomerRow.customer_id.set(hail.customer_id),
@@ -218,7 +218,7 @@ def change_customer(before: Customer, after: Customer) -> None:
 
 
 def blur(before: Hail, after: Hail) -> None:
-    """Stores a hail without what tells who and where. Raises Moved."""
+    """Stores a blurred hail. Raises Moved."""
     row = rows.hail_row(replace(after, version=before.version + 1))
     written(partial(row.save, HailRow.version == before.version))
 

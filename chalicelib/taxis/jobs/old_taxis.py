@@ -1,4 +1,4 @@
-"""Deletes the taxis that nobody has seen for a year (stats-and-ops 5), each with all that is its own."""
+"""Nightly deletion of taxis that have not reported or been hailed for a year [contract: Deletion]."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -47,7 +47,7 @@ def delete_old_taxis(*, now: datetime, after: str | None = None, dry_run: bool =
 def _candidates(
     old: Sequence[Taxi], limit: datetime, *, now: datetime
 ) -> Iterator[tuple[Taxi, "dict[str, Description]", int | None]]:
-    """Those of the taxis that seem to be done with, with the descriptions and a page of the fleet.
+    """The taxis that may be deleted, with all descriptions and the page of the fleet that the taxi is on.
 
     The descriptions are read before the hails are: a hail that is not among these has changed them.
     """

@@ -1,4 +1,4 @@
-"""The API document: OpenAPI 3.1, made of the routes of an app.
+"""OpenAPI 3.1 document, generated from the routes of an application.
 
 What is read is described by the schemas that read it, what is answered by the shapes that the tests
 hold every answer against, and a refusal by the docstring of its class. The examples are one story,
@@ -20,7 +20,6 @@ from marshmallow import RAISE
 
 from chalicelib.foundation.errors import Refusal
 from chalicelib.foundation.http.json_schema import ERRORS, TEXT, WHOLE, Sent, Shape
-from chalicelib.foundation.http.messages import JSON
 from chalicelib.foundation.http.refusals import (
     BodyTooLarge,
     BodyUnreadable,
@@ -28,6 +27,7 @@ from chalicelib.foundation.http.refusals import (
     RoleMissing,
     status_of,
 )
+from chalicelib.foundation.http.replies import JSON
 from chalicelib.foundation.http.routes import WITH_BODY, Route
 from chalicelib.foundation.rate_limit.store import TooManyRequests
 from chalicelib.taxis.access import service as access
@@ -35,7 +35,7 @@ from chalicelib.taxis.contract import FAULT
 from chalicelib.taxis.vocabulary import Role
 
 Table = Mapping[str, Mapping[str, Route]]
-Made = dict[str, Any]  # a piece of the document
+Json = dict[str, Any]  # a piece of the document
 
 TAGS = {
     "operator": "For operators: drivers' back-offices.",
@@ -45,8 +45,8 @@ TAGS = {
     "public": "For anybody, without a key.",
 }
 
-# Where a docstring names its source, which is not for partners.
-_SOURCE = re.compile(r" \(letaxi-api [0-9., a-z]+\)")
+# Where a docstring names the rule that it follows, which is not for partners.
+_CITATION = re.compile(r" \[[a-z-]+: [^\]]+\]")
 
 _DONE = {200: "As asked.", 201: "As asked; it is new.", 301: "It is at `Location`."}
 
@@ -59,22 +59,22 @@ _LOGAS = {
 
 
 @cache
-def _story() -> Sequence[Made]:
+def _story() -> Sequence[Json]:
     """The exchanges of the examples, in the order in which they are played."""
-    story: Sequence[Made] = json.loads(Path(__file__).with_name("examples.json").read_text("utf-8"))
+    story: Sequence[Json] = json.loads(Path(__file__).with_name("examples.json").read_text("utf-8"))
     return story
 
 
 class _Converter(OpenAPIConverter):
     """Marshmallow's schemas as ours are read: an unknown field is refused unless it is dropped."""
 
-    def schema2jsonschema(self, schema: Any) -> Made:  # noqa: ANN401  # as it is above
-        made: Made = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call]  # apispec says no types
+    def schema2jsonschema(self, schema: Any) -> Json:  # noqa: ANN401  # as it is above
+        schema_json: Json = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call]  # apispec says no types
         if schema.unknown == RAISE:
-            made["additionalProperties"] = False
+            schema_json["additionalProperties"] = False
         if schema.__doc__:
-            made["description"] = _first_line(type(schema))
-        return made
+            schema_json["description"] = _first_line(type(schema))
+        return schema_json
 
 
 class _Plugin(MarshmallowPlugin):
@@ -87,7 +87,7 @@ def _name(schema: Any) -> str:  # noqa: ANN401  # a schema, its class or its nam
 
 
 class _Document:
-    """A document while it is written."""
+    """An OpenAPI document under construction."""
 
     def __init__(self) -> None:
         self._plugin = _Plugin(schema_name_resolver=_name)
@@ -107,7 +107,7 @@ class _Document:
             servers=[{"url": "/"}],
             tags=[{"name": name, "description": text} for name, text in TAGS.items()],
         )
-        self._converter.add_attribute_function(_said_by_field)
+        self._converter.add_attribute_function(_field_keywords)
         self.spec.components.security_scheme(
             "ApiKeyAuth", {"type": "apiKey", "in": "header", "name": "X-API-Key"}
         )
@@ -115,17 +115,17 @@ class _Document:
 
     @property
     def _converter(self) -> OpenAPIConverter:
-        made: OpenAPIConverter | None = self._plugin.converter
-        assert made is not None  # noqa: S101  # `APISpec` has made it
-        return made
+        converter: OpenAPIConverter | None = self._plugin.converter
+        assert converter is not None  # noqa: S101  # `APISpec` has made it
+        return converter
 
     def add(self, path: str, verb: str, route: Route) -> None:
-        """Writes one operation."""
+        """Adds one operation."""
         asked = [one for one in _story() if one["operation"] == f"{verb} {path}"]
         shown = next((one for one in asked if one["status"] < 400), {})
-        operation: Made = {
+        operation: Json = {
             "operationId": route.view.__name__,
-            **_said(route),
+            **_summary(route),
             "tags": [_tag(route)],
             "security": [] if route.roles is None else [{"ApiKeyAuth": []}],
             "parameters": self._parameters(path, route, shown),
@@ -141,9 +141,9 @@ class _Document:
             operation["requestBody"] = self._body(route, shown)
         self.spec.path(path, operations={verb.lower(): operation})
 
-    def _parameters(self, path: str, route: Route, shown: Made) -> list[Made]:
+    def _parameters(self, path: str, route: Route, shown: Json) -> list[Json]:
         named = [part[1:-1] for part in path.split("/") if part.startswith("{")]
-        parameters: list[Made] = [
+        parameters: list[Json] = [
             {
                 "name": name,
                 "in": "path",
@@ -164,9 +164,9 @@ class _Document:
                 parameter["example"] = given[parameter["name"]]
         return parameters if route.roles is None else [*parameters, dict(_LOGAS)]
 
-    def _body(self, route: Route, shown: Made) -> Made:
+    def _body(self, route: Route, shown: Json) -> Json:
         element = self._converter.resolve_nested_schema(route.body)
-        schema: Made = {
+        schema: Json = {
             "type": "object",
             "properties": {
                 "data": {"type": "array", "items": element, "minItems": 1, "maxItems": 1}
@@ -175,30 +175,30 @@ class _Document:
         }
         if route.body_required:
             schema["required"] = ["data"]
-        content: Made = {"schema": schema}
+        content: Json = {"schema": schema}
         if "body" in shown:
             content["example"] = shown["body"]
         return {"required": True, "content": {JSON: content}}
 
-    def _answer(self, status: int, sent: Sent, asked: Sequence[Made]) -> Made:
-        media: Made = {"schema": TEXT if sent.shape is None else self._shape(sent.shape)}
+    def _answer(self, status: int, sent: Sent, asked: Sequence[Json]) -> Json:
+        media: Json = {"schema": TEXT if sent.shape is None else self._shape(sent.shape)}
         found = next((one for one in asked if one["status"] == status), None)
         if found is not None:
             media["example"] = found["answer"]
-        answer: Made = {"description": _DONE[status], "content": {sent.media_type: media}}
+        answer: Json = {"description": _DONE[status], "content": {sent.media_type: media}}
         if status == 301:
             answer["headers"] = {"Location": {"schema": TEXT, "required": True}}
         return answer
 
     def _refusals(
-        self, verb: str, route: Route, asked: Sequence[Made]
-    ) -> Iterator[tuple[str, Made]]:
+        self, verb: str, route: Route, asked: Sequence[Json]
+    ) -> Iterator[tuple[str, Json]]:
         by_status: dict[int, list[str]] = defaultdict(list)
         for refusal in _refused_by(verb, route):
             by_status[status_of(refusal)].append(_first_line(refusal))
         by_status[500].append("A fault of ours; the message names the request's id.")
         for status, texts in sorted(by_status.items()):
-            answer: Made = {
+            answer: Json = {
                 "description": " ".join(texts),
                 "content": {
                     JSON: {
@@ -212,7 +212,7 @@ class _Document:
             yield str(status), answer
 
     def _shape(self, shape: Any) -> Any:  # noqa: ANN401  # JSON Schema, or a part of it
-        """The shape with each record kept once, under its title."""
+        """The schema with each record kept once, as a component under its title."""
         if isinstance(shape, list):
             return [self._shape(part) for part in shape]
         if not isinstance(shape, Mapping):
@@ -229,19 +229,23 @@ class _Document:
         return {"$ref": f"#/components/schemas/{title}"}
 
 
-def _said_by_field(_: OpenAPIConverter, field: Any, *, ret: Made, **__: Any) -> Made:  # noqa: ANN401
-    """What a field of ours knows of itself, its limits for instance; None takes a word away."""
-    described: Made = field.described() if hasattr(field, "described") else {}
+def _field_keywords(_: OpenAPIConverter, field: Any, *, ret: Json, **__: Any) -> Json:  # noqa: ANN401
+    """The JSON Schema keywords of a field of ours, its limits for instance; None removes a keyword."""
+    described: Json = field.described() if hasattr(field, "described") else {}
     for name, value in described.items():
         if value is None:
             ret.pop(name, None)
     return {name: value for name, value in described.items() if value is not None}
 
 
-def _said(route: Route) -> Made:
-    """What the view's docstring says, and who may ask."""
-    text = _SOURCE.sub("", " ".join((route.view.__doc__ or "").split()))
-    summary, _, more = text.partition(". ")
+def _plain(docstring: str | None) -> str:
+    """A docstring on one line, without citations."""
+    return _CITATION.sub("", " ".join((docstring or "").split()))
+
+
+def _summary(route: Route) -> Json:
+    """Summary, description and roles of a route."""
+    summary, _, more = _plain(route.view.__doc__).partition(". ")
     if route.roles is None:
         who = "Needs no key."
     elif route.roles:
@@ -267,7 +271,7 @@ def _tag(route: Route) -> str:
 
 
 def _refused_by(verb: str, route: Route) -> list[type[Refusal]]:
-    """The refusals of an operation, in the order in which they are thought of (letaxi-api 2.2)."""
+    """The refusals of an operation, in the order of its checks [contract: Order of checks]."""
     found: list[type[Refusal]] = []
     if verb in WITH_BODY:
         found += [BodyUnreadable, BodyTooLarge]
@@ -281,25 +285,25 @@ def _refused_by(verb: str, route: Route) -> list[type[Refusal]]:
 
 
 def _first_line(documented: type[object]) -> str:
-    """What a class is for, to somebody who does not read the code."""
-    text = " ".join((documented.__doc__ or "").partition("\n\n")[0].split())
+    """A class's description for readers of the API document."""
+    text = _plain((documented.__doc__ or "").partition("\n\n")[0])
     return text.partition("; ")[0].rstrip(".") + "."
 
 
-def _example_of_refusal(status: int, asked: Sequence[Made], text: str) -> object:
+def _example_of_refusal(status: int, exchanges: Sequence[Json], text: str) -> object:
     """From the operation's own exchanges, or from another's; what no story can show is described."""
-    for one in (*asked, *_story()):
+    for one in (*exchanges, *_story()):
         if one["status"] == status:
             return one["answer"]
     return {"errors": {"": [FAULT if status == 500 else text]}}
 
 
-def document(table: Table) -> Made:
+def document(table: Table) -> Json:
     """The OpenAPI document of these routes."""
-    written = _Document()
+    draft = _Document()
     for path, verbs in sorted(table.items()):
         for verb, route in verbs.items():
             if verb != "HEAD" and route.answers is not None:
-                written.add(path, verb, route)
-    made: Made = written.spec.to_dict()
-    return made
+                draft.add(path, verb, route)
+    openapi: Json = draft.spec.to_dict()
+    return openapi

@@ -1,4 +1,4 @@
-"""The API document as one HTML page: no script, and no file of any host."""
+"""HTML page of the API document: without scripts, and without files of another host."""
 
 import json
 import re
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
-Made = Mapping[str, Any]  # a piece of the document
+Json = Mapping[str, Any]  # a piece of the document
 
 _REF = "#/components/schemas/"
 
@@ -38,7 +38,7 @@ acts as it with the other's e-mail in <code>X-Logas</code>. For programs:
 <a href="/swagger.json">/swagger.json</a> (OpenAPI {version}).</p>"""
 
 
-def page(document: Made) -> str:
+def page(document: Json) -> str:
     """The page of an OpenAPI document. Every text of it is escaped."""
     info = document["info"]
     operations = list(_operations(document))
@@ -80,14 +80,14 @@ def page(document: Made) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _operations(document: Made) -> Iterator[tuple[str, str, Made]]:
+def _operations(document: Json) -> Iterator[tuple[str, str, Json]]:
     for path, verbs in document["paths"].items():
         for verb, operation in verbs.items():
             yield verb.upper(), path, operation
 
 
 def _words(text: str) -> str:
-    """A sentence, with what stands in backticks as code."""
+    """A sentence as HTML, with backticks as code."""
     return re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(text, quote=False))
 
 
@@ -100,7 +100,7 @@ def _title(verb: str, path: str) -> str:
     return f'<span class="verb">{escape(verb)}</span><code>{escape(path)}</code>'
 
 
-def _operation(verb: str, path: str, operation: Made) -> str:
+def _operation(verb: str, path: str, operation: Json) -> str:
     parts = [f"<p>{_words(operation['description'])}</p>"]
     if operation["parameters"]:
         rows = "".join(map(_parameter, operation["parameters"]))
@@ -124,7 +124,7 @@ def _operation(verb: str, path: str, operation: Made) -> str:
     )
 
 
-def _parameter(parameter: Made) -> str:
+def _parameter(parameter: Json) -> str:
     required = " <b>required</b>" if parameter.get("required") else ""
     shown = (
         f" For instance <code>{_json(parameter['example'])}</code>."
@@ -138,7 +138,7 @@ def _parameter(parameter: Made) -> str:
     )
 
 
-def _media(media: Made) -> str:
+def _media(media: Json) -> str:
     example = media.get("example")
     if example is None:
         text = ""
@@ -153,7 +153,7 @@ def _json(value: object, *, indent: int | None = None) -> str:
     return escape(json.dumps(value, indent=indent, ensure_ascii=False), quote=False)
 
 
-def _fields(schema: Made) -> str:
+def _fields(schema: Json) -> str:
     required = schema.get("required", ())
     rows = "".join(
         f"<tr><td><code>{escape(name)}</code></td>"
@@ -176,7 +176,7 @@ _LIMITS = {
 }
 
 
-def _kind(schema: Made) -> str:
+def _kind(schema: Json) -> str:
     """A schema in a few words, with links to the records that it is made of."""
     if "$ref" in schema:
         name = escape(schema["$ref"].removeprefix(_REF))
@@ -196,7 +196,7 @@ def _kind(schema: Made) -> str:
     return _plain_kind(schema)
 
 
-def _plain_kind(schema: Made) -> str:
+def _plain_kind(schema: Json) -> str:
     kinds: Sequence[str] | str = schema.get("type", "anything")
     words = escape(" or ".join([kinds] if isinstance(kinds, str) else kinds))
     if "items" in schema:

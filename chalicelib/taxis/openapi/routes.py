@@ -1,11 +1,11 @@
-"""The API document for programs, `GET /swagger.json`, and for people, `GET /doc` (letaxi-api 9)."""
+"""Routes of the API document, `GET /swagger.json` and `GET /doc` [contract: Root and documentation]."""
 
 import json
 from collections.abc import Callable, Mapping
 from functools import cache
 
 from chalicelib.foundation.http.json_schema import ANYTHING, Sent
-from chalicelib.foundation.http.messages import HTML, JSON, Reply
+from chalicelib.foundation.http.replies import HTML, JSON, Reply
 from chalicelib.foundation.http.routes import Route, Routes
 from chalicelib.taxis.envelope import Request
 
@@ -34,7 +34,7 @@ def routes_for(table: Mapping[str, Mapping[str, Route]]) -> Routes:
 def _texts(
     table: Mapping[str, Mapping[str, Route]],
 ) -> tuple[Callable[[], str], Callable[[], str]]:
-    """The document as JSON and as a page, each made once a process and only when it is asked for."""
+    """The document as JSON and as a page, each generated once a process, on first request."""
 
     @cache
     def json_text() -> str:

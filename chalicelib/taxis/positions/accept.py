@@ -29,7 +29,7 @@ REPORTS_A_CALL = 35
 
 
 class TaxiUnknown(Unknown):
-    """A position speaks of a taxi whose id is none of ours."""
+    """A position has a taxi id that cannot exist."""
 
 
 class TaxisUnknown(Malformed):

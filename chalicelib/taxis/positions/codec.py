@@ -1,4 +1,4 @@
-"""How positions are packed: ids, times, the entries of a cell, the records of the stream. Pure.
+"""Binary formats of positions: ids, times, entries of a cell, records of the stream. Pure.
 
 An entry of a cell is 24 bytes, `<QiiII`: the head, latitude and longitude in 1e-7 degree, the time
 at which the position was received, the time at which status or radius last changed. The head is,
@@ -62,7 +62,7 @@ Entry = tuple[int, int, int, int, int]  # head, lat_e7, lng_e7, seen, changed
 
 
 class Unreadable(Exception):
-    """These bytes are not what this registry packs."""
+    """The bytes are in none of the formats."""
 
 
 class Report(NamedTuple):
@@ -86,7 +86,7 @@ def first_tick_from(moment: datetime) -> int:
 
 
 def moment(ticks: int) -> datetime:
-    """When a tick begins, in UTC."""
+    """The moment at which a tick begins, in UTC."""
     return EPOCH + ticks * TICK
 
 

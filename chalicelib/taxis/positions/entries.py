@@ -103,7 +103,7 @@ class Entries(MutableMapping[int, Entry]):
     def follow(
         self, taxis: Iterable[int], reported: Mapping[int, Position]
     ) -> tuple[list[int], int]:
-        """Moves those of the taxis that are here to where they reported to be, if that is newer.
+        """Updates the positions of the taxis that are here, where the reported ones are newer.
 
         Answers those that are not here, and of how many a position as new was here already.
         """

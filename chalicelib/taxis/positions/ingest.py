@@ -31,7 +31,7 @@ _CONTENDED = Retry(tries=8, pause_s=0.02)
 
 
 class WindowReport(Struct, frozen=True):
-    """What became of a window of reports."""
+    """Counts of a window of reports."""
 
     positions: int = 0
     newest: int = 0  # of one taxi each
@@ -47,7 +47,7 @@ class WindowReport(Struct, frozen=True):
 def store_window(
     reports: Sequence[Report], *, availability_of: AvailabilityOf, now: datetime
 ) -> WindowReport:
-    """Brings the cells up to date with reports, in any order, some perhaps stored before.
+    """Stores reports in the cells, in any order, some perhaps stored before.
 
     `availability_of` answers for those of the ids that are taxis. Raises CellContended, StoreBusy or
     an AWS error where the store is in trouble; the same reports may then be stored again.
@@ -145,7 +145,7 @@ def _leaves_and_cells(
 
 
 def _that_would_not_move(moves: Mapping[int, Position], *, now: datetime) -> list[int]:
-    """Moves pointers; answers the taxis of which somebody has stored a newer position meanwhile."""
+    """Moves pointers; returns the taxis of which a newer position was stored meanwhile."""
     now_tick = codec.tick(now)
     moved = store.at_once(lambda taxi: pointers.move(taxi, moves[taxi], now_tick=now_tick), moves)
     return [taxi for taxi, was_moved in zip(moves, moved, strict=True) if not was_moved]
@@ -161,7 +161,7 @@ def _write(rewrites: Mapping[int, Rewrite], *, now: datetime) -> dict[int, int]:
 def _confirm(
     arrivals: Mapping[int, Register], availability_of: AvailabilityOf, *, now: datetime
 ) -> None:
-    """Asks again about taxis that were in no cell: who changed them meanwhile found nothing to change."""
+    """Reads the availability of new arrivals again: a change of it meanwhile found no entry."""
     changed = {
         taxi: register
         for taxi, register in availability.available(arrivals, availability_of).items()

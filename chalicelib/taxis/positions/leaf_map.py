@@ -1,4 +1,4 @@
-"""Which cells hold taxis: versions of the tree of split cells, and which of them counts when. Pure.
+"""Leaf maps: versions of the tree of split cells, and which of them applies when. Pure.
 
 A new map is announced before it is used, so that every process has it by then: writers switch when
 its time has come; searches read what either map may hold from shortly before until no entry of the
@@ -38,7 +38,7 @@ def for_writers(maps: Maps, *, now_s: float) -> LeafMap:
 
 
 def for_searches(maps: Maps, *, now_s: float, freshness_s: int) -> Maps:
-    """The maps that may have placed a fresh position."""
+    """The maps by which a fresh position may have been stored."""
     return [
         one
         for one, following in zip(maps, [*maps[1:], None], strict=True)
@@ -48,12 +48,12 @@ def for_searches(maps: Maps, *, now_s: float, freshness_s: int) -> Maps:
 
 
 def for_lookups(maps: Maps, *, now_s: float) -> Maps:
-    """The maps that may have placed a taxi's last position, fresh or not, before cells are retired."""
+    """The maps by which a taxi's last position, fresh or not, may have been stored."""
     return [one for one in maps if one.starts_s <= now_s + CLOCKS_APART_S]
 
 
 def announced(maps: Maps, tree: CellTree, *, now_s: float) -> Maps:
-    """The maps with a new one to come; of those before it, the one in use and its predecessor stay."""
+    """The maps with a new one announced; of the earlier ones, the one in use and its predecessor stay."""
     using = maps.index(for_writers(maps, now_s=now_s))
     newest = LeafMap(maps[-1].version + 1, int(now_s) + NOTICE_S, tree)
     return [*maps[max(0, using - 1) : using + 1], newest]

@@ -42,7 +42,7 @@ class Trail(Struct, frozen=True):
 
 
 class Sighting(Struct, frozen=True):
-    """A trail, and what its cells held."""
+    """A trail with the contents of its cells."""
 
     trail: Trail
     cells: Mapping[int, Cell]
@@ -58,7 +58,7 @@ class Sighting(Struct, frozen=True):
         return rules.shown(max(found), now=now) if found else None
 
     def seen_at(self, taxi_id: str) -> datetime | None:
-        """When the taxi last reported, as far as anything still tells; None where it never did."""
+        """When the taxi last reported, as far as is stored; None where it never did."""
         taxi = codec.number_of(taxi_id)
         if taxi is None or taxi not in self.trail.pointers:
             return None

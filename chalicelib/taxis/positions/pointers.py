@@ -60,7 +60,7 @@ def _parse(items: Iterable[Item]) -> dict[int, Pointer]:
 
 
 def move(taxi: int, at: Position, *, now_tick: int) -> bool:
-    """Points to the square of a position; False where it does already, or a newer one has spoken."""
+    """Moves a pointer to the square of a position; False where it is there, or a newer position came."""
     seen, lat_e7, lng_e7 = at
     square = {"S": leaf_map.square_name(leaf_map.square_of(lng_e7, lat_e7))}
     return happened(
@@ -83,7 +83,7 @@ def move(taxi: int, at: Position, *, now_tick: int) -> bool:
 
 
 def keep_last(taxi: int, at: Position, *, now_tick: int) -> bool:
-    """Keeps a position that is leaving its cell for good; False where a newer one is kept."""
+    """Stores a position that is too old for its cell; False where a newer one is stored."""
     seen, lat_e7, lng_e7 = at
     square = {"S": leaf_map.square_name(leaf_map.square_of(lng_e7, lat_e7))}
     return happened(
@@ -119,7 +119,7 @@ def page(after: str | None, *, size: int) -> tuple[dict[int, Pointer], str | Non
 
 
 def blur(taxi: int, read: Pointer, last: Position) -> bool:
-    """Puts the zero point in place of the last position of a pointer; False where it has changed.
+    """Replaces the last position of a pointer by zeros; False where it has changed.
 
     The square before the last goes too. The last one, some 5 km wide, is what a taxi that comes back
     to it is found by, and stays.

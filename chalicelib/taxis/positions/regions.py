@@ -1,4 +1,4 @@
-"""Which region of the stream a place belongs to: pure.
+"""Regions, the partition keys of the stream of positions, by place: pure.
 
 A region is the partition key of the stream, so that the taxis of a cell are normally written by one
 shard, once a window. Nothing but that rests on it. A place belongs to the nearest metropolitan

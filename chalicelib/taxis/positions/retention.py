@@ -31,7 +31,7 @@ A_PAGE = 500  # last positions
 
 
 class _LastPositionRow(Model):
-    """What the condition of a deletion may speak of; all else of the table needs no model."""
+    """The attributes that the condition of a deletion needs; the rest of the table needs no model."""
 
     class Meta(Place):
         table_name = table("last-positions")
@@ -83,7 +83,7 @@ def retire_cells(
 def _outdated(
     cells: Iterable[Cell], availability_of: AvailabilityOf, *, oldest: int
 ) -> dict[int, Register]:
-    """What is said of the taxis of cells, seen in the tick `oldest` or later, that the cells do not have."""
+    """Availability that differs from the cells, of taxis seen in the tick `oldest` or later."""
     shown: dict[int, Register] = {}
     for cell in cells:
         for taxi, entry in cell.entries.items():
@@ -94,7 +94,7 @@ def _outdated(
 
 
 def blur(*, now: datetime, after: str | None = None, dry_run: bool = False) -> Page:
-    """Takes from last positions over two months old where they were; when they were stays.
+    """Blurs a page of last positions over two months old: the coordinates go, the time stays.
 
     A taxi that reports meanwhile keeps what it says. May be broken off and repeated, from the
     beginning or from the last `after`.
@@ -110,7 +110,7 @@ def blur(*, now: datetime, after: str | None = None, dry_run: bool = False) -> P
 
 
 def forget(transaction: TransactWrite, taxi_id: str, seen: Sighting) -> None:
-    """Adds to the transaction that deletes a taxi that its last position goes, if it is as it was seen."""
+    """Adds the deletion of a taxi's last position, if it is unchanged, to a transaction."""
     taxi = codec.number_of(taxi_id)
     if taxi is None:
         return  # no position could name it
@@ -143,7 +143,7 @@ def delete_unknown(
 
 
 def _forget_alone(taxi_id: str, read: Pointer) -> bool:
-    """Takes away a pointer that is as it was read; False where it is not."""
+    """Deletes a pointer that is unchanged; False where it has changed."""
     row = _LastPositionRow(taxi_id)
     try:
         written(lambda: row.delete(_as_read(read)))

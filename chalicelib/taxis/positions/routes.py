@@ -1,7 +1,7 @@
-"""`POST /geotaxi`: positions that operators report (letaxi-api 14)."""
+"""Route of reported positions, `POST /geotaxi` [contract: Positions of a batch]."""
 
 from chalicelib.foundation.http import json_schema
-from chalicelib.foundation.http.messages import HTML, Reply
+from chalicelib.foundation.http.replies import HTML, Reply
 from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.envelope import Request
 from chalicelib.taxis.positions import accept, schemas
@@ -18,6 +18,6 @@ routes = Routes()
     refuses=(accept.TaxisUnknown, accept.StreamUnavailable),
 )
 def post_positions(request: Request) -> Reply:
-    """Takes in where taxis are now, all of them or none."""
+    """Reports positions of taxis, all of them or none."""
     accept.report(request.viewer, request.one(), now=request.now)
     return Reply(200, "", {"Content-Type": HTML})

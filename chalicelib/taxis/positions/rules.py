@@ -1,4 +1,4 @@
-"""What an entry of a cell means, and how two of one taxi become one: pure.
+"""Entries of cells: their meaning, how two of one taxi are joined, and the taxis near a point: pure.
 
 An entry is two registers side by side. The position is the newest reported: received last, and of
 two received in the same tick the more northern, then the more eastern. The availability is the
@@ -19,18 +19,20 @@ from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions.codec import ID, IDS, RADIUS_SHIFT, REGISTER, Entry, id_of
 from chalicelib.taxis.vocabulary import TaxiStatus
 
-LAST_POSITION_KEPT = timedelta(days=60)  # then its coordinates are shown as 0, 0 (hails 9)
+LAST_POSITION_KEPT = timedelta(
+    days=60
+)  # then its coordinates are shown as 0, 0 [contract: Retention]
 
 Position = tuple[int, int, int]  # seen, lat_e7, lng_e7: in this order the greater is the newer
 Register = tuple[int, int]  # changed, and the head's bits of status and radius: likewise
 
 
 class CellContended(Exception):
-    """Others changed a cell each time before we could. The batch or request may be sent again."""
+    """A cell was changed by others at each try. The batch or request may be sent again."""
 
 
 class Availability(Struct, frozen=True):
-    """What a taxi is doing, and how far it wants to go for a customer; None where it has not said."""
+    """Status of a taxi and its chosen radius, None where it has chosen none."""
 
     status: TaxiStatus
     radius_m: int | None
@@ -49,7 +51,7 @@ class Found(NamedTuple):
 
     @property
     def point(self) -> LngLat:
-        """Where it was."""
+        """Its position."""
         return LngLat(self.lng_e7 / E7, self.lat_e7 / E7)
 
     @property
@@ -59,14 +61,14 @@ class Found(NamedTuple):
 
 
 class LastPosition(Struct, frozen=True):
-    """Where a taxi was last, exactly as it was reported, and when that was received, to 0.1 s."""
+    """A taxi's last position, exactly as reported, and the time of its receipt, to 0.1 s."""
 
     point: LngLat
     seen_at: datetime
 
 
 class Pointer(NamedTuple):
-    """Where to look for a taxi: squares of `leaf_map`, and its last position once that is too old for a cell."""
+    """A taxi's squares (`leaf_map`), and its last position once that is too old for a cell."""
 
     square: int
     since: int  # tick of the position that brought it there
@@ -91,20 +93,20 @@ def register(entry: Entry) -> Register:
 
 
 def register_of(availability: Availability) -> Register:
-    """The same of what the registry says."""
+    """The register of a description's availability."""
     bits = codec.head(0, availability.status, availability.radius_m or 0)
     return codec.tick(availability.changed_at), bits
 
 
 def entry(taxi: int, at: Position, available: Register) -> Entry:
-    """The entry of a taxi that is where it says and is not leaving."""
+    """The entry of a taxi with this position and availability, not `LEAVING`."""
     seen, lat_e7, lng_e7 = at
     changed, bits = available
     return taxi | bits, lat_e7, lng_e7, seen, changed
 
 
 def joined(one: Entry, other: Entry) -> Entry:
-    """The one entry that two of the same taxi amount to."""
+    """Joins two entries of the same taxi into one."""
     return entry(
         one[0] & ID,
         max(position(one), position(other)),

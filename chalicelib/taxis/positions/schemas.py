@@ -1,4 +1,4 @@
-"""The body of `POST /geotaxi` (letaxi-api 14)."""
+"""Request schema of `POST /geotaxi` [contract: Positions of a batch]."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -45,7 +45,7 @@ class Positions(fields.List):
 
 
 class BatchSchema(Schema):
-    """The body of POST /geotaxi; makes tuples of taxi id, lng_e7, lat_e7.
+    """The body of POST /geotaxi; loads tuples of taxi id, lng_e7, lat_e7.
 
     A batch that is exactly as it should be, which nearly all are, is read by msgspec, forty times as
     fast; any other is given the contract's coercions and errors here.

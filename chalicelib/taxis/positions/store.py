@@ -49,7 +49,7 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def at_once(function: Callable[[T], R], things: Collection[T]) -> list[R]:
-    """The function's answers, in order, from a few calls at a time.
+    """Calls the function for each thing, a few calls at a time; the results in order.
 
     Each thread takes the next thing as soon as it has time. After an error nothing more is begun.
     """
@@ -200,7 +200,7 @@ def write_cell(name: int, version: int, packed: bytes, *, map_version: int, now_
 
 
 def rewrite(cells: Mapping[int, Rewrite], *, now: datetime) -> set[int]:
-    """Writes cells over what was read; answers those that others were faster at."""
+    """Writes cells over the version that was read; returns those that others changed first."""
     using = leaf_map.for_writers(leaf_maps(), now_s=now.timestamp())
     now_tick = codec.tick(now)
     kept = at_once(

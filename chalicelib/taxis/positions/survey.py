@@ -18,7 +18,7 @@ class MapAnnounced(Conflict):
 
 
 class Reporting(NamedTuple):
-    """A taxi that reports: what it is doing, where it is, and when it was last seen there.
+    """A taxi that reports: its status, its position and the time of it.
 
     `number` is what its id is packed as (`codec.number_of`).
     """

@@ -1,4 +1,4 @@
-"""What a window of reports changes in the cells: pure.
+"""Plan of a window: the changes that its reports make to cells. Pure.
 
 An entry leaves its cell only once a copy that is at least as new, in position and in availability,
 is stored elsewhere. Cells are therefore written in two turns: first those that take in a taxi, then
@@ -20,14 +20,14 @@ from chalicelib.taxis.positions.rules import Pointer, Position, Register, entry,
 
 
 class Newcomer(NamedTuple):
-    """What is known from elsewhere of a taxi that the cells at hand do not know for certain."""
+    """What was read of a taxi that the cells at hand do not know for certain."""
 
     available: Register | None  # None where it is no taxi
     pointer: Pointer | None
 
 
 class Plan(Struct):
-    """Which cells to write, in which turn, and what must be true before an entry may go."""
+    """The cells to write, in which turn, and which must be written before an entry may be removed."""
 
     cells: Mapping[int, Cell]
     firsts: set[int] = field(default_factory=set)  # they take in a taxi
@@ -112,7 +112,7 @@ def plan(
     cells: Mapping[int, Cell],
     newcomers: Mapping[int, Newcomer],
 ) -> Plan:
-    """What the reports of these taxis change.
+    """Plans the changes that the reports of these taxis make.
 
     `leaves` has the cell of each reported position, `cells` at least those, and `newcomers` each
     reported taxi that is in none of them for certain. The entries of `cells` are changed.
@@ -197,7 +197,7 @@ def _settle(
 
 
 def _is_in(copy: Entry, stored: Entry | None) -> bool:
-    """Whether nothing would be lost with a copy, because what is stored elsewhere is as new."""
+    """Whether a copy may be removed, because what is stored elsewhere is as new."""
     return (
         stored is not None
         and position(copy) <= position(stored)
@@ -206,7 +206,7 @@ def _is_in(copy: Entry, stored: Entry | None) -> bool:
 
 
 def _is_pointed_at(at: Position, copies: Iterable[Entry], newcomer: Newcomer | None) -> bool:
-    """Whether the pointer of a taxi is where it should be; where it was not read, its newest copy tells.
+    """Whether the taxi's pointer is right; where it was not read, its newest copy tells.
 
     It was moved before that copy was written. An older one, `LEAVING`, is where it was before.
     """

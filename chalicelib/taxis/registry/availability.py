@@ -1,4 +1,4 @@
-"""What the index of positions asks of the registry: where taxis belong, and whether they can be hailed.
+"""Owner, town and availability of taxis, read without PynamoDB, for the index of positions.
 
 | question                    | table        | key              | cost                    | asked by      |
 | --------------------------- | ------------ | ---------------- | ----------------------- | ------------- |
@@ -29,7 +29,7 @@ _licences: cache.Memory[str, Licence] = cache.Memory(lambda: 131_072, lambda: 36
 
 
 def licence(taxi: Item) -> Licence:
-    """Where the taxi of an item belongs."""
+    """Owner, town and description of an item's taxi."""
     owner = taxi["owner"]["S"]
     return Licence(
         owner, taxi["insee"]["S"], rules.description_id(owner, int(taxi["vehicle_id"]["N"]))
@@ -47,14 +47,14 @@ def availability(description: Item) -> Availability:
 
 
 def licences(taxi_ids: Collection[str]) -> Mapping[str, Licence]:
-    """Where those of the taxis that there are belong; a town's merging is known within the hour."""
+    """Owner, town and description of the taxis that exist; a merged town is known within the hour."""
     return _licences.completed(
         taxi_ids, lambda missing: _read("taxis", "taxi_id", missing, licence)
     )
 
 
 def availability_of(taxi_ids: Collection[str]) -> Mapping[str, Availability]:
-    """Status and radius of those of the taxis that there are, as the last write left them."""
+    """Status and radius of the taxis that exist, read strongly."""
     known = licences(taxi_ids)
     of_description = {licence.description_id for licence in known.values()}
     described = _read("descriptions", "description_id", of_description, availability)

@@ -21,7 +21,7 @@ RETRY = Retry(tries=8)  # of a change that others are in the way of: about 1 s i
 
 
 def change_taxi(found: Registered, asked: AvailabilityAsked, *, now: datetime) -> Registered:
-    """Changes status or radius of a taxi, which its vehicle's other taxis share (positions 5).
+    """Changes status or radius of a taxi, which its vehicle's other taxis share [contract: Status of a taxi].
 
     The next search sees it. A hail that is open goes on as it was. Raises Busy.
     """
@@ -47,7 +47,7 @@ def change_taxi(found: Registered, asked: AvailabilityAsked, *, now: datetime) -
 
 
 def show(description: Description, *, now: datetime, sighting: Sighting | None = None) -> None:
-    """Shows what a description says in the cells of its taxis, for the very next search.
+    """Shows a description's availability in the cells of its taxis, for the very next search.
 
     Called after the description is written, so that a request which won is not refused for it: where
     others keep writing the same cells, the stream of descriptions shows it a moment later.

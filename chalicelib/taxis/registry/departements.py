@@ -1,4 +1,4 @@
-"""The departement that a driver's licence is of, by its name or number (letaxi-api 11.1): pure."""
+"""Look-up of a driver's departement by name or number [contract: Drivers]: pure."""
 
 from msgspec import Struct
 
@@ -24,7 +24,7 @@ class Departement(Struct, frozen=True):
 
 
 def find(*, nom: str = "", numero: str = "") -> Departement:
-    """The one that has the name, in any letter case, or the number; a misspelt name harms no number.
+    """The departement of a name, in any case, or a number; a misspelt name does not matter beside a number.
 
     Raises DepartementUnknown, DepartementAmbiguous.
     """

@@ -21,7 +21,7 @@ class TaxiUnknown(Unknown):
 
 
 def find_taxi(viewer: Account, taxi_id: str) -> Registered:
-    """The viewer's taxi, as the last write left it. Raises TaxiUnknown."""
+    """The viewer's taxi, read strongly. Raises TaxiUnknown."""
     unknown = TaxiUnknown(
         in_url(f"Unknown taxi {taxi_id}, or taxi exists but you are not the owner.")
     )
@@ -35,7 +35,7 @@ def find_taxi(viewer: Account, taxi_id: str) -> Registered:
 
 
 def _registered(taxis: Sequence[Taxi]) -> list[Registered]:
-    """What the taxis are made of, in the same order; one without a description is left out."""
+    """The taxis with their parts, in the same order; one without a description is left out."""
     made_of = store.made_of(taxis)
     names = territory.town_names({taxi.insee for taxi in taxis})
     return [

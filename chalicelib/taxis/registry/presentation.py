@@ -1,4 +1,4 @@
-"""Drivers, ADS, vehicles and taxis as partners see them (letaxi-api 11, 12)."""
+"""Drivers, ADS, vehicles and taxis as partners see them [contract: Registration]."""
 
 from msgspec.structs import asdict
 
@@ -130,7 +130,7 @@ def vehicle_object(description: Description) -> dict[str, object]:
 
 
 def taxi_object(found: Registered, last: LastPosition | None) -> dict[str, object]:
-    """A taxi as its operator sees it (letaxi-api 12.1)."""
+    """A taxi as its operator sees it [contract: The taxi object]."""
     ads, driver, vehicle = found.ads, found.driver, found.description.vehicle
     return {
         "id": found.taxi.taxi_id,

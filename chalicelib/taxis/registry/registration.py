@@ -37,7 +37,7 @@ class VehicleUnknown(Unknown):
 
 
 class PartsUnknown(Unknown):
-    """Something that a taxi is to be made of is not there, or not this account's."""
+    """A part of the taxi does not exist, or is not this account's."""
 
 
 def register_driver(

@@ -56,7 +56,7 @@ def page_of_taxis(after: str | None, *, size: int) -> tuple[Sequence[Taxi], str 
 def delete_taxi(
     taxi: Taxi, description: Description, seen: Sighting, *, page: int | None
 ) -> Description:
-    """Takes away a taxi with its key, its line, its id on this page of the fleet, and its last position.
+    """Deletes a taxi with its key, its line, its id on a page of the fleet, and its last position.
 
     Answers the description without it. Its time of change rises, so that a hail which was computed
     from the old one fails. Raises Moved where the taxi's town, its description (every hail changes
@@ -92,7 +92,7 @@ def delete_taxi(
 
 
 def used_parts() -> frozenset[str]:
-    """The ids of every ADS and driver that a taxi is made of: some 200 MB for 600,000 taxis."""
+    """The ids of every ADS and driver of a taxi: some 200 MB for 600,000 taxis."""
     after: str | None = None
     used: set[str] = set()
     while True:
@@ -112,7 +112,7 @@ def page_of_parts(
 
 
 def note_first_seen(part: Part, *, now: datetime) -> None:
-    """Takes a part that does not say when it was added for one that was added now."""
+    """Gives a part without a time of its adding the present one."""
     kind = type(part)
     there = kind.get_attributes()[KEYS[kind]].exists() & kind.added_at.does_not_exist()
     with suppress(Moved):  # it is gone, or was replaced meanwhile, which says it too
@@ -120,7 +120,7 @@ def note_first_seen(part: Part, *, now: datetime) -> None:
 
 
 def delete_part(part: Part, *, unused_since: datetime) -> bool:
-    """Takes away a part that no taxi has been made of since then; False where one was, or it is gone.
+    """Deletes a part that no taxi has used since a time; False where one has, or it is gone.
 
     Whether one was made earlier, which is still there, is the caller's to know.
     """

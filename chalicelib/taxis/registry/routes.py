@@ -1,7 +1,7 @@
-"""What operators register and change (letaxi-api 11, 12)."""
+"""Routes of drivers, ADS, vehicles and taxis [contract: Registration]."""
 
 from chalicelib.foundation.http import json_schema
-from chalicelib.foundation.http.messages import Reply
+from chalicelib.foundation.http.replies import Reply
 from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.envelope import PAGE_SIZE, Request, meta, reply
 from chalicelib.taxis.registry import (
@@ -33,7 +33,7 @@ def _registered(shape: json_schema.Shape) -> json_schema.Answers:
     refuses=(departements.DepartementUnknown, departements.DepartementAmbiguous, Busy),
 )
 def post_driver(request: Request) -> Reply:
-    """Registers a driver, or replaces what was said of them."""
+    """Registers a driver, or replaces the one there is."""
     given = request.one()
     driver, departement, is_new = registration.register_driver(
         request.viewer, **given, now=request.now
@@ -49,7 +49,7 @@ def post_driver(request: Request) -> Reply:
     refuses=(registration.VehicleUnknown, registration.TownUnknown, Busy),
 )
 def post_ads(request: Request) -> Reply:
-    """Registers a parking licence, or replaces what was said of it."""
+    """Registers a parking licence (ADS), or replaces the one there is."""
     ads = request.one()
     is_new = registration.register_ads(request.viewer, ads, now=request.now)
     return reply([presentation.ads_object(ads)], status=201 if is_new else 200)
@@ -77,7 +77,7 @@ def post_vehicle(request: Request) -> Reply:
     refuses=(registration.PartsUnknown, Busy),
 )
 def post_taxi(request: Request) -> Reply:
-    """Makes a taxi of a vehicle, an ADS and a driver, or shows the one that they make."""
+    """Registers a taxi from a vehicle, an ADS and a driver, or shows the one there is."""
     asked = request.one()
     found, is_new = registration.register_taxi(request.viewer, asked, now=request.now)
     return reply([presentation.taxi_object(found, None)], status=201 if is_new else 200)
@@ -111,7 +111,7 @@ def get_own_taxis(request: Request) -> Reply:
     refuses=(own_taxis.TaxiUnknown,),
 )
 def get_taxi(request: Request, taxi_id: str) -> Reply:
-    """A taxi of the viewer's, and where it was last."""
+    """A taxi of the viewer's, with its last position."""
     found = own_taxis.find_taxi(request.viewer, taxi_id)
     last = own_taxis.last_position(found.taxi, now=request.now)
     return reply([presentation.taxi_object(found, last)])
@@ -126,7 +126,7 @@ def get_taxi(request: Request, taxi_id: str) -> Reply:
     refuses=(own_taxis.TaxiUnknown, Busy),
 )
 def put_taxi(request: Request, taxi_id: str) -> Reply:
-    """Changes a taxi's status or radius. An unknown taxi is told before a bad body."""
+    """Changes a taxi's status or radius. An unknown taxi is refused before a bad body."""
     found = own_taxis.find_taxi(request.viewer, taxi_id)
     asked = request.one()
     changed = availability_change.change_taxi(found, asked, now=request.now)
@@ -136,5 +136,5 @@ def put_taxi(request: Request, taxi_id: str) -> Reply:
 
 @routes.put("/taxis/all", roles=REGISTRARS)
 def put_taxi_all(request: Request) -> Reply:
-    """`all` is a taxi's id to this verb (letaxi-api 12.3), and no taxi has it."""
+    """`all` is a taxi's id to this verb [contract: Changing a taxi], and no taxi has it."""
     return put_taxi(request, "all")

@@ -1,4 +1,4 @@
-"""The registry's items in DynamoDB, and the objects they stand for."""
+"""Items of the registry in DynamoDB, and their conversion to objects and back."""
 
 from typing import Any
 
@@ -68,7 +68,7 @@ class VehicleRow(Model):
 
 
 class DescriptionRow(Model):
-    """A vehicle as one owner has it: what it is like, its status and radius."""
+    """A vehicle as one owner describes it, with its status and radius."""
 
     class Meta(Place):
         table_name = table("descriptions")
@@ -103,7 +103,7 @@ class DescriptionRow(Model):
     type_ = UnicodeAttribute(null=True)
     cpam_conventionne = BooleanAttribute(null=True)
 
-    # Kept because the contract takes them, and shown nowhere (letaxi-api 11.2).
+    # Kept because the contract takes them, and shown nowhere [contract: Vehicles].
     air_con = BooleanAttribute(null=True)
     credit_card_accepted = BooleanAttribute(null=True)
     electronic_toll = BooleanAttribute(null=True)

@@ -1,4 +1,4 @@
-"""Licences, vehicles, drivers and the taxis they make together: pure."""
+"""Drivers, licences (ADS), vehicles, descriptions and taxis: pure."""
 
 import re
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ SETTABLE = (TaxiStatus.FREE, TaxiStatus.OCCUPIED, TaxiStatus.OFF)
 
 
 class Busy(Unavailable):
-    """Others kept changing the same thing; the request may be sent again."""
+    """Concurrent changes; the request may be sent again."""
 
 
 class Driver(Struct, frozen=True):
@@ -43,7 +43,7 @@ class Ads(Struct, frozen=True):
 
 
 class Vehicle(Struct, frozen=True):
-    """A vehicle as one operator describes it, as far as it is ever shown; None was not said."""
+    """A vehicle as one operator describes it, as far as it is ever shown; None is unset."""
 
     vehicle_id: int
     licence_plate: str
@@ -65,12 +65,12 @@ class Vehicle(Struct, frozen=True):
 
     @property
     def characteristics(self) -> tuple[str, ...]:
-        """The names of those that it has."""
+        """The names of the characteristics that it has."""
         return tuple(name for name in CHARACTERISTICS if getattr(self, name))
 
 
 class AvailabilityAsked(TypedDict, total=False):
-    """What PUT /taxis may change: a key that is absent changes nothing, a radius of None resets it."""
+    """Changes of PUT /taxis: a key that is absent changes nothing, a radius of None resets it."""
 
     status: str
     radius: int | None
@@ -85,7 +85,7 @@ class Description(Struct, frozen=True):
 
     `details_version` counts the changes of `vehicle`. `availability_changed_at` is when status or
     radius last changed, in whole milliseconds; `status_changed_at` only the operator's own changes
-    of status move (positions 6.1). `open_hail` is the id of the hail that took the taxi last and is
+    of status move [contract: Status of a taxi]. `open_hail` is the id of the hail that took the taxi last and is
     not over.
     """
 
@@ -149,7 +149,7 @@ class Taxi(Struct, frozen=True):
 
 
 class Licence(NamedTuple):
-    """Whom and which town a taxi belongs to, and the key of its vehicle's description."""
+    """Owner and town of a taxi, and the key of its vehicle's description."""
 
     owner: str
     insee: str
@@ -167,7 +167,7 @@ NEVER_USED = Usage(None, None)
 
 
 class SurveyedTaxi(NamedTuple):
-    """What a survey of all taxis counts of one."""
+    """A taxi as the survey of all taxis counts it."""
 
     owner: str
     insee: str
@@ -176,7 +176,7 @@ class SurveyedTaxi(NamedTuple):
 
 
 class TaxiParts(Struct, frozen=True):
-    """What a taxi is to be made of, as an operator names it; `departement` is a number."""
+    """The parts of a new taxi, as an operator names them; `departement` is a number."""
 
     insee: str
     numero: str
@@ -186,7 +186,7 @@ class TaxiParts(Struct, frozen=True):
 
 
 class TaxiDetails(Struct, frozen=True):
-    """What a search shows of a taxi, and goes by: its owner's account and its licence's town."""
+    """Details of a taxi for searches: what is shown of it, its owner and its licence's town."""
 
     taxi_id: str
     owner: str
@@ -204,7 +204,7 @@ class TaxiDetails(Struct, frozen=True):
 
 
 class Registered(Struct, frozen=True):
-    """A taxi with all that it is made of. `town` is the name of the ADS' town."""
+    """A taxi with all its parts. `town` is the name of the ADS' town."""
 
     taxi: Taxi
     ads: Ads
@@ -234,7 +234,7 @@ _SQL_TO_GLOB = str.maketrans({"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "
 
 
 def pattern(asked: Iterable[str]) -> re.Pattern[str]:
-    """Matches what one of the values of a list's filter asks for, whatever the case (letaxi-api 12.4).
+    """The pattern of a list's filter, from its values, whatever the case [contract: An operator's taxis].
 
     Letters, digits, letters: what begins like this, with anything between. Any other value: exactly
     this, `%` standing for any text and `_` for any character.

@@ -1,4 +1,4 @@
-"""The bodies that come and go: drivers, ADS, vehicles, taxis, positions (letaxi-api 11, 12, 14)."""
+"""Request and response schemas of drivers, ADS, vehicles and taxis [contract: Registration]."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -50,7 +50,7 @@ class DriverSchema(Schema):
 
 
 class AdsSchema(Schema):
-    """The body of POST /ads; makes an `Ads`."""
+    """The body of POST /ads; loads an `Ads`."""
 
     numero = Text(_not_empty(), required=True)
     insee = Text(required=True)
@@ -150,7 +150,7 @@ class TaxiSchema(Lenient):
 
 
 class NewTaxiSchema(TaxiSchema):
-    """The body of POST /taxis; makes `TaxiParts`."""
+    """The body of POST /taxis; loads `TaxiParts`."""
 
     @post_load
     def _make(self, loaded: dict[str, Any], **_: object) -> TaxiParts:
@@ -158,7 +158,7 @@ class NewTaxiSchema(TaxiSchema):
 
 
 class TaxiChangeSchema(TaxiSchema):
-    """The body of PUT /taxis/{id}; makes an `AvailabilityAsked`."""
+    """The body of PUT /taxis/{id}; loads an `AvailabilityAsked`."""
 
     @post_load
     def _make(self, loaded: dict[str, Any], **_: object) -> AvailabilityAsked:

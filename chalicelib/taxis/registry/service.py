@@ -47,7 +47,7 @@ def driver_of(taxi: Taxi) -> Read[Driver | None]:
 
 
 def described(description_id: str) -> Description | None:
-    """A description, as the last write left it."""
+    """A description, read strongly."""
     return reads.one(store.descriptions([description_id])).get(description_id)
 
 
@@ -87,7 +87,7 @@ _details: cache.Memory[str, TaxiDetails] = cache.Memory(
 
 
 def details(taxi_ids: Collection[str]) -> Mapping[str, TaxiDetails]:
-    """What a search shows of those of the taxis that there are, at most `details_cache_s` old."""
+    """Details of the taxis that exist, for searches, at most `details_cache_s` old."""
     return _details.completed(taxi_ids, lambda missing: reads.one(store.details(missing)))
 
 

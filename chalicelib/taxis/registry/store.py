@@ -57,7 +57,7 @@ T = TypeVar("T")
 
 
 class Parts(Struct, frozen=True):
-    """What a taxi may be made of, each None where the owner has none such."""
+    """The parts of a new taxi, each None where the owner has none such."""
 
     ads: Ads | None
     driver: Driver | None
@@ -111,12 +111,12 @@ def taxi_by_id(taxi_id: str) -> Read[Taxi | None]:
 
 
 def details(taxi_ids: Iterable[str]) -> Read[dict[str, TaxiDetails]]:
-    """What a search shows of the taxis there are; a change of the last second may be missing."""
+    """Details of the taxis that exist; a change of the last second may be missing."""
     return _of_keys(TaxiRow, "taxi_id", taxi_ids, rows.details, consistent=False)
 
 
 def _replaced(row: Model, key: str, *, now: datetime) -> bool:
-    """Puts a row in place of what was there, and whether something was: the write itself tells.
+    """Puts a row; whether it replaced another.
 
     Only when it was first added, and when it was used, stays.
     """
@@ -157,7 +157,7 @@ def put_ads(owner: str, ads: Ads, *, now: datetime) -> bool:
 def parts(
     owner: str, *, insee: str, numero: str, licence_plate: str, departement: str, licence: str
 ) -> Parts:
-    """What the owner has under these names."""
+    """Reads the parts of a new taxi."""
     ads_id = rules.ads_id(owner, insee, numero)
     driver_id = rules.driver_id(owner, departement, licence)
     known_ads, known_drivers, known_numbers = reads.read(
@@ -216,7 +216,7 @@ def add_taxi(taxi: Taxi, description: Description) -> None:
 
 
 def made_of(taxis: Sequence[Taxi]) -> dict[str, tuple[Ads, Driver, Description]]:
-    """What each taxi is made of, by its id; one that lacks a part just now is left out."""
+    """The parts of each taxi, by its id; one that lacks a part just now is left out."""
     known_ads, known_drivers, described = reads.read(
         ads(taxi.ads_id for taxi in taxis),
         drivers(taxi.driver_id for taxi in taxis),

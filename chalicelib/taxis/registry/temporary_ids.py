@@ -1,4 +1,4 @@
-"""Throw-away taxi ids: new in each search, good for one account and for an hour, stored nowhere.
+"""Temporary taxi ids: new in each search, valid for one account and an hour, stored nowhere.
 
 An id is 27 bytes in URL-safe base64 (36 characters, where the contract's own have 7, which cannot
 hold a nonce and a MAC): second of issue (4), nonce (6), encrypted taxi id (7), MAC (10). The

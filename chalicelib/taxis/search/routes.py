@@ -1,8 +1,8 @@
-"""`GET /taxis`: the free taxis near a customer."""
+"""Route of the search for free taxis, `GET /taxis`."""
 
 from chalicelib.foundation.geo import LngLat
 from chalicelib.foundation.http import json_schema
-from chalicelib.foundation.http.messages import Reply
+from chalicelib.foundation.http.replies import Reply
 from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.envelope import Request, reply
 from chalicelib.taxis.registry import service as registry

@@ -1,4 +1,4 @@
-"""A search as it is noted for the statistics, and reports of many of them as bytes: pure (stats-and-ops 4.1).
+"""A search as it is noted for the statistics, and reports of many of them as bytes: pure [contract: Search statistics].
 
 A report is compressed JSON, a list of rows behind the number of the format.
 """
@@ -18,7 +18,7 @@ _GEOHASH = re.compile(r"[0-9b-hjkmnp-z]{6}")
 
 
 class Search(NamedTuple):
-    """A search that reached a town. No more is kept of where the customer was than `geohash`.
+    """A search that reached a town. Of the customer's place only `geohash` is kept.
 
     `hour` is Unix time in hours, `moteur` the account's id, `nearest_m` whole metres to the nearest
     of those found, `geohash` has 6 characters.

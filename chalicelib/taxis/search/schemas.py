@@ -1,4 +1,4 @@
-"""What a search asks, and what it shows of a taxi (letaxi-api 13)."""
+"""Query and response schemas of the search [contract: Search]."""
 
 from collections.abc import Sequence
 
@@ -130,7 +130,7 @@ def found_taxi(
 
 
 def explanation(answer: Answer) -> Sequence[dict[str, object]]:
-    """Why the answer is what it is: how many taxis were left after each step."""
+    """The `debug` list: how many taxis were left after each step."""
     return [
         {"label": "town of the customer", "data": list(answer.place.towns)},
         {"label": "towns whose licences may pick up here", "data": len(answer.place.allowed)},

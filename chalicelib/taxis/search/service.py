@@ -1,4 +1,4 @@
-"""The free taxis near a customer: positions, territory and registry put together."""
+"""Search for free taxis near a customer, over positions, territory and registry."""
 
 from collections.abc import Sized
 from datetime import datetime
@@ -25,14 +25,14 @@ class CruisingForbidden(Unknown):
 
 
 class Candidate(Struct, frozen=True):
-    """A free taxi near the customer, and what may be shown of it."""
+    """A free taxi near the customer, with its details."""
 
     position: Found
     details: TaxiDetails
 
 
 class Answer(Struct, frozen=True):
-    """What a search came to, step by step (positions 6).
+    """The result of a search after each step [contract: Search order].
 
     `near` counts the free and fresh within the largest radius, `found` holds those of them that may
     pick up here and that the viewer may see, `seen` those whose own radius reaches the customer,
@@ -49,7 +49,7 @@ def search(point: LngLat, *, viewer: Account, now: datetime) -> Answer | None:
     """The taxis for a customer at a point; None where the point is in no known town.
 
     Cells and tile come in one BatchGetItem, details in a second one where they are not at hand. A
-    search that reaches a town is noted for the statistics (positions 6, step 14).
+    search that reaches a town is noted for the statistics [contract: Search statistics].
     Raises CruisingForbidden.
     """
     if territory.excluded(point):
@@ -84,7 +84,7 @@ def search(point: LngLat, *, viewer: Account, now: datetime) -> Answer | None:
 
 
 def _why_empty(near: Sized, found: Sized, seen: Sized) -> str | None:
-    """What left a search without an answer, None where it has one."""
+    """The reason of an empty result; None where it is not empty."""
     if not near:
         return "none_near"  # free and fresh, within the largest radius
     if not found:

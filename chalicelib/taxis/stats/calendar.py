@@ -1,4 +1,4 @@
-"""The points in time that statistics are measured at (stats-and-ops 6): pure."""
+"""Milestones of statistics: the dates that figures are compared at [contract: Figures of the statistics]: pure."""
 
 import calendar
 from collections.abc import Callable, Iterable
@@ -29,7 +29,7 @@ class Milestones(Struct, frozen=True):
 
     @classmethod
     def at(cls, now: datetime, measure: Callable[[datetime], int]) -> "Milestones":
-        """What is measured now and three, six and twelve months before."""
+        """The milestones of a measure: now, and three, six and twelve months before."""
         return cls(*(measure(months_before(now, months)) for months in (0, 3, 6, 12)))
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Which part of the country, and whose taxis, a statistic is asked for (letaxi-api 19): pure."""
+"""Filters of statistics by territory and account [contract: Statistics pages]: pure."""
 
 from collections.abc import Iterable
 from typing import Protocol, TypeVar
@@ -21,7 +21,7 @@ P = TypeVar("P", bound=Placed)
 
 
 class Filter(Struct, frozen=True):
-    """Each filter that is given must hold; None asks for nothing in particular.
+    """Filters of a statistic: each must match; None matches everything.
 
     `owners` are accounts as owners of records (`Account.owner`): those of `groups`, of `manager`, or
     of both at once.
@@ -32,13 +32,13 @@ class Filter(Struct, frozen=True):
     owners: frozenset[str] | None = None
 
     def takes_town(self, insee: str) -> bool:
-        """Whether a town is asked for; `""` is no town."""
+        """Whether a town matches; `""` is no town."""
         return (self.insees is None or insee in self.insees) and (
             self.departements is None or departement_of(insee) in self.departements
         )
 
     def takes_owner(self, owner: str) -> bool:
-        """Whether an account is asked for."""
+        """Whether an account matches."""
         return self.owners is None or owner in self.owners
 
     def among(self, records: Iterable[P]) -> list[P]:
@@ -49,7 +49,7 @@ class Filter(Struct, frozen=True):
 
     @property
     def by_territory(self) -> bool:
-        """Whether only a part of the country is asked for."""
+        """Whether the filter is for a part of the country only."""
         return self.departements is not None or self.insees is not None
 
 

@@ -1,4 +1,4 @@
-"""The pages of the statistics, in the contract's names: pure (letaxi-api 19)."""
+"""The pages of the statistics, in the contract's names: pure [contract: Statistics pages]."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated
@@ -28,7 +28,7 @@ class TaxiStatistics(FleetSummary, frozen=True):
 
 
 class Group(Struct, frozen=True):
-    """A group of taxis (`groupement`): how many it has of those that it says it has.
+    """A group of taxis (`groupement`): its taxis, and the fleet size that it states.
 
     `ratio` is in percent, `last_taxi` when it added its newest, `manager` an e-mail.
     """
@@ -43,7 +43,7 @@ class Group(Struct, frozen=True):
 
 
 class Groups(Struct, frozen=True):
-    """The groups, with a figure that nothing fills (stats-and-ops 6)."""
+    """The groups, with a figure that nothing fills [contract: Figures of the statistics]."""
 
     fleet_data: Sequence[Group]
     registered_groupements: Annotated[int, always(0)] = 0
@@ -100,7 +100,7 @@ class Heat(Struct, frozen=True):
 
 
 class PublicFigures(Struct, frozen=True):
-    """What anybody may see: taxis in percent of the licences that each conurbation declared.
+    """Public figures: taxis in percent of the licences that each conurbation declared.
 
     `taxis_connected` has an entry for the first day of each month of the last year and of the
     present one. A conurbation that declared nothing, or had no hails a year ago, has None.

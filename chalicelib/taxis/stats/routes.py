@@ -1,4 +1,4 @@
-"""`GET /stats/*`: what admins and the public see of the registry's activity (letaxi-api 19)."""
+"""Routes of the statistics, `GET /stats/*` [contract: Statistics pages]."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -8,7 +8,7 @@ from marshmallow import Schema
 from msgspec import to_builtins
 
 from chalicelib.foundation.http.json_schema import Sent, one, several, shape_of
-from chalicelib.foundation.http.messages import JSON, Reply, encode
+from chalicelib.foundation.http.replies import JSON, Reply, encode
 from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.envelope import Request, reply
 from chalicelib.taxis.stats import schemas, service
@@ -61,20 +61,20 @@ def _filters(request: Request) -> Filter:
 
 @_page("/stats/taxis", _FILTERS)
 def get_stats_taxis(request: Request) -> TaxiStatistics:
-    """How many taxis there are and were, and what they are doing."""
+    """Registered and connected taxis, now and at the milestones."""
     return service.taxis(_filters(request), now=request.now)
 
 
 @_page("/stats/hails", _FILTERS)
 def get_stats_hails(request: Request) -> Annotated[dict[str, object], schemas.HAIL_STATISTICS]:
-    """What became of hails."""
+    """Hails by outcome, with mean times and distance."""
     found = hails.statistics(_filters(request), now=request.now)
     return schemas.hail_statistics(found)
 
 
 @_page("/stats/groupements", _FILTERS)
 def get_stats_groupements(request: Request) -> Groups:
-    """How many of its taxis each group has registered."""
+    """The registered taxis of each group."""
     return service.groups(_filters(request))
 
 
@@ -98,30 +98,30 @@ def get_stats_managers(_: Request) -> list[AccountChoice]:
 
 @_page("/stats/searches", _FILTERS)
 def get_stats_searches(request: Request) -> SearchStatistics:
-    """What searches came to, and whose they were."""
+    """Quartiles of search results, and the accounts that search most."""
     return service.search_statistics(_filters(request), now=request.now)
 
 
 @_page("/stats/heatmap_hails")
 def get_stats_heatmap_hails(request: Request) -> Heat:
-    """Where taxis were hailed."""
+    """Heat map of hails."""
     return Heat(hails.heat(now=request.now))
 
 
 @_page("/stats/heatmap_taxis")
 def get_stats_heatmap_taxis(_: Request) -> Heat:
-    """Where taxis are."""
+    """Heat map of taxis."""
     return Heat(active.taxi_heat())
 
 
 @_page("/stats/heatmap_searches")
 def get_stats_heatmap_searches(_: Request) -> Heat:
-    """Where taxis were searched for."""
+    """Heat map of searches."""
     return Heat(searches.heat())
 
 
 @routes.get("/stats/letaxi", roles=None, answers={200: Sent(shape_of(PublicFigures))})
 def get_stats_letaxi(request: Request) -> Reply:
-    """What anybody may see; without the envelope."""
+    """Public figures, without the envelope."""
     found = service.public_figures(now=request.now)
     return Reply(200, encode(to_builtins(found)), {"Content-Type": JSON})

@@ -1,4 +1,4 @@
-"""What is asked of the statistics, and how those of hails are shown (letaxi-api 19)."""
+"""What is asked of the statistics, and how those of hails are shown [contract: Statistics pages]."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -40,7 +40,7 @@ def _account_id() -> fields.Integer:
 
 
 class FilterSchema(Schema):
-    """The filters of a statistic; makes the arguments of `service.filters`.
+    """The filters of a statistic; loads the arguments of `service.filters`.
 
     An empty one asks for nothing in particular, and other parameters are ignored.
     """

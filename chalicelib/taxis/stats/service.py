@@ -1,4 +1,4 @@
-"""What the statistics' pages show, put together from what each subject has counted.
+"""Statistics pages, put together from the counts of each subject.
 
 No request walks over taxis, hails or searches: it reads sheets that jobs wrote, and at most a list
 of accounts. What is shown is as old as its schedule (`jobs/service.py`).
@@ -57,7 +57,7 @@ def filters(
 
 
 def taxis(asked: Filter, *, now: datetime) -> TaxiStatistics:
-    """How many taxis there are and were, and what they are doing."""
+    """Registered and connected taxis, now and at the milestones."""
     fleet = fleets.survey().summary(asked)
     connected = fleet.connected_taxis.today
     received = hails.received_in_last_days(asked, now=now, days=MONTH_DAYS)
@@ -141,7 +141,7 @@ def departements(asked: Filter) -> list[DepartementCount]:
 
 
 def search_statistics(asked: Filter, *, now: datetime) -> SearchStatistics:
-    """What searches came to, and whose they were."""
+    """Quartiles of search results, and the accounts that search most."""
     top = searches.top_moteurs(asked, now=now)
     emails = {
         record.account.id: record.account.email

@@ -1,4 +1,4 @@
-"""Borders in whole 1e-7 degrees: exact tests, and the bytes that they are kept in. Pure.
+"""Polygon borders in whole 1e-7 degrees: exact point-in-polygon tests and their binary format. Pure.
 
 A point on a border is inside. All arithmetic is on integers, so that nothing is ever rounded: two
 points a centimetre apart are told apart, and a corner shared by three towns is in all three.

@@ -1,4 +1,4 @@
-"""A point that is surely inside a town, to stand for all that happened there: pure."""
+"""Interior point of a town, which replaces blurred places: pure."""
 
 from chalicelib.foundation.geo import E7Point
 from chalicelib.taxis.territory.borders import Outline, Shape

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from email.utils import format_datetime
 
 from chalicelib.foundation.http import json_schema
-from chalicelib.foundation.http.messages import Reply, encode
+from chalicelib.foundation.http.replies import Reply, encode
 from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.envelope import Request, reply
 from chalicelib.taxis.territory import schemas, service

@@ -1,4 +1,4 @@
-"""Towns, zones, exclusions and stations, and which licences may pick up where: pure."""
+"""Towns, pick-up zones, exclusions and stations, and which licences may pick up where: pure."""
 
 import fnmatch
 import re
@@ -62,7 +62,7 @@ NO_ZONES = Zones(())
 
 
 class Conurbation(Struct, frozen=True):
-    """Towns that statistics take together. `declared_ads` is how many licences they say they gave."""
+    """Towns that statistics take together. `declared_ads` is the number of licences that they declare."""
 
     conurbation_id: str
     name: str
@@ -72,7 +72,7 @@ class Conurbation(Struct, frozen=True):
 
 class Place(Struct, frozen=True):
     """Where a customer stands: the towns that cover the point, lowest code first, and the towns
-    whose licences may pick up there. Where towns overlap, the first one counts (territory 2)."""
+    whose licences may pick up there. Where towns overlap, the first one counts [contract: Rules of territory]."""
 
     towns: tuple[str, ...]
     allowed: frozenset[str]
@@ -105,7 +105,9 @@ class Exclusion(Struct, frozen=True):
     shape: Shape
 
 
-NULL_ISLAND = E7Point(0, 0)  # what a phone without a fix sends; never excluded (territory 2)
+NULL_ISLAND = E7Point(
+    0, 0
+)  # what a phone without a fix sends; never excluded [contract: Rules of territory]
 
 
 def is_excluded(point: E7Point, exclusions: Iterable[Exclusion]) -> bool:
@@ -175,7 +177,7 @@ class Gazetteer(Struct, frozen=True, dict=True):
     def beginning(self, search: str) -> list[Town]:
         """The towns whose names begin with `search`, whatever its case and accents.
 
-        `%` stands for any letters and `_` for any one, as in SQL (letaxi-api 18). A glob's
+        `%` stands for any letters and `_` for any one, as in SQL [contract: Territory pages]. A glob's
         expression never backtracks, so no pattern is slow.
         """
         begins = re.compile(fnmatch.translate(_glob(folded(search)) + "*")).match

@@ -1,4 +1,4 @@
-"""What is asked about the territory, and what is shown of it (letaxi-api 18)."""
+"""Query and response schemas of towns, zones and stations [contract: Territory pages]."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ from chalicelib.taxis.territory.rules import Station, Town
 
 
 class TownSearch(Schema):
-    """The beginning of the towns' names."""
+    """The query of GET /towns: the beginning of names."""
 
     search = fields.String(load_default="")
 

@@ -1,4 +1,4 @@
-"""Where a point is, who may pick up there, and what the territory is made of."""
+"""Towns, zones and exclusions of a point, and the lists of towns, zones and stations."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""What is there of many things at once, for an import to compare its lines with: for the desk only.
+"""Bulk reads of the registry, for `maraude import` to compare with: for commands only.
 
 | question                    | table        | key                | cost                | asked by |
 | --------------------------- | ------------ | ------------------ | ------------------- | -------- |
@@ -56,7 +56,7 @@ def taxis(taxi_ids: Collection[str]) -> dict[str, Taxi]:
 
 
 def said(description_ids: Collection[str]) -> dict[str, Mapping[str, Any]]:
-    """All that was ever said of vehicles, by the keys of their descriptions and the body's names."""
+    """All stored fields of descriptions, by their keys, under the names of the body."""
 
     def all_of(items: Iterable[Item]) -> dict[str, Mapping[str, Any]]:
         found = (DescriptionRow.from_raw_data(dict(item)) for item in items)
@@ -70,7 +70,7 @@ def said(description_ids: Collection[str]) -> dict[str, Mapping[str, Any]]:
 
 
 def made(parts: Collection[tuple[str, int, str, str]]) -> dict[tuple[str, int, str, str], str]:
-    """The ids of the taxis that these make: owner, vehicle, ADS and driver."""
+    """The ids of the taxis that these parts form: owner, vehicle, ADS and driver."""
     entries = {
         (owner, fleet.key(vehicle_id, ads_id, driver_id)): (owner, vehicle_id, ads_id, driver_id)
         for owner, vehicle_id, ads_id, driver_id in parts

@@ -52,7 +52,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from chalicelib.foundation import clock
     from ops.cli.imports.loading import Import
 
-    def told(fault: object) -> None:
+    def show_fault(fault: object) -> None:
         print(fault, file=sys.stderr)
 
     def tell_key(email: str, key: str) -> None:
@@ -64,7 +64,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
     found = Import(
         arguments.folder,
-        told=told,
+        on_fault=show_fault,
         tell_key=tell_key if arguments.keys else None,
         only=arguments.only,
         at_once=arguments.at_once,

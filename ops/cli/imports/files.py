@@ -1,4 +1,4 @@
-"""The exports: one file a kind, as CSV with a header or as JSON lines; each read line by line."""
+"""Export files: one a kind, CSV with a header or JSON lines, read line by line."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""What a line of each kind holds: the body of the same thing over HTTP, and what an export has beside it."""
+"""Schemas of export lines: the body of the same thing over HTTP, and the fields of an export beside it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ def _number() -> Whole:
 
 
 class OwnedSchema(Schema):
-    """Whose a thing is: the e-mail of the account that registered it."""
+    """The owner: the e-mail of the account that registered the thing."""
 
     operator = Text(validate.Length(min=1), required=True)
 
@@ -51,7 +51,7 @@ class TaxiBesideSchema(OwnedSchema):
 
 
 class AccountSchema(Schema):
-    """What an export has of an account beside the body of PUT /users/{id}."""
+    """Fields of an account beside the body of PUT /users/{id}."""
 
     email = Text(validate.Length(min=1), required=True)
     id = _number()
@@ -62,17 +62,17 @@ class AccountSchema(Schema):
     fleet_size = fields.Integer(allow_none=True, validate=validate.Range(min=0, max=2**31 - 1))
 
     @pre_load
-    def _from_either(self, given: dict[str, Any], **_: object) -> dict[str, Any]:
+    def _from_either(self, fields: dict[str, Any], **_: object) -> dict[str, Any]:
         """Takes what GET /users shows as well: `[{"name": "moteur"}]`, and the manager whole."""
-        given = dict(given)
-        roles, manager = given.get("roles"), given.get("manager")
+        fields = dict(fields)
+        roles, manager = fields.get("roles"), fields.get("manager")
         if isinstance(roles, str):
-            given["roles"] = roles.split()
+            fields["roles"] = roles.split()
         elif isinstance(roles, list):
-            given["roles"] = [one.get("name") if isinstance(one, dict) else one for one in roles]
+            fields["roles"] = [one.get("name") if isinstance(one, dict) else one for one in roles]
         if isinstance(manager, dict):
-            given["manager"] = manager.get("email")
-        return given
+            fields["manager"] = manager.get("email")
+        return fields
 
 
 # A password is kept as a hash there and here, and one cannot be made of the other.
@@ -98,16 +98,16 @@ class Form:
         """Whether a line may have fields that are not here."""
         return self.body.unknown != "raise"
 
-    def load(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
+    def load(self, fields: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
         """What is beside, and what the body's schema makes. Raises ValidationError with all faults."""
         faults: dict[str, Any] = {}
         halves: list[Any] = []
         mine = self.beside.fields.keys()
         for schema, half in (
-            (self.beside, {name: one for name, one in given.items() if name in mine}),
+            (self.beside, {name: one for name, one in fields.items() if name in mine}),
             (
                 self.body,
-                {n: one for n, one in given.items() if n not in mine and n not in self.dropped},
+                {n: one for n, one in fields.items() if n not in mine and n not in self.dropped},
             ),
         ):
             try:
@@ -130,12 +130,12 @@ class TaxiBodySchema(registry.TaxiSchema):
     """A taxi as its operator is shown it: what it is made of, and its status and radius."""
 
     @pre_load
-    def _without_hail(self, given: dict[str, Any], **_: object) -> dict[str, Any]:
+    def _without_hail(self, fields: dict[str, Any], **_: object) -> dict[str, Any]:
         """Hails stay behind, and the statuses that are theirs; very old taxis have none."""
-        given = dict(given)
-        if given.get("status") in ("answering", "oncoming", None):
-            given.pop("status", None)
-        return given
+        fields = dict(fields)
+        if fields.get("status") in ("answering", "oncoming", None):
+            fields.pop("status", None)
+        return fields
 
 
 TAXIS = Form(TaxiBesideSchema(), TaxiBodySchema())

@@ -1,4 +1,4 @@
-"""The kinds of things that are imported: how a line compares with the registry, and how it is written.
+"""Kinds of imported things: comparison of a line with the registry, and writing it.
 
 Each kind is asked in batches. What an earlier line or file will have brought counts as there, so that
 a dry run says what the import would do. Of each good line its keys stay in memory, some 400 bytes.
@@ -27,7 +27,7 @@ from ops.cli.imports.forms import Form
 
 
 class Verdict(IntEnum):
-    """What a line is to the registry."""
+    """The verdict on a line: new, changed, unchanged, faulty ..."""
 
     FAULTY = 0
     SAME = 1
@@ -74,13 +74,13 @@ class Kind(Protocol):
         """How many are compared at once."""
 
     def key(self, read: Read) -> Key:
-        """What tells a thing from the others of its kind: a file has it once."""
+        """The natural key: a file has it once."""
 
     def compare(self, reads: Sequence[Read]) -> list[Found]:
-        """What each is to the registry, and to what the import brings."""
+        """The verdict on each, by the registry and by what the import brings."""
 
     def prepare(self) -> None:
-        """What is to be done before the first is written."""
+        """Preparation before the first is written."""
 
     def write(self, read: Read, *, now: datetime) -> None:
         """Brings one that is new or changed. Raises Refusal, RecordMoved."""
@@ -125,9 +125,9 @@ class Accounts:
         return [self._compare(read, there) for read in reads]
 
     def _compare(self, read: Read, there: Collection[str]) -> Found:
-        given, email = read.beside, read.beside["email"]
+        fields, email = read.beside, read.beside["email"]
         before = accounts_store.by_email(email)
-        manager = given.get("manager")
+        manager = fields.get("manager")
         if manager and manager not in there:
             return Wrong("manager", f"there is no account {manager!r}")
         if (taken := self._taken(read, before)) is not None:
@@ -140,9 +140,9 @@ class Accounts:
         ):
             self.managers[email] = manager
         if before is None:
-            self.needs_keys |= "apikey" not in given
+            self.needs_keys |= "apikey" not in fields
             return Verdict.NEW
-        is_same = self._wanted(before, read, now=None) == before and email not in self.managers
+        is_same = self._target(before, read, now=None) == before and email not in self.managers
         return Verdict.SAME if is_same else Verdict.CHANGED
 
     def _taken(self, read: Read, before: Record | None) -> Wrong | None:
@@ -164,29 +164,29 @@ class Accounts:
                 return Wrong("apikey", f"the account {other!r} has this key")
         return None
 
-    def _wanted(self, before: Record, read: Read, *, now: datetime | None) -> Record:
+    def _target(self, before: Record, read: Read, *, now: datetime | None) -> Record:
         """The account as the line has it, but for its manager."""
-        given = read.beside
+        fields = read.beside
         account = before.account
         changed = replace(
             before,
             **read.body,
             account=replace(
                 account,
-                roles=implied(Role(role) for role in given["roles"])
-                if "roles" in given
+                roles=implied(Role(role) for role in fields["roles"])
+                if "roles" in fields
                 else account.roles,
-                active=given.get("active", account.active),
+                active=fields.get("active", account.active),
             ),
-            fleet_size=given.get("fleet_size", before.fleet_size),
+            fleet_size=fields.get("fleet_size", before.fleet_size),
         )
-        key = given.get("apikey")
+        key = fields.get("apikey")
         if key is None or sealing.digest(key) == before.key_digest:
             return changed
         return administration.with_key(changed, key, now)
 
     def prepare(self) -> None:
-        """Gives none of the ids of the file to anybody else."""
+        """Reserves the ids of the file."""
         if self.highest:
             documents.pass_numbers("account", self.highest)
 
@@ -199,15 +199,15 @@ class Accounts:
             if "apikey" not in read.beside:
                 self.tell(email, key)  # first: a key that nobody was told is lost
             account_id = read.beside["id"] or documents.next_number("account")
-            begun = administration.new_record(email, account_id=account_id, key=key, now=now)
+            base = administration.new_record(email, account_id=account_id, key=key, now=now)
         else:
-            begun = before
-        wanted = self._wanted(begun, read, now=now)
-        if wanted != before:
-            accounts_store.put(wanted, before=before)
+            base = before
+        target = self._target(base, read, now=now)
+        if target != before:
+            accounts_store.put(target, before=before)
 
     def set_managers(self) -> None:
-        """Lets the managers of the file manage, now that everybody is there."""
+        """Sets the managers, once all accounts exist."""
         for email, manager in self.managers.items():
             administration.set_manager(email, manager)
 
@@ -240,18 +240,18 @@ class Drivers:
         return rules.driver_id(read.account.owner, where, licence)
 
     def _compare(self, read: Read, there: Mapping[str, rules.Driver]) -> Found:
-        given = read.body
+        fields = read.body
         try:
-            where = departements.find(**given["departement"])
+            where = departements.find(**fields["departement"])
         except Refusal as refusal:
             return wrong(refusal)
         self.coming.add(self.key(read))
         driver = rules.Driver(
             where.numero,
-            given["professional_licence"],
-            given["first_name"],
-            given["last_name"],
-            given["birth_date"],
+            fields["professional_licence"],
+            fields["first_name"],
+            fields["last_name"],
+            fields["birth_date"],
         )
         before = None if read.account is None else there.get(self._stored(read))
         return _verdict(before, driver)
@@ -265,10 +265,10 @@ class Drivers:
         registration.register_driver(read.account, **read.body, now=now)
 
 
-def _verdict(before: object, wanted: object) -> Verdict:
+def _verdict(before: object, target: object) -> Verdict:
     if before is None:
         return Verdict.NEW
-    return Verdict.SAME if before == wanted else Verdict.CHANGED
+    return Verdict.SAME if before == target else Verdict.CHANGED
 
 
 @dataclass
@@ -291,34 +291,34 @@ class Vehicles:
         if self._plates is None:
             self._plates = {number: plate for plate, number in bulk.every_number()}
         numbers = bulk.numbers([read.body["licence_plate"] for read in reads])
-        said = bulk.said(
+        stored_fields = bulk.said(
             [
                 rules.description_id(read.account.owner, numbers[read.body["licence_plate"]])
                 for read in reads
                 if read.account is not None and read.body["licence_plate"] in numbers
             ]
         )
-        return [self._compare(read, numbers, said, self._plates) for read in reads]
+        return [self._compare(read, numbers, stored_fields, self._plates) for read in reads]
 
     def _compare(
         self,
         read: Read,
         numbers: Mapping[str, int],
-        said: Mapping[str, Mapping[str, Any]],
+        stored_fields: Mapping[str, Mapping[str, Any]],
         plates: dict[int, str],
     ) -> Found:
-        plate, asked = read.body["licence_plate"], read.beside["id"]
+        plate, number_asked = read.body["licence_plate"], read.beside["id"]
         number = numbers.get(plate)
-        if asked is not None:
-            if number is not None and number != asked:
+        if number_asked is not None:
+            if number is not None and number != number_asked:
                 return Wrong("id", f"this plate has the number {number} here")
-            if plates.setdefault(asked, plate) != plate:
-                return Wrong("id", f"it is the vehicle {plates[asked]!r}")
-            self.highest = max(self.highest, asked)
-        self.coming |= {(read.operator, plate), (read.operator, asked or number)}
+            if plates.setdefault(number_asked, plate) != plate:
+                return Wrong("id", f"it is the vehicle {plates[number_asked]!r}")
+            self.highest = max(self.highest, number_asked)
+        self.coming |= {(read.operator, plate), (read.operator, number_asked or number)}
         if number is None or read.account is None:
             return Verdict.NEW
-        before = said.get(rules.description_id(read.account.owner, number))
+        before = stored_fields.get(rules.description_id(read.account.owner, number))
         if before is None:
             return Verdict.NEW
         is_same = all(before[name] == value for name, value in read.body.items())
@@ -435,7 +435,7 @@ class Taxis:
             for index, read in enumerate(reads)
             if read.account is not None
         }
-        made = bulk.made(owned.values())
+        known_taxis = bulk.made(owned.values())
         known = {
             *bulk.ads([ads for _, _, ads, _ in owned.values()]),
             *bulk.drivers([driver for *_, driver in owned.values()]),
@@ -444,7 +444,7 @@ class Taxis:
             ),
         }
         return [
-            self._compare(read, owned.get(index), there, made, known)
+            self._compare(read, owned.get(index), there, known_taxis, known)
             for index, read in enumerate(reads)
         ]
 
@@ -453,15 +453,17 @@ class Taxis:
         read: Read,
         stored: tuple[str, int, str, str] | None,
         there: Mapping[str, rules.Taxi],
-        made: Mapping[tuple[str, int, str, str], str],
+        known_taxis: Mapping[tuple[str, int, str, str], str],
         known: Collection[str],
     ) -> Found:
         taxi_id = read.beside["id"]
         if (taxi := there.get(taxi_id)) is not None:
             is_it = (taxi.owner, taxi.vehicle_id, taxi.ads_id, taxi.driver_id) == stored
             return Verdict.SAME if is_it else Wrong("id", "it is another taxi here")
-        if stored is not None and stored in made:
-            return Wrong("id", f"its vehicle, ADS and driver make the taxi {made[stored]} here")
+        if stored is not None and stored in known_taxis:
+            return Wrong(
+                "id", f"its vehicle, ADS and driver make the taxi {known_taxis[stored]} here"
+            )
         plate = read.body["vehicle"]["licence_plate"]
         ads, driver = _of(read, "ads"), _of(read, "driver")
         owner, number, ads_id, driver_id = stored or ("", 0, "", "")
@@ -498,7 +500,7 @@ class Taxis:
         """As POST /taxis, and PUT where it has a status or a radius of its own."""
         assert read.account is not None  # noqa: S101  # accounts come first
         parts = TaxiParts(**read.body["ads"], **read.body["vehicle"], **read.body["driver"])
-        made, _ = registration.register_taxi(
+        registered, _ = registration.register_taxi(
             read.account, parts, taxi_id=read.beside["id"], now=now
         )
         asked = rules.AvailabilityAsked()
@@ -506,11 +508,11 @@ class Taxis:
             asked["status"] = read.body["status"]
         if "radius" in read.body:
             asked["radius"] = read.body["radius"]
-        availability_change.change_taxi(made, asked, now=now)
+        availability_change.change_taxi(registered, asked, now=now)
 
 
 def _of(read: Read, part: str) -> dict[str, str]:
     """An ADS' town and number, or a driver's departement and licence, in this order."""
-    given = read.body[part]
+    fields = read.body[part]
     names = ("insee", "numero") if part == "ads" else ("departement", "professional_licence")
-    return {name: given[name] for name in names}
+    return {name: fields[name] for name in names}

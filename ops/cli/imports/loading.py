@@ -1,4 +1,4 @@
-"""An import from its folder to the registry: every line of every file is checked, then it is written.
+"""An import: every line of every file is checked, then all are written.
 
 Where a line is faulty nothing is written, unless faulty lines are to be left out. A second run finds
 everything the same; so does one after a run that was broken off, as far as that had come.
@@ -61,20 +61,20 @@ class File:
 
 
 class Import:
-    """One import of a folder. `told` hears every fault; `only` names the accounts that are imported."""
+    """One import of a folder. `on_fault` is called with every fault; `only` names the accounts that are imported."""
 
     def __init__(
         self,
         folder: Path,
         *,
-        told: Callable[[Fault], None],
+        on_fault: Callable[[Fault], None],
         tell_key: Callable[[str, str], None] | None,
         only: Collection[str] = (),
         at_once: int = 8,
         quiet: bool = False,
     ) -> None:
         """`tell_key` is given the keys that are made; None where there is nowhere to put them."""
-        self._told, self._only, self._at_once = told, frozenset(only), at_once
+        self._on_fault, self._only, self._at_once = on_fault, frozenset(only), at_once
         self._progress = Progress(quiet=quiet)
         self._may_make_keys = tell_key is not None
         self._known: dict[str, Account] = {}
@@ -123,7 +123,7 @@ class Import:
     # --- checking --------------------------------------------------------------------------------
 
     def _check(self, file: File) -> None:
-        """Gives everything in a file its verdict, and tells what is faulty."""
+        """Gives each thing of a file its verdict, and reports the faulty ones."""
         firsts: dict[Key, int] = {}
         things = self._things(file)
         while batch := list(islice(things, file.kind.batch)):
@@ -141,7 +141,7 @@ class Import:
                     else:
                         found = result
                 if isinstance(fault, Fault):
-                    self._told(fault)
+                    self._on_fault(fault)
                 file.verdicts.append(found)
             self._progress.step(f"{file.kind.name} checked", len(file.verdicts))
 
@@ -170,7 +170,7 @@ class Import:
     # --- writing ---------------------------------------------------------------------------------
 
     def _write(self, file: File, *, now: datetime) -> int:
-        """Writes what is new or changed, and tells what is refused; how many are."""
+        """Writes what is new or changed, and reports what is refused; how many are."""
 
         def write(read: Read) -> Fault | None:
             try:
@@ -192,7 +192,7 @@ class Import:
         with ThreadPoolExecutor(self._at_once) as pool:
             while batch := list(islice(due, BATCH)):
                 for fault in filter(None, pool.map(write, batch)):
-                    self._told(fault)
+                    self._on_fault(fault)
                     refused += 1
                 written += len(batch)
                 self._progress.step(f"{file.kind.name} written", written)

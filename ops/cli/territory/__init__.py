@@ -1,4 +1,4 @@
-"""`maraude territory`: towns, zones, conurbations and stations, from public files into the registry.
+"""`maraude territory`: loading towns, zones, conurbations and stations from public files.
 
 Each load reads and checks its whole file, writes what is new beside what there is, and makes it
 current by one last write: what was interrupted or refused has changed nothing.

@@ -1,4 +1,4 @@
-"""The public files that the territory is made from, read and checked: each fault with its line."""
+"""Parsing of the territory's public files: each fault with its line."""
 
 import csv
 import gzip
@@ -325,7 +325,7 @@ def merges(path: Path) -> list[Merge]:
 def exclusion(path: Path) -> Exclusion:
     """The exclusion of a file of one Feature. Raises FileRefused.
 
-    Its name is the French one, else `name`, else the id (territory 3.3).
+    Its name is the French one, else `name`, else the id [contract: Exclusion files].
     """
     found = list(features(path))
     if len(found) != 1:
@@ -419,7 +419,7 @@ def _codes(zone: Mapping[str, Any], moved: Mapping[str, str]) -> frozenset[str]:
     )
 
 
-# What a zone.yaml may hold that is no list of towns (territory 3.2).
+# What a zone.yaml may hold that is no list of towns [contract: Zone files].
 _SPECIAL = ("feature", "include", "exclude")
 
 

@@ -23,7 +23,7 @@ TAXIS_A_MOVE = 32  # of one ADS: three actions each, of the hundred that a trans
 
 
 class MovedAds(Struct, frozen=True):
-    """What became of the licences of towns that merged."""
+    """Counts of moved licences of merged towns."""
 
     moved: int  # ADS that are their new town's
     taxis: int  # with such an ADS
@@ -31,7 +31,7 @@ class MovedAds(Struct, frozen=True):
 
 
 def move_ads(new_towns: Mapping[str, str]) -> MovedAds:
-    """Gives the ADS of towns that merged, and their taxis, the town they belong to now (territory 3.1).
+    """Moves the ADS of merged towns, and their taxis, to the new towns [contract: Merged towns].
 
     `new_towns` maps each old code to the new one. May be broken off and repeated.
     """

@@ -1,4 +1,4 @@
-"""What each load does to the registry, once its file is read and checked."""
+"""Loads of the territory into the registry, once a file is parsed."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -46,7 +46,7 @@ def _alone() -> Iterator[None]:
 
 
 def load_towns(path: Path, *, merges: Path | None = None, quiet: bool = False) -> None:
-    """Puts the towns of a GeoJSON file there, in place of those with the same codes.
+    """Loads the towns of a GeoJSON file, in place of those with the same codes.
 
     With `merges`, the old codes of a CSV file give way to the new ones: in the list of towns unless
     the GeoJSON file has them, in zones, and in licences. A merge into a town that is not there is
@@ -86,7 +86,7 @@ def load_towns(path: Path, *, merges: Path | None = None, quiet: bool = False) -
 
 
 def _move_licences(moves: Mapping[str, str], progress: Progress) -> None:
-    """Gives the licences of merged towns the new code; repeated by the next load if it is broken off."""
+    """Moves the licences of merged towns to the new code; the next load repeats it if it is interrupted."""
     # The registry's models take their place from the environment when they are imported.
     from ops.cli.territory import licences
 
@@ -190,7 +190,7 @@ def _union(shapes: Iterable[Shape]) -> shapely.Geometry:
 
 
 def load_zones(path: Path, *, merges: Path | None = None, quiet: bool = False) -> None:
-    """Puts the zones of a zupc.json file, a zone.yaml or a folder of them there, by their ids.
+    """Loads the zones of a zupc.json file, a zone.yaml or a folder of them, by their ids.
 
     Zones that the file does not name stay as they are. With `merges`, published codes without a
     present one are moved along that CSV file. Raises FileRefused, LoadGaveWay, CannotGoOn.
@@ -280,7 +280,7 @@ def _drawn(zone: Zone, shapes: Mapping[str, Shape]) -> dict[str, object]:
 
 
 def load_conurbations(path: Path, *, quiet: bool = False) -> None:
-    """Puts the conurbations of a JSON file there, in place of all there were.
+    """Loads the conurbations of a JSON file, in place of all there were.
 
     The one that comes with the registry, conurbations.json, has the five of the reference and the
     licences they declared; its members are the towns of their metropolises (DGCL and INSEE, 2026).
@@ -316,7 +316,7 @@ def load_conurbations(path: Path, *, quiet: bool = False) -> None:
 
 
 def load_exclusion(path: Path, *, quiet: bool = False) -> None:
-    """Puts an exclusion there, in place of the one with the same id. Raises FileRefused, LoadGaveWay."""
+    """Loads an exclusion, in place of the one with the same id. Raises FileRefused, LoadGaveWay."""
     exclusion = files.exclusion(path)
     with _alone():
         before = store.exclusions.current()
@@ -336,7 +336,7 @@ def load_exclusion(path: Path, *, quiet: bool = False) -> None:
 
 
 def load_stations(path: Path, *, quiet: bool = False) -> None:
-    """Puts stations there, in place of those with the same ids.
+    """Loads stations, in place of those with the same ids.
 
     Raises FileRefused, FileFaulty, LoadGaveWay.
     """
@@ -368,7 +368,7 @@ def load_stations(path: Path, *, quiet: bool = False) -> None:
 
 
 def remove_exclusion(exclusion_id: str, *, quiet: bool = False) -> None:
-    """Takes an exclusion away. Raises CannotGoOn where there is none, LoadGaveWay."""
+    """Removes an exclusion. Raises CannotGoOn where there is none, LoadGaveWay."""
     with _alone():
         before = store.exclusions.current()
         if exclusion_id not in before.exclusions:
@@ -380,7 +380,7 @@ def remove_exclusion(exclusion_id: str, *, quiet: bool = False) -> None:
 
 
 def remove_zone(zone_id: str, *, quiet: bool = False) -> None:
-    """Takes a zone away. Raises CannotGoOn where there is none, LoadGaveWay."""
+    """Removes a zone. Raises CannotGoOn where there is none, LoadGaveWay."""
     with _alone():
         before = store.edition.current()
         rest = tuple(zone for zone in before.zones.zones if zone.zone_id != zone_id.lower())

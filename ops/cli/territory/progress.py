@@ -1,4 +1,4 @@
-"""What a long load says while it works: one line a second at most, on the error stream."""
+"""Progress of a long command: one line a second at most, on standard error."""
 
 import sys
 import time

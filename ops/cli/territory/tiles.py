@@ -1,4 +1,4 @@
-"""Cuts the map of towns into tiles: leaves of the quadtree that each fit two read units."""
+"""Tiling of the map of towns: leaves of the cell tree that each fit two read units."""
 
 from array import array
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""`python -m ops.local.demo --url URL`: drives the demonstration's taxis, lets each be taken at times, answers hails."""
+"""Process of the demonstration, `python -m ops.local.demo --url URL`: drives its taxis and answers hails."""
 
 import argparse
 import logging
@@ -11,7 +11,7 @@ from ops.local.demo import hook, seed
 from ops.local.demo.hook import Drivers
 from ops.local.demo.seed import Seeded
 
-REPORT_EVERY_S = 5.0  # the partner guide's period (positions 1)
+REPORT_EVERY_S = 5.0  # the partner guide's period [contract: Numbers]
 RIDE_S = 180.0  # how long a taxi stays free, or occupied
 
 log = logging.getLogger("maraude.demo")

@@ -108,15 +108,15 @@ class Customer:
 
     def _follow(self, hail: dict[str, Any]) -> str:
         """Tells each step of the hail, confirms it, and returns how it ended."""
-        begun = _at(hail["transitions"][0]["timestamp"])
-        told, far_s = 0, 0.0
+        began = _at(hail["transitions"][0]["timestamp"])
+        shown, far_s = 0, 0.0
         path = f"/hails/{hail['id']}"
         while True:
-            for step in hail["transitions"][told:]:
-                after = (_at(step["timestamp"]) - begun).total_seconds()
+            for step in hail["transitions"][shown:]:
+                after = (_at(step["timestamp"]) - began).total_seconds()
                 why = f" ({step['reason']})" if step["reason"] else ""
                 self._tell(f"hail {hail['id']} after {after:.2f} s: {step['to_status']}{why}")
-            told = len(hail["transitions"])
+            shown = len(hail["transitions"])
             status: str = hail["status"]
             if status in OVER:
                 return status

@@ -1,4 +1,4 @@
-"""The demonstration's people and cars, all invented."""
+"""Accounts, drivers and cars of the demonstration, all invented."""
 
 from ops.local.fleet import Car
 

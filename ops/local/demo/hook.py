@@ -1,4 +1,4 @@
-"""The demonstration's drivers: the server that their hails are sent to, and what each then does.
+"""Webhook server of the demonstration, and its drivers.
 
 Most drivers accept, drive to the customer and finish the ride; some decline, some say nothing. What
 a hail meets depends on its id alone.

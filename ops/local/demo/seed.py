@@ -1,4 +1,4 @@
-"""Fills an empty registry with the demonstration, and says what a newcomer may type.
+"""Seeding of the demonstration, and the requests that a newcomer may copy.
 
 Everything goes through the ways that a real deployment has: the desk's loaders for the territory,
 its accounts, and the public API for the fleet. What is there already stays.
@@ -72,7 +72,7 @@ def is_ready() -> bool:
 
 
 def seed(url: str) -> Seeded:
-    """Puts territory, accounts and fleet there. Raises CannotGoOn where a search does not find it."""
+    """Loads territory, accounts and fleet. Raises CannotGoOn where a search does not find it."""
     territory()
     operator, search_app = clients(url)
     driven = tuple(fleet.put_on_the_road(operator, car) for car in demo.DRIVEN)

@@ -1,4 +1,4 @@
-"""Where the demonstration's taxis drive: corners of a few main streets of Paris, by general knowledge."""
+"""Routes of the demonstration's taxis: corners of a few main streets of Paris."""
 
 from ops.local import trips
 from ops.local.trips import LonLat, Trip

@@ -1,4 +1,4 @@
-"""`make audit`: what the registry is made of, looked at: its licences, template, secrets, dependencies.
+"""`make audit`: checks of licences, template, secrets and dependencies.
 
     python -m ops.release.audit [CHECK ...] [--write] [--complete]
 
@@ -26,23 +26,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--complete", action="store_true", help="fail where something is not checked"
     )
     parser.add_argument("--template", type=Path, help="what to scan (the last commit's, for prod)")
-    asked = parser.parse_args(argv)
-    if strangers := set(asked.checks) - set(CHECKS):
+    arguments = parser.parse_args(argv)
+    if strangers := set(arguments.checks) - set(CHECKS):
         parser.error(f"no such check: {', '.join(sorted(strangers))}")
     try:
         decided = decisions.read(decisions.DECISIONS.read_text("utf-8"))
-        made = {
-            "licences": lambda: licences.check(decided, write=asked.write),
-            "template": lambda: template.check(decided, template=asked.template),
+        checks = {
+            "licences": lambda: licences.check(decided, write=arguments.write),
+            "template": lambda: template.check(decided, template=arguments.template),
             "secrets": lambda: secrets.check(decided),
             "dependencies": lambda: dependencies.check(decided),
         }
-        outcomes = [made[name]() for name in CHECKS if name in (asked.checks or CHECKS)]
+        outcomes = [checks[name]() for name in CHECKS if name in (arguments.checks or CHECKS)]
     except CannotGoOn as error:
         print(error, file=sys.stderr)
         return error.exit_code
     print(outcome.table(outcomes))
-    return outcome.exit_code(outcomes, complete=asked.complete)
+    return outcome.exit_code(outcomes, complete=arguments.complete)
 
 
 if __name__ == "__main__":

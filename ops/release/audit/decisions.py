@@ -1,4 +1,4 @@
-"""What was decided of findings: `infra/audit.yaml`, where nothing is skipped without a reason."""
+"""Accepted findings of the audit: `infra/audit.yaml`, where nothing is skipped without a reason."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -83,16 +83,16 @@ def _skip(name: str, entry: Mapping[str, Any], fields: tuple[str, str]) -> Skip:
     return Skip(what, where, _words(f"{name}.reason", entry["reason"]))
 
 
-def _names(name: str, given: object) -> tuple[str, ...]:
-    if not isinstance(given, list) or not given:
+def _names(name: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value:
         raise Undecided(f"{name} must be a list with something in it.")
-    return tuple(_words(name, one) for one in given)
+    return tuple(_words(name, one) for one in value)
 
 
-def _words(name: str, given: object) -> str:
-    if not isinstance(given, str) or not given.strip():
+def _words(name: str, value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
         raise Undecided(f"{name} must be words.")
-    return given.strip()
+    return value.strip()
 
 
 def sift(found: Iterable[Found], skips: Iterable[Skip], *, complete: bool = True) -> list[str]:

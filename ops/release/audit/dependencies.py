@@ -1,4 +1,4 @@
-"""What the registry requires: every version named, what is installed agreeing, and no known hole in it.
+"""Audit of dependencies: pinned versions, installed versions, known vulnerabilities.
 
 Advisories come from PyPI, by pip-audit. It says "no known vulnerabilities" of what PyPI has no answer for,
 too: here, that is not checked.
@@ -63,7 +63,7 @@ def unlike(installed: Mapping[str, str], constrained: Mapping[str, str]) -> list
 
 
 def advisories(report: Mapping[str, Any]) -> Iterator[Found]:
-    """The known holes in pip-audit's report."""
+    """The vulnerabilities in pip-audit's report."""
     for one in report["dependencies"]:
         for hole in one.get("vulns", ()):
             mended = ", ".join(hole["fix_versions"]) or "no version"
@@ -95,7 +95,7 @@ def check(decisions: Decisions) -> Outcome:
         faults += agreed.stdout.splitlines()
     name = f"{len(constrained)} versions"
     try:
-        report = _asked()
+        report = _pip_audit()
     except tools.ToolFailed as error:
         return Outcome(
             "dependencies", name, tuple(faults), (f"advisories of all versions: {error}",)
@@ -106,9 +106,9 @@ def check(decisions: Decisions) -> Outcome:
     return Outcome("dependencies", f"{name}, by pip-audit", (*faults, *found), missed)
 
 
-def _asked() -> dict[str, Any]:
+def _pip_audit() -> dict[str, Any]:
     command = tools.ready("audit-scanners") / "pip-audit"
-    made = tools.run(
+    finished = tools.run(
         [
             *(str(command), "-r", CONSTRAINTS, "--no-deps", "--disable-pip"),
             *("--format", "json", "--progress-spinner", "off"),
@@ -116,8 +116,8 @@ def _asked() -> dict[str, Any]:
         fine=(0, 1),  # 1: there are some, or it has failed
     )
     try:
-        report: dict[str, Any] = json.loads(made.stdout)
+        report: dict[str, Any] = json.loads(finished.stdout)
     except ValueError:
-        said = (made.stderr.strip() or "nothing").splitlines()[-1]
-        raise tools.ToolFailed(f"pip-audit says: {said}") from None
+        last_line = (finished.stderr.strip() or "nothing").splitlines()[-1]
+        raise tools.ToolFailed(f"pip-audit says: {last_line}") from None
     return report

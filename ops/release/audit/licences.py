@@ -1,4 +1,4 @@
-"""The licences of what the registry is made with: what is shipped to AWS, and what stays at the desk.
+"""Audit of licences: of what is shipped to AWS, and of what commands and tests use.
 
 Read from the metadata of the installed distributions. `docs/licences.md` lists them; what is shipped must
 have a licence that `infra/audit.yaml` allows, with a reason.
@@ -21,7 +21,7 @@ from ops.release.audit.decisions import ROOT, Decisions
 from ops.release.audit.outcome import Outcome
 
 PAGE = ROOT / "docs" / "licences.md"
-NOT_SAID = "not said"
+UNSTATED = "not said"
 
 # Its runtime goes into the zip without being listed, and without what its command requires.
 CHALICE = "chalice"
@@ -41,18 +41,18 @@ class Licensed:
 def requirements(file: Path) -> Iterator[Requirement]:
     """What a requirements file asks for, without what it includes."""
     for line in file.read_text("utf-8").splitlines():
-        asked = line.split("#")[0].strip()
-        if asked and not asked.startswith("-"):
-            yield Requirement(asked)
+        requirement = line.split("#")[0].strip()
+        if requirement and not requirement.startswith("-"):
+            yield Requirement(requirement)
 
 
-def closure(asked: Iterable[Requirement]) -> dict[str, Distribution]:
+def closure(required: Iterable[Requirement]) -> dict[str, Distribution]:
     """The distributions that are asked for, and what they take, by name. Raises CannotGoOn."""
     found: dict[str, Distribution] = {}
     done: set[tuple[str, str]] = set()
     waiting = [
         (one, extra)
-        for one in asked
+        for one in required
         if one.marker is None or one.marker.evaluate()  # else it is for other machines
         for extra in ("", *one.extras)
     ]
@@ -80,19 +80,19 @@ def declared(about: Distribution, spelled: Mapping[str, str]) -> str:
 
     Where its metadata says nothing, the title of the text that it comes with may.
     """
-    told = about.metadata
-    for expression in told.get_all("License-Expression") or ():
+    metadata = about.metadata
+    for expression in metadata.get_all("License-Expression") or ():
         return str(expression)
-    line = "".join(told.get_all("License") or ()).strip()
+    line = "".join(metadata.get_all("License") or ()).strip()
     if line and "\n" not in line:
         return spelled.get(line, line)
     listed = [
         spelled.get(match[1], match[1])
-        for one in told.get_all("Classifier") or ()
+        for one in metadata.get_all("Classifier") or ()
         if (match := _LISTED_LICENCE.fullmatch(one))
     ]
     title = line.split("\n")[0] or _title(about)
-    return " AND ".join(listed) or spelled.get(title, NOT_SAID)
+    return " AND ".join(listed) or spelled.get(title, UNSTATED)
 
 
 def _title(about: Distribution) -> str:
@@ -180,7 +180,7 @@ def faults(
         if not is_allowed(one.licence, decisions.licences)
     ]
     found += [
-        f"{one.name} {one.version} says no licence" for one in stays if one.licence == NOT_SAID
+        f"{one.name} {one.version} says no licence" for one in stays if one.licence == UNSTATED
     ]
     before, _, after = listed.partition("## Not shipped")
     for part, some in ((before, travels), (after, stays)):

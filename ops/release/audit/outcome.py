@@ -1,4 +1,4 @@
-"""What a check of the audit says: what it looked at, what it found, and what it could not look at."""
+"""Outcome of a check of the audit: what it looked at, its findings, what it could not check."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Every file of the last commit and of all before it, looked at by detect-secrets.
+"""Audit of secrets: detect-secrets over every file of the last commit and of all before it.
 
 A secret that was committed once is published, though it is gone from the present files. A finding names
 the file, the line, and the beginning of the secret's SHA-1, which is what `infra/audit.yaml` knows it by.
@@ -23,7 +23,7 @@ DIGEST = 12
 _UNHEEDED = "detect_secrets.filters.allowlist.is_line_allowlisted"
 
 
-def written(repository: Path, folder: Path, commit: str = "HEAD") -> int:
+def write_history(repository: Path, folder: Path, commit: str = "HEAD") -> int:
     """Writes each content that a commit or one before it had, as BLOB/its/name; how many.
 
     Raises CannotGoOn where git knows no such commit, or only the last part of its history.
@@ -32,15 +32,15 @@ def written(repository: Path, folder: Path, commit: str = "HEAD") -> int:
         raise CannotGoOn("This clone lacks the older commits: git fetch --unshallow.")
     listed = _git(repository, "rev-list", "--objects", commit).decode("utf-8", "surrogateescape")
     named = [line.partition(" ") for line in listed.splitlines()]
-    asked = "".join(f"{blob}\n" for blob, _, name in named if name)
-    told = _git(repository, "cat-file", "--batch", given=asked.encode())
+    request = "".join(f"{blob}\n" for blob, _, name in named if name)
+    batch = _git(repository, "cat-file", "--batch", stdin=request.encode())
     count = at = 0
     for blob, _, name in named:
         if not name:
             continue
-        end = told.index(b"\n", at)
-        _, kind, size = told[at:end].split()
-        content = told[end + 1 : end + 1 + int(size)]
+        end = batch.index(b"\n", at)
+        _, kind, size = batch[at:end].split()
+        content = batch[end + 1 : end + 1 + int(size)]
         at = end + 2 + int(size)
         if kind == b"blob":
             file = folder / blob / name
@@ -50,21 +50,21 @@ def written(repository: Path, folder: Path, commit: str = "HEAD") -> int:
     return count
 
 
-def _git(repository: Path, *arguments: str, given: bytes | None = None) -> bytes:
-    made = subprocess.run(
+def _git(repository: Path, *arguments: str, stdin: bytes | None = None) -> bytes:
+    finished = subprocess.run(
         ["git", *arguments],  # noqa: S607  # git is where the developer has it
         cwd=repository,
-        input=given,
+        input=stdin,
         capture_output=True,
         check=False,
     )
-    if made.returncode != 0:
-        raise CannotGoOn(f"git {arguments[0]} failed: {made.stderr.decode().strip()}")
-    return made.stdout
+    if finished.returncode != 0:
+        raise CannotGoOn(f"git {arguments[0]} failed: {finished.stderr.decode().strip()}")
+    return finished.stdout
 
 
 def found(report: dict[str, Any]) -> Iterator[Found]:
-    """What detect-secrets reports of the files that `written` wrote."""
+    """What detect-secrets reports of the files that `write_history` wrote."""
     for name, some in report["results"].items():
         blob, _, file = name.removeprefix("./").partition("/")
         for one in some:
@@ -76,15 +76,15 @@ def found(report: dict[str, Any]) -> Iterator[Found]:
 def check(decisions: Decisions) -> Outcome:
     """Scans the history of the last commit. Raises CannotGoOn."""
     with tempfile.TemporaryDirectory() as folder:
-        count = written(ROOT, Path(folder))
+        count = write_history(ROOT, Path(folder))
         name = f"{count} files of the last commit and all before it"
         try:
             command = tools.ready("audit-scanners") / "detect-secrets"
-            made = tools.run(
+            finished = tools.run(
                 [str(command), "scan", "--all-files", "--no-verify", "--disable-filter", _UNHEEDED],
                 cwd=Path(folder),
             )
         except tools.ToolFailed as error:
             return Outcome("secrets", name, not_checked=(str(error),))
-    findings = sift(found(json.loads(made.stdout)), decisions.skips["secrets"])
+    findings = sift(found(json.loads(finished.stdout)), decisions.skips["secrets"])
     return Outcome("secrets", f"{name}, by detect-secrets", tuple(findings))

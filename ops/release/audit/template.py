@@ -47,7 +47,7 @@ def check(decisions: Decisions, *, template: Path | None = None) -> Outcome:
 
 
 def _report(checkov: Path, template: Path, folder: Path) -> dict[str, Any]:
-    made = tools.run(
+    finished = tools.run(
         [
             *(str(checkov), "-f", str(template), "--framework", "cloudformation"),
             *("--output", "json", "--quiet", "--compact", "--skip-download"),
@@ -55,7 +55,7 @@ def _report(checkov: Path, template: Path, folder: Path) -> dict[str, Any]:
         cwd=folder,
         fine=(0, 1),  # 1: there are findings
     )
-    report: dict[str, Any] = json.loads(made.stdout)
+    report: dict[str, Any] = json.loads(finished.stdout)
     return report
 
 

@@ -1,1 +1,1 @@
-"""`maraude doctor`: what is wrong with a registry, and what to do about each."""
+"""`maraude doctor`: health check of a registry, with advice on each finding."""

@@ -14,7 +14,7 @@ from ops.cli import target
 from ops.errors import CannotGoOn
 from ops.release import permissions
 from ops.release.doctor import infrastructure
-from ops.release.doctor.findings import Finding, Note, Said
+from ops.release.doctor.findings import Finding, Findings, Note
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -42,7 +42,7 @@ def _run(arguments: argparse.Namespace) -> None:
     print("Nothing is wrong.")
 
 
-def findings(app: App, *, now: datetime) -> Said:
+def findings(app: App, *, now: datetime) -> Findings:
     """All that is wrong with a service where this process is turned to, and what cannot be said of it."""
     from botocore.exceptions import BotoCoreError, ClientError
     from pynamodb.exceptions import PynamoDBException

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ops.release.doctor.findings import Finding, Note, Said
+from ops.release.doctor.findings import Finding, Findings, Note
 
 if TYPE_CHECKING:
     from chalicelib.taxis.access.store import Record
@@ -16,7 +16,7 @@ SWEPT_WITHIN = timedelta(minutes=3)  # of a hail's deadline, with the sweep runn
 MINUTES, HOURS, DAYS = timedelta(minutes=5), timedelta(hours=3), timedelta(hours=26)
 
 
-def checks(now: datetime) -> Mapping[str, Said]:
+def checks(now: datetime) -> Mapping[str, Findings]:
     """What is looked at, by name."""
     return {
         "jobs": jobs(now),
@@ -30,14 +30,14 @@ def checks(now: datetime) -> Mapping[str, Said]:
 
 
 def _longest(schedule: str) -> timedelta:
-    """How long ago a job on this schedule may have run."""
+    """The longest time since a job on this schedule should have run."""
     if schedule.startswith("rate("):
         return MINUTES if "minute" in schedule else DAYS
     return HOURS if schedule.split()[1] == "*" else DAYS
 
 
-def jobs(now: datetime) -> Said:
-    """Of when each ran last to its end."""
+def jobs(now: datetime) -> Findings:
+    """Checks when each job last finished."""
     from chalicelib.foundation.aws import clients
     from chalicelib.foundation.jobs import store as progress
     from chalicelib.foundation.settings import table
@@ -58,8 +58,8 @@ def jobs(now: datetime) -> Said:
         )
 
 
-def hails(now: datetime) -> Said:
-    """Of those whose time was up some minutes ago."""
+def hails(now: datetime) -> Findings:
+    """Checks for hails whose deadline passed some minutes ago."""
     from chalicelib.taxis.hails import service
 
     overdue = service.overdue(before=now - SWEPT_WITHIN)
@@ -73,8 +73,8 @@ def hails(now: datetime) -> Said:
 # --- what it knows ----------------------------------------------------------------------------------
 
 
-def documents() -> Said:
-    """Of the leaf map and of the territory: whoever reads one document reads all of them."""
+def documents() -> Findings:
+    """Checks the leaf map and the territory: reading one document reads all of them."""
     from chalicelib.taxis.positions import store as positions
     from chalicelib.taxis.territory import store as territory
 
@@ -94,8 +94,8 @@ def documents() -> Said:
         )
 
 
-def accounts(now: datetime) -> Said:
-    """Of their keys, and of where operators want their hails."""
+def accounts(now: datetime) -> Findings:
+    """Checks accounts' keys and operators' webhooks."""
     from chalicelib.taxis.access import store
     from chalicelib.taxis.settings import settings
     from chalicelib.taxis.vocabulary import Role
@@ -135,7 +135,7 @@ def accounts(now: datetime) -> Said:
             )
 
 
-def _sealed(records: "Iterable[Record]") -> Said:
+def _sealed(records: "Iterable[Record]") -> Findings:
     from cryptography.fernet import InvalidToken
 
     from chalicelib.foundation import sealing

@@ -1,4 +1,4 @@
-"""What the doctor says."""
+"""Findings of the doctor."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import TypeVar
 
 DEPLOY = "deploy the template (locally: stop and start `maraude up`)"
 
-Wanted = TypeVar("Wanted")
+Resource = TypeVar("Resource")
 There = TypeVar("There")
 
 
@@ -20,29 +20,29 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something that nobody can say, or that is not wrong yet."""
+    """Something that cannot be checked, or is not wrong yet."""
 
     what: str
 
 
-Said = Iterator[Finding | Note]
+Findings = Iterator[Finding | Note]
 
 
 def compared(
     kind: str,
-    wanted: Iterable[tuple[str, Wanted]],
+    expected: Iterable[tuple[str, Resource]],
     describe: Callable[[str], There],
-    gone: type[Exception],
-    check: Callable[[str, Wanted, There], Said],
-) -> Said:
-    """What is wrong with the things of a kind, each of them wanted under its name.
+    missing: type[Exception],
+    check: Callable[[str, Resource, There], Findings],
+) -> Findings:
+    """Findings on the resources of a kind, each of them expected under its name.
 
-    `describe` raises `gone` where there is none of the name.
+    `describe` raises `missing` where there is none of the name.
     """
-    for name, one in wanted:
+    for name, one in expected:
         try:
             there = describe(name)
-        except gone:
+        except missing:
             yield Finding(f"The {kind} {name} is not there.", DEPLOY)
         else:
             yield from check(name, one, there)

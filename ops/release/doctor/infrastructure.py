@@ -1,4 +1,4 @@
-"""What the template makes: whether it is there, and as it should be."""
+"""Checks of the infrastructure: whether the template's resources exist and are as they should be."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ops import apps
 from ops.apps import App
-from ops.release.doctor.findings import DEPLOY, Finding, Note, Said, compared
+from ops.release.doctor.findings import DEPLOY, Finding, Findings, Note, compared
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import GetQueueAttributesResultTypeDef
@@ -27,7 +27,7 @@ def declared(app: App, kind: str, name: str) -> Iterator[tuple[str, Properties]]
             yield text_of(properties[name], settings().stage), properties
 
 
-def _active(kind: str, name: str, status: str) -> Said:
+def _active(kind: str, name: str, status: str) -> Findings:
     if status != "ACTIVE":
         yield Finding(f"The {kind} {name} is {status}.", "wait until it is ACTIVE")
 
@@ -35,8 +35,8 @@ def _active(kind: str, name: str, status: str) -> Said:
 # --- tables ---------------------------------------------------------------------------------------
 
 
-def tables(app: App) -> Said:
-    """Of their state, keys, stream and time to live."""
+def tables(app: App) -> Findings:
+    """Checks tables: state, keys, stream, time to live."""
     from chalicelib.foundation.aws import clients
 
     client = clients.dynamodb()
@@ -49,7 +49,7 @@ def tables(app: App) -> Said:
     )
 
 
-def _table(name: str, wanted: Properties, there: Properties) -> Said:
+def _table(name: str, wanted: Properties, there: Properties) -> Findings:
     from chalicelib.foundation.aws import clients
 
     yield from _active("table", name, there["TableStatus"])
@@ -82,8 +82,8 @@ def _keys(schema: Any) -> str:  # noqa: ANN401  # DynamoDB's own list
 # --- streams and queues ---------------------------------------------------------------------------
 
 
-def streams(app: App) -> Said:
-    """Of their state."""
+def streams(app: App) -> Findings:
+    """Checks the state of streams."""
     from chalicelib.foundation.aws import clients
 
     client = clients.kinesis()
@@ -96,8 +96,8 @@ def streams(app: App) -> Said:
     )
 
 
-def queues(app: App) -> Said:
-    """Of what waits in them."""
+def queues(app: App) -> Findings:
+    """Checks for messages that wait in queues."""
     from chalicelib.foundation.aws import clients
 
     client = clients.sqs()
@@ -117,7 +117,7 @@ def queues(app: App) -> Said:
     )
 
 
-def _queue(name: str, wanted: Properties, there: Properties) -> Said:
+def _queue(name: str, wanted: Properties, there: Properties) -> Findings:
     waiting = int(there["Attributes"]["ApproximateNumberOfMessages"])
     if "RedrivePolicy" not in wanted and waiting:
         yield Finding(
@@ -133,8 +133,8 @@ def _queue(name: str, wanted: Properties, there: Properties) -> Said:
 # --- schedules and alarms ---------------------------------------------------------------------------
 
 
-def schedules(app: App) -> Said:
-    """Of the rules that call the scheduled functions: `app.py` says which, and when."""
+def schedules(app: App) -> Findings:
+    """Checks the rules that call the scheduled functions: `app.py` says which, and when."""
     from chalicelib.foundation.aws import clients
     from chalicelib.foundation.settings import settings
 
@@ -151,7 +151,7 @@ def schedules(app: App) -> Said:
     )
 
 
-def _schedule(name: str, wanted: str, there: Properties) -> Said:
+def _schedule(name: str, wanted: str, there: Properties) -> Findings:
     if there["State"] != "ENABLED":
         yield Finding(
             f"The schedule {name} is {there['State']}: its function is never called.",
@@ -163,8 +163,8 @@ def _schedule(name: str, wanted: str, there: Properties) -> Said:
         )
 
 
-def alarms(app: App) -> Said:
-    """Of those that are on, those that would tell nobody, and those that have nothing to go by yet.
+def alarms(app: App) -> Findings:
+    """Checks alarms: those that are on, without a listener, or without data.
 
     They tell a topic, and it tells its subscribers; one that has not confirmed is none.
     """
@@ -194,7 +194,7 @@ def alarms(app: App) -> Said:
         yield Note(f"Alarms without data so far: {', '.join(sorted(dataless))}.")
 
 
-def _alarm(name: str, wanted: Properties, there: Properties) -> Said:
+def _alarm(name: str, wanted: Properties, there: Properties) -> Findings:
     if there["StateValue"] == "ALARM":
         yield Finding(
             f"The alarm {name} is on: {there['StateReason']}",
@@ -209,7 +209,7 @@ def _alarm(name: str, wanted: Properties, there: Properties) -> Said:
         yield Finding(f"The alarm {name} tells nobody: it has no topic.", DEPLOY)
 
 
-def _subscribers(topic: str) -> Said:
+def _subscribers(topic: str) -> Findings:
     from chalicelib.foundation.aws import clients
 
     pages = (
@@ -230,8 +230,8 @@ def _subscribers(topic: str) -> Said:
 # --- the secret keys ---------------------------------------------------------------------------------
 
 
-def secret(now: datetime) -> Said:
-    """Of how long ago the secret keys were changed."""
+def secret(now: datetime) -> Findings:
+    """Checks the age of the secret keys."""
     from chalicelib.foundation.aws import clients
     from chalicelib.foundation.settings import settings
 

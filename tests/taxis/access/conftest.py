@@ -7,7 +7,7 @@ import pytest
 from botocore.client import BaseClient
 
 from chalicelib.foundation.http.application import Application
-from chalicelib.foundation.http.messages import Reply
+from chalicelib.foundation.http.replies import Reply
 from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.access.routes import routes as accounts
 from chalicelib.taxis.activity.routes import routes as journal

@@ -9,7 +9,7 @@ from chalicelib.foundation import passwords
 from chalicelib.foundation.settings import forget as forget_settings
 from chalicelib.foundation.settings import table
 from chalicelib.taxis.access import service, users
-from chalicelib.taxis.access.rules import Line, Wanted, visible
+from chalicelib.taxis.access.rules import AccountFilter, Line, visible
 from chalicelib.taxis.access.schemas import UserSchema
 from chalicelib.taxis.vocabulary import Account, Role
 from ops.cli import administration
@@ -495,7 +495,7 @@ def test_of_any_list_an_account_sees_only_those_that_it_manages() -> None:
 
     for viewer_id, ids in ((1, [2]), (2, [3]), (3, [])):
         viewer = Account(viewer_id, "viewer", frozenset({Role.OPERATEUR}))
-        assert [line.id for line in visible(lines, Wanted(), viewer=viewer)] == ids
+        assert [line.id for line in visible(lines, AccountFilter(), viewer=viewer)] == ids
 
 
 BAD_QUERIES: list[tuple[dict[str, Any], dict[str, Any]]] = [

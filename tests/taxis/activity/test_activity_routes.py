@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.foundation.settings import table
 from chalicelib.taxis.activity import service, store
-from chalicelib.taxis.activity.rules import Asked
+from chalicelib.taxis.activity.rules import ActivityFilter
 from chalicelib.taxis.settings import settings
 from chalicelib.taxis.vocabulary import Action, Activity, Resource, Role
 from ops.cli import administration
@@ -41,7 +41,7 @@ def did(at: datetime = NOW, **changes: Any) -> Activity:
 
 def read(*, now: datetime = NOW, page: int = 1, **asked: Any) -> tuple[list[str], int]:
     """The ids of the resources of a page, and the total."""
-    found, total = service.list_entries(Asked(**asked), page=page, per_page=30, now=now)
+    found, total = service.list_entries(ActivityFilter(**asked), page=page, per_page=30, now=now)
     return [entry.activity.resource_id for entry in found], total
 
 

@@ -1,4 +1,4 @@
-"""What each viewer sees of a hail in each status (hail-lifecycle 11)."""
+"""What each viewer sees of a hail in each status [contract: What of a hail is shown]."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone

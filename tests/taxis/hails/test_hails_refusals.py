@@ -4,16 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from moto import mock_aws
 
 from app import app
-from chalicelib.foundation import cache
-from chalicelib.foundation.store import documents
 from chalicelib.taxis.hails import service
 from chalicelib.taxis.hails.rules import Hail, Status
 from chalicelib.taxis.vocabulary import Role
-from ops.local.provision import provision
 from tests.calls import Caller
+from tests.conftest import empty_registry
 from tests.taxis.hails.hail_factories import Scene, a_wish, refused
 
 UNKNOWN_SESSION = "4b2c0b52-65b6-4d0f-9c40-6d2be2cc8a4e"
@@ -22,10 +19,7 @@ UNKNOWN_SESSION = "4b2c0b52-65b6-4d0f-9c40-6d2be2cc8a4e"
 @pytest.fixture(scope="module")
 def staged() -> Iterator[tuple[Scene, Hail]]:
     """A scene, and a hail in it for a taxi of its own."""
-    with mock_aws():
-        documents.forget()
-        cache.forget_all()
-        provision("test", endpoint=None, region="eu-west-3")
+    with empty_registry():
         scene = Scene()
         yield scene, scene.hail(taxi_id=scene.taxi())
 

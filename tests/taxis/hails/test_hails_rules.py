@@ -34,7 +34,7 @@ LATER = NOON + timedelta(seconds=3)
 S = Status
 MO, OP, NO = "moteur", "operateur", ""
 
-# The contract's own table (hail-lifecycle 3), written down again by hand: what each party may make
+# The contract's own table [contract: Steps of a hail], written down again by hand: what each party may make
 # of a hail through PUT /hails.
 TARGETS = (
     *(S.RECEIVED_BY_TAXI, S.ACCEPTED_BY_TAXI, S.DECLINED_BY_TAXI, S.INCIDENT_TAXI),

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 from app import app
 from chalicelib.foundation import cache, clock
 from chalicelib.foundation.geo import LngLat, to_e7
-from chalicelib.foundation.http.messages import JSON
+from chalicelib.foundation.http.replies import JSON
 from chalicelib.taxis.jobs import service as jobs
 from chalicelib.taxis.openapi import document
 from chalicelib.taxis.positions import codec

@@ -1,5 +1,6 @@
 """`/swagger.json` and `/doc`: valid, whole, and one with what the routes do."""
 
+import json
 import re
 import subprocess
 import sys
@@ -12,8 +13,8 @@ from marshmallow import Schema, fields
 from app import app
 from chalicelib.foundation.http.application import Application
 from chalicelib.foundation.http.json_schema import TEXT, WHOLE, one, record
-from chalicelib.foundation.http.messages import Reply
-from chalicelib.foundation.http.routes import Routes
+from chalicelib.foundation.http.replies import Reply
+from chalicelib.foundation.http.routes import Route, Routes
 from chalicelib.taxis.contract import LeTaxi
 from chalicelib.taxis.envelope import Request, reply
 from chalicelib.taxis.openapi.document import document
@@ -75,6 +76,18 @@ def test_it_documents_every_route_but_the_path_that_only_seems_to_be_one() -> No
 
     assert routed - documented == {("/taxis/all", "put")}
     assert documented <= routed
+
+
+def test_citations_of_the_code_are_not_shown_to_partners() -> None:
+    cited = [view for verbs in app.table.values() for view in verbs.values() if _cites(view)]
+    text = json.dumps(Caller(app).get("/swagger.json").json)
+
+    assert cited
+    assert not re.search(r"\[[a-z-]+: ", text)
+
+
+def _cites(route: Route) -> bool:
+    return "[contract: " in (route.view.__doc__ or "")
 
 
 def test_a_body_is_described_by_the_schema_that_reads_it() -> None:

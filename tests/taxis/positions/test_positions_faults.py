@@ -1,4 +1,4 @@
-"""Everything that may go wrong between the stream and a cell, in random order (I3, I4, T9)."""
+"""Everything that may go wrong between the stream and a cell, in random order [positions-index: I3] [positions-index: I4] [positions-index: T9]."""
 
 import random
 from collections.abc import Callable, Iterator

@@ -37,7 +37,7 @@ COPIES = st.builds(
 def test_joining_is_commutative_associative_and_idempotent(
     one: Entry, two: Entry, three: Entry
 ) -> None:
-    """I3."""
+    """[positions-index: I3]"""
     assert rules.joined(one, two) == rules.joined(two, one)
     assert rules.joined(rules.joined(one, two), three) == rules.joined(
         one, rules.joined(two, three)
@@ -47,7 +47,7 @@ def test_joining_is_commutative_associative_and_idempotent(
 
 @given(COPIES, COPIES)
 def test_joining_never_goes_back(one: Entry, two: Entry) -> None:
-    """I3: monotone."""
+    """Monotone [positions-index: I3]."""
     both = rules.joined(one, two)
 
     assert rules.position(both) >= max(rules.position(one), rules.position(two))
@@ -114,7 +114,7 @@ def _fleet(rng: random.Random, centre: LngLat, cells: int) -> list[list[Entry]]:
 @pytest.mark.parametrize("centre", CENTRES)
 @pytest.mark.parametrize("radius_m", [500, 1500])
 def test_a_search_finds_what_brute_force_finds(centre: LngLat, radius_m: float) -> None:
-    """I1, I2, T9."""
+    """[positions-index: I1] [positions-index: I2] [positions-index: T9]"""
     rng = random.Random(f"{centre} {radius_m}")
     cells = _fleet(rng, centre, 5)
 
@@ -146,7 +146,7 @@ def test_taxis_at_the_same_distance_are_ordered_by_id() -> None:
 
 
 def test_exactly_120_seconds_is_fresh_and_a_tenth_more_is_not() -> None:
-    """I1: the border, in ticks."""
+    """The border, in ticks [positions-index: I1]."""
     oldest = codec.first_tick_from(NOON - timedelta(seconds=120))
 
     fresh = near(Circle(PARIS, 500), [an_entry(seen_at=at(-120))], oldest=oldest)
@@ -156,7 +156,7 @@ def test_exactly_120_seconds_is_fresh_and_a_tenth_more_is_not() -> None:
 
 
 def test_an_older_copy_inside_the_circle_does_not_stand_for_a_taxi_that_has_left_it() -> None:
-    """I2."""
+    """[positions-index: I2]"""
     gone = LngLat(PARIS.lng + 0.02, PARIS.lat)
 
     found = near(Circle(PARIS, 500), [an_entry(seen_at=at(-5))], [an_entry(point=gone)])

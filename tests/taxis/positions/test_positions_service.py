@@ -77,7 +77,7 @@ def stream_records() -> list[tuple[str, Report]]:
 
 @pytest.mark.usefixtures("store")
 def test_fifty_positions_of_a_local_operator_become_one_record() -> None:
-    """T5."""
+    """[positions-index: T5]"""
     service.accept([(taxi_id(taxi), *e7(PARIS)) for taxi in range(50)], now=NOON)
 
     [(region, report)] = stream_records()
@@ -125,7 +125,7 @@ def test_a_stored_taxi_is_found() -> None:
 
 @pytest.mark.usefixtures("split")
 def test_a_warm_search_is_one_strong_read() -> None:
-    """T4."""
+    """[positions-index: T4]"""
     stored([a_report((1, PARIS), (2, NEXT_CELL))], now=NOON)
     found()
 
@@ -138,7 +138,7 @@ def test_a_warm_search_is_one_strong_read() -> None:
 
 @pytest.mark.usefixtures("split")
 def test_a_window_writes_each_cell_once() -> None:
-    """T1."""
+    """[positions-index: T1]"""
     stored([a_report(*((taxi, PARIS) for taxi in range(100)))], now=NOON)
 
     with fleets.counted() as calls:
@@ -153,7 +153,7 @@ def test_a_window_writes_each_cell_once() -> None:
 
 @pytest.mark.usefixtures("split")
 def test_a_moved_taxi_is_found_where_it_is_now_only() -> None:
-    """I2."""
+    """[positions-index: I2]"""
     stored([a_report((1, PARIS))], now=NOON)
 
     stored([a_report((1, NEXT_CELL), seen_at=at(5))], now=at(5))
@@ -165,7 +165,7 @@ def test_a_moved_taxi_is_found_where_it_is_now_only() -> None:
 
 @pytest.mark.usefixtures("split")
 def test_a_cell_that_takes_in_and_loses_keeps_what_it_loses_until_the_next_window() -> None:
-    """I7."""
+    """[positions-index: I7]"""
     stored([a_report((1, PARIS), (2, NEXT_CELL))], now=NOON)
 
     swap = a_report((1, NEXT_CELL), (2, PARIS), seen_at=at(5))
@@ -210,7 +210,7 @@ def test_a_taxi_stays_in_its_old_cell_while_its_new_one_cannot_be_written() -> N
 
 @pytest.mark.usefixtures("split")
 def test_the_same_window_again_changes_nothing() -> None:
-    """I3."""
+    """[positions-index: I3]"""
     reports = [a_report((1, PARIS), (2, NEXT_CELL)), a_report((1, NEXT_CELL), seen_at=at(1))]
     stored(reports, now=at(1))
     before = fleets.entries()
@@ -223,7 +223,7 @@ def test_the_same_window_again_changes_nothing() -> None:
 
 @pytest.mark.usefixtures("split")
 def test_an_older_report_never_wins() -> None:
-    """I3."""
+    """[positions-index: I3]"""
     stored([a_report((1, PARIS), seen_at=at(5))], now=at(5))
 
     stored([a_report((1, NEXT_CELL), seen_at=at(1))], now=at(6))
@@ -276,7 +276,7 @@ def test_a_taxi_that_comes_back_after_its_entry_grew_old_is_asked_about() -> Non
 @pytest.mark.parametrize(("age_s", "is_found"), [(120, True), (120.1, False)])
 @pytest.mark.usefixtures("split")
 def test_a_stuck_region_empties_after_120_seconds(age_s: float, is_found: object) -> None:
-    """I1, I8: nobody has to clean up."""
+    """Nobody has to clean up [positions-index: I1] [positions-index: I8]."""
     stored([a_report((1, PARIS))], now=NOON)
 
     assert bool(found(now=at(age_s))) == is_found
@@ -375,7 +375,7 @@ def test_an_older_report_waits_for_no_newer_one_that_is_announced_only() -> None
 
 @pytest.mark.usefixtures("split")
 def test_a_writer_that_was_overtaken_reads_again_and_loses_nothing() -> None:
-    """I4."""
+    """[positions-index: I4]"""
     stored([a_report((1, PARIS))], now=NOON)
 
     def rival() -> None:
@@ -390,7 +390,7 @@ def test_a_writer_that_was_overtaken_reads_again_and_loses_nothing() -> None:
 
 @pytest.mark.usefixtures("split")
 def test_a_cell_is_never_written_without_the_version_it_was_read_at() -> None:
-    """I4: the condition itself, for a cell that is new, that moved on, and that was retired."""
+    """The condition itself, for a cell that is new, that moved on, and that was retired [positions-index: I4]."""
     cell = 5 << 36
 
     def write(version: int, now: datetime = NOON) -> bool:
@@ -411,7 +411,7 @@ def test_a_cell_is_never_written_without_the_version_it_was_read_at() -> None:
 
 @pytest.mark.usefixtures("split")
 def test_old_cells_and_positions_have_a_time_to_live() -> None:
-    """I9: three days, and a year."""
+    """Three days, and a year [positions-index: I9]."""
     stored([a_report((1, PARIS))], now=NOON)
 
     [cell] = clients.dynamodb().scan(TableName="maraude-test-cells")["Items"]
@@ -423,7 +423,7 @@ def test_old_cells_and_positions_have_a_time_to_live() -> None:
 
 @pytest.mark.usefixtures("store")
 def test_no_cell_comes_near_the_limit_of_an_item() -> None:
-    """I10: the largest is reported; 24 bytes a taxi leave room for 16,000 in one spot."""
+    """The largest is reported; 24 bytes a taxi leave room for 16,000 in one spot [positions-index: I10]."""
     fleet = a_report(*((taxi, PARIS) for taxi in range(150)))
 
     assert stored([fleet], now=NOON).largest_cell == 150 * 24

@@ -46,7 +46,7 @@ REPORTS = [("lyon", b"1"), ("paris", b"2"), ("lille", b"3")]
 
 @pytest.mark.usefixtures("store")
 def test_what_kinesis_refuses_is_sent_again_alone() -> None:
-    """I5."""
+    """[positions-index: I5]"""
     with answering({0, 2}, {1}, set()) as calls:
         accept.send(REPORTS)
 
@@ -55,7 +55,7 @@ def test_what_kinesis_refuses_is_sent_again_alone() -> None:
 
 @pytest.mark.usefixtures("store")
 def test_what_kinesis_goes_on_refusing_is_not_accepted() -> None:
-    """I5: the caller is told, and may send all of it again."""
+    """The caller is told, and may send all of it again [positions-index: I5]."""
     with answering({1}, {0}) as calls, pytest.raises(StreamUnavailable):
         accept.send(REPORTS)
 

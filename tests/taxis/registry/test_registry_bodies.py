@@ -4,11 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from moto import mock_aws
 
-from chalicelib.foundation import cache
 from chalicelib.foundation.http.application import Application
-from chalicelib.foundation.store import documents
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import store as accounts
 from chalicelib.taxis.contract import LeTaxi
@@ -16,9 +13,9 @@ from chalicelib.taxis.positions import routes as positions
 from chalicelib.taxis.registry import routes as registry
 from chalicelib.taxis.vocabulary import Role
 from ops.cli import administration
-from ops.local.provision import provision
 from tests import factories
 from tests.calls import Caller
+from tests.conftest import empty_registry
 from tests.factories import a_driver, a_taxi, a_vehicle, an_ads
 
 EMPTY = "Field may not be empty."
@@ -45,10 +42,7 @@ def app() -> Application:
 @pytest.fixture(scope="module")
 def standing(app: Application) -> Iterator[tuple[Caller, str]]:
     """An operator, and the id of its taxi, in one registry for all rows: none depends on another."""
-    with mock_aws():
-        documents.forget()
-        cache.forget_all()
-        provision("test", endpoint=None, region="eu-west-3")
+    with empty_registry():
         factories.known_towns()
         caller = Caller(app, key=factories.an_account("operator")[1])
         factories.register_parts(caller)

@@ -105,7 +105,7 @@ def test_a_part_of_an_earlier_build_is_as_old_as_it_was_first_seen_unused(scene:
 
 
 def test_a_customer_is_kept_as_long_as_a_hail_of_theirs(scene: Fleet) -> None:
-    """By moteur and customer: the reference mixes up customers of one name (stats-and-ops 5)."""
+    """By moteur and customer: the reference mixes up customers of one name [contract: Deletion]."""
     scene.rode(scene.taxi_id, at=scene.now)
     [customer] = items("customers")
 

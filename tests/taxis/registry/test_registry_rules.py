@@ -66,6 +66,16 @@ def test_the_time_of_change_rises_even_where_this_clock_is_behind() -> None:
     assert changed.availability_changed_at == before.availability_changed_at + rules.STEP
 
 
+def test_a_step_of_a_hail_is_no_change_of_the_operator_s_own() -> None:
+    before = a_description(status_changed_at=NOON - timedelta(hours=1))
+
+    hailed = before.hailed(TaxiStatus.ANSWERING, open_hail="abcdef0", now=NOON)
+
+    assert (hailed.status, hailed.open_hail) == (TaxiStatus.ANSWERING, "abcdef0")
+    assert hailed.availability_changed_at > before.availability_changed_at
+    assert hailed.status_changed_at == before.status_changed_at
+
+
 @pytest.mark.parametrize(
     ("asked", "licence_plate"),
     [

@@ -1,4 +1,4 @@
-"""A small territory, loaded as the desk loads it: the fixtures of the contract (territory 6)."""
+"""A small territory, loaded as the desk loads it: the fixtures of the contract [contract: Test territory]."""
 
 import json
 from collections.abc import Iterable, Sequence

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from chalicelib.taxis.territory import service
-from chalicelib.taxis.territory.rules import Gazetteer, Town, Zone, Zones
+from chalicelib.taxis.territory.rules import Gazetteer, Town, Zone, Zones, departement_of
 
 TOWNS = Gazetteer.of(
     Town(insee, name)
@@ -84,3 +84,11 @@ def test_the_departements_are_those_of_the_contract() -> None:
 
     assert names.keys() == metropolis | {"971", "972", "973", "974", "976"}
     assert len(set(names.values())) == 101
+
+
+@pytest.mark.parametrize(
+    ("insee", "departement"),
+    [("75056", "75"), ("2A004", "2A"), ("97105", "971"), ("98735", "987")],
+)
+def test_a_departement_has_two_characters_and_three_overseas(insee: str, departement: str) -> None:
+    assert departement_of(insee) == departement

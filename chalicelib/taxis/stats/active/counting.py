@@ -18,7 +18,9 @@ from chalicelib.taxis.stats.active import rules, store
 from chalicelib.taxis.stats.active.rules import DAY, HOUR, ActiveTaxi, Span
 from chalicelib.taxis.vocabulary import TaxiStatus
 
-ACTIVE = timedelta(seconds=60)  # a taxi that reported within it counts (stats-and-ops 3)
+ACTIVE = timedelta(
+    seconds=60
+)  # a taxi that reported within it counts [contract: Taxis on the road]
 SETTLED = timedelta(minutes=2)  # by then the last minute of an hour has been counted
 MADE_UP_FOR = 2 * DAY  # of what runs have missed; later, the sets may be gone (`store.HOURS_KEPT`)
 
@@ -29,7 +31,7 @@ def count_minute(
     after: str | None = None,  # noqa: ARG001  # there is one page
     dry_run: bool = False,
 ) -> Page:
-    """Counts the taxis that report, by town and operator, and notes the newcomers of the hour.
+    """Counts the taxis that report, by town and operator, and stores the newcomers of the hour.
 
     Reads every cell (half a unit per 4 KB of them), the licence of each taxi that is not remembered
     (one unit), and who was seen in the hour so far.

@@ -2,7 +2,7 @@
 
 from chalicelib.foundation.geo import LngLat
 from chalicelib.foundation.http import json_schema
-from chalicelib.foundation.http.messages import Reply
+from chalicelib.foundation.http.replies import Reply
 from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.envelope import Nothing, Request, reply
 from chalicelib.taxis.stats.active import schemas, service

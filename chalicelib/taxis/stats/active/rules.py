@@ -1,4 +1,4 @@
-"""What is counted of the taxis that report, each minute, hour, day and week: pure (stats-and-ops 3)."""
+"""Counts of taxis on the road, each minute, hour, day and week: pure [contract: Taxis on the road]."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -115,7 +115,7 @@ def unite(taxis: Iterable[ActiveTaxi]) -> dict[int, ActiveTaxi]:
 
 
 def newcomers(found: Fleet, seen: Fleet) -> list[ActiveTaxi]:
-    """Those of the taxis found that have not been seen before, or not been seen free."""
+    """The found taxis that had not been seen before, or not been seen free."""
     return [
         taxi
         for number, taxi in found.items()
@@ -127,7 +127,7 @@ def newcomers(found: Fleet, seen: Fleet) -> list[ActiveTaxi]:
 
 
 class Span(StrEnum):
-    """What distinct taxis are counted over. A week is any seven days, named by the last."""
+    """The spans that distinct taxis are counted over. A week is any seven days, named by the last."""
 
     HOUR = "hour"
     DAY = "day"
@@ -135,12 +135,12 @@ class Span(StrEnum):
 
 
 def hour_of(moment: datetime) -> datetime:
-    """When the moment's hour began."""
+    """The beginning of the moment's hour."""
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
 def day_of(moment: datetime) -> datetime:
-    """When the moment's day began."""
+    """The beginning of the moment's day."""
     return hour_of(moment).replace(hour=0)
 
 

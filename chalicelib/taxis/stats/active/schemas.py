@@ -1,4 +1,4 @@
-"""What is asked about an area, and what is shown of it: its name and the taxis on the road (letaxi-api 18)."""
+"""What is asked about an area, and what is shown of it: its name and the taxis on the road [contract: Territory pages]."""
 
 from collections.abc import Collection, Mapping
 

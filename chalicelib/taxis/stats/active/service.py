@@ -1,4 +1,4 @@
-"""The taxis on the road: what the territory's pages and the statistics ask. `counting` counts them."""
+"""Statistics of taxis on the road, for the pages of territory and statistics. `counting` counts them."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta

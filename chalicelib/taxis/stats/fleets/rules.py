@@ -1,4 +1,4 @@
-"""What a survey counts of the registered taxis, and what is answered from it: pure (stats-and-ops 6)."""
+"""Survey of registered taxis, and the figures made of it: pure [contract: Figures of the statistics]."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -53,7 +53,7 @@ class FleetSummary(Struct, frozen=True):
 
 
 class OwnerFleet(Struct, frozen=True):
-    """How many taxis an owner has, and when it added the newest."""
+    """An owner's number of taxis, and when it added the newest."""
 
     count: int
     last_added_at: datetime

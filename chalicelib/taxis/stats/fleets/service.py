@@ -1,4 +1,4 @@
-"""The survey of all registered taxis: taken each hour by a job, read by the statistics."""
+"""Survey of all registered taxis: taken by an hourly job, read by the statistics."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ _latest: cache.Memory[str, Survey] = cache.Memory(lambda: 1, lambda: 60.0)
 
 
 def count_fleets(*, now: datetime, after: str | None = None, dry_run: bool = False) -> Page:  # noqa: ARG001  # one page
-    """The hour's job: counts all taxis anew, so that whatever became of them shows.
+    """The hourly job: counts all taxis anew.
 
     One page, for a survey that went on in the middle would be of no one moment: what is broken off
     is begun again. Reads all taxis and descriptions, some 5,400 units for 60,000 taxis and 54,000

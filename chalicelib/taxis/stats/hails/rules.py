@@ -1,4 +1,4 @@
-"""What is counted of the hails of a day, and how days are added up: pure (stats-and-ops 4, 6).
+"""What is counted of the hails of a day, and how days are added up: pure [contract: Counted hails] [contract: Figures of the statistics].
 
 Of each day and each pair of operateur and town there are sums by measure: how many hails had which
 outcome, how far their taxis were, how long their steps took.
@@ -20,7 +20,7 @@ from chalicelib.taxis.stats.filters import Filter
 
 
 class Outcome(StrEnum):
-    """How a hail ended: its last status, of which `timeout_taxi` means two things (hail-lifecycle 2)."""
+    """The outcome of a hail: its last status, of which `timeout_taxi` means two things [contract: States of a hail]."""
 
     FINISHED = "finished"
     DECLINED_BY_TAXI = "declined_by_taxi"
@@ -68,7 +68,7 @@ class DayCount(Struct, frozen=True):
 
 
 def outcome(hail: Hail) -> Outcome:
-    """How a hail ended. Raises ValueError where it is not over."""
+    """The outcome of a hail. Raises ValueError where it is not over."""
     # The log of a hail begins with its creation, and nothing follows its last change of status.
     if (
         hail.status is Status.TIMEOUT_TAXI
@@ -138,7 +138,7 @@ class History(Struct, frozen=True):
 
     @classmethod
     def of(cls, sums: Iterable[tuple[date, Sums]], filters: Filter) -> "History":
-        """What is asked for of these days, of which each may come in parts."""
+        """The history of the matching pairs of these days, each of which may come in parts."""
         takes_owner, takes_town = cache(filters.takes_owner), cache(filters.takes_town)
         days: dict[date, Counter[str]] = {}
         for day, its in sums:

@@ -1,4 +1,4 @@
-"""Hails counted by night once their day is over, and the statistics of them.
+"""Statistics of hails, counted at night once their day is over.
 
 The reference keeps a row a hail for ever; here only sums are kept, which tell of nobody.
 """
@@ -65,7 +65,7 @@ def _town_of(point: LngLat) -> str:
 
 
 def statistics(filters: Filter, *, now: datetime) -> HailStatistics:
-    """What GET /stats/hails tells of these towns and operateurs.
+    """Figures of GET /stats/hails of these towns and operateurs.
 
     Reads every month since the threshold that the process does not remember: a unit per 4 KB.
     """
@@ -115,7 +115,7 @@ def months(first: date, last: date) -> list[str]:
 
 
 def _history(filters: Filter, first: date, *, now: datetime) -> History:
-    """What was counted from the month of a day on."""
+    """The history from the month of a day on."""
     names = months(first, now.astimezone(UTC).date())
     return History.of(_days(names, now=now), filters)
 

@@ -49,7 +49,7 @@ def _put(
 
 
 def sums(month: str) -> Days[Sums]:
-    """What is counted of the days of a month (`2026-03`); a day may come in parts."""
+    """Counts of the days of a month (`2026-03`); a day may come in parts."""
     return [
         # The same few hundred names stand in every sheet.
         (day, Sums([*map(intern, one.owners)], [*map(intern, one.insees)], one.columns))

@@ -1,4 +1,4 @@
-"""The figures of GET /stats/hails: milestones, totals by month, means by period: pure (letaxi-api 19)."""
+"""The figures of GET /stats/hails: milestones, totals by month, means by period: pure [contract: Statistics pages]."""
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -49,7 +49,7 @@ class HailStatistics(Struct, frozen=True):
 
 
 def statistics(history: History, *, now: datetime) -> HailStatistics:
-    """The statistics of what was counted. Today, in UTC, is left out, for it is not over."""
+    """Statistics of the counted days. Today, in UTC, is left out, for it is not over."""
     now = now.astimezone(UTC)
     today = now.date()
     new_year = today.replace(month=1, day=1)

@@ -1,4 +1,4 @@
-"""What is counted of searches, and what is read out of the counts: pure (stats-and-ops 4.1, 6).
+"""Counts of searches, and the statistics made of them: pure [contract: Search statistics] [contract: Figures of the statistics].
 
 Counts only grow by addition, so that they may be added in any order and any division: by shard, by
 departement, by day.
@@ -87,7 +87,7 @@ def total(counts: Counts) -> int:
 
 
 class Place(NamedTuple):
-    """Which sheet a search is counted in: its day, and the departement of its town."""
+    """The sheet that a search is counted in: its day, and the departement of its town."""
 
     day: date
     departement: str

@@ -36,7 +36,7 @@ _heat: cache.Memory[str, Points] = cache.Memory(lambda: 1, lambda: REMEMBERED_S)
 
 
 class Report(Struct, frozen=True):
-    """What a record of the stream holds, its place in its shard, and when it reached the stream."""
+    """A record of the stream: its searches, its place in its shard, when it reached the stream."""
 
     sequence_number: int
     arrived_at: datetime

@@ -1,4 +1,4 @@
-"""What is kept of searches, in sheets (`foundation/store/sheets.py` says what a sheet costs).
+"""Sheets of searches (`foundation/store/sheets.py` says what a sheet costs).
 
 | question                 | series              | entry                | asked by              |
 | ------------------------ | ------------------- | -------------------- | --------------------- |

@@ -1,20 +1,14 @@
 """HTTP requests and replies, as views see them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 from msgspec import Struct, field
 
 from chalicelib.foundation.http.refusals import Invalid
-
-if TYPE_CHECKING:
-    from chalicelib.foundation.http.routes import Route
-
-JSON = "application/json"
-HTML = "text/html; charset=utf-8"
+from chalicelib.foundation.http.routes import Route
 
 
 class LogLine(Struct):
@@ -38,10 +32,10 @@ class Request(Struct, frozen=True):
     log_line: LogLine
     pattern: str | None = None  # the path of the routes that it matched: `/taxis/{taxi_id}`
     named: Mapping[str, str] = field(default_factory=dict)  # what the pattern names, decoded once
-    route: "Route | None" = None  # that serves it
+    route: Route | None = None  # that serves it
 
     @property
-    def served_by(self) -> "Route":
+    def served_by(self) -> Route:
         """The route that serves it. Raises LookupError where none does."""
         if self.route is None:
             raise LookupError(f"{self.path} has not reached a route")
@@ -69,16 +63,3 @@ def declared(schema: Schema | None, path: str) -> Schema:
     if schema is None:
         raise LookupError(f"{path} does not say what it reads")
     return schema
-
-
-class Reply(Struct, frozen=True):
-    """What is sent back. `body` is text as it goes out."""
-
-    status: int
-    body: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-def encode(value: object) -> str:
-    """JSON with sorted keys, ASCII, no spaces, a newline at the end."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False) + "\n"
