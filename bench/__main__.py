@@ -8,20 +8,22 @@ from bench import figures, plots, report, run
 
 def main() -> None:
     """Runs the command."""
-    asked = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    asked.add_argument("--quick", action="store_true", help="small fleets, less than a minute")
-    asked.add_argument("--page", type=Path, help="where to put the tables; without it only printed")
-    asked.add_argument("--draw", type=Path, metavar="SVG", help="cost against the size of fleets")
-    given = asked.parse_args()
-    for results in run.measured(quick=given.quick):
-        if given.page:
-            report.written(results, given.page)
-        if given.page and not results.waiting and not given.quick:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small fleets, less than a minute")
+    parser.add_argument(
+        "--page", type=Path, help="where to put the tables; without it only printed"
+    )
+    parser.add_argument("--draw", type=Path, metavar="SVG", help="cost against the size of fleets")
+    arguments = parser.parse_args()
+    for results in run.measured(quick=arguments.quick):
+        if arguments.page:
+            report.keep(results, arguments.page)
+        if arguments.page and not results.waiting and not arguments.quick:
             figures.write(results)
-        if given.draw and not results.waiting:
-            plots.fleet_sizes(results, given.draw)
+        if arguments.draw and not results.waiting:
+            plots.fleet_sizes(results, arguments.draw)
         if not results.waiting:
-            print(report.made(results))
+            print(report.tables(results))
 
 
 if __name__ == "__main__":

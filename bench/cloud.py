@@ -40,26 +40,29 @@ class Drawn(dict[str, dict[str, Any]]):
 class DeskDynamoDB(SmallDynamoDB):
     """Knows also what the territory's loading and the pages of a fleet ask."""
 
-    def answer(self, operation: str, asked: dict[str, Any]) -> dict[str, Any]:
+    def answer(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """The parsed answer of one call."""
         if operation == "BatchWriteItem":
-            for name, requests in asked["RequestItems"].items():
+            for name, requests in request["RequestItems"].items():
                 for request in requests:
                     put = {"TableName": name, "Item": request["PutRequest"]["Item"]}
                     super().answer("PutItem", put)
             return {"UnprocessedItems": {}}
         if operation == "Query":
-            owner, begins = asked["ExpressionAttributeValues"].values()
-            assert "begins_with" in asked["KeyConditionExpression"]
+            owner, begins = request["ExpressionAttributeValues"].values()
+            assert "begins_with" in request["KeyConditionExpression"]
             items = [
                 item
-                for item in self.tables.get(asked["TableName"], {}).values()
+                for item in self.tables.get(request["TableName"], {}).values()
                 if item["owner"] == owner and item["entry"]["S"].startswith(begins["S"])
             ]
             return {"Items": items, "Count": len(items), "ScannedCount": len(items)}
-        if operation == "PutItem" and asked["TableName"] == table("config"):
-            asked = {**asked, "ConditionExpression": None}  # nobody else changes a document here
-        return super().answer(operation, asked)
+        if operation == "PutItem" and request["TableName"] == table("config"):
+            request = {
+                **request,
+                "ConditionExpression": None,
+            }  # nobody else changes a document here
+        return super().answer(operation, request)
 
 
 class Http:
@@ -72,11 +75,11 @@ class Http:
 class Cloud:
     """The one cloud of this process: PynamoDB's clients, once made, know no other."""
 
-    _made = False
+    _exists = False
 
     def __init__(self) -> None:
-        assert not Cloud._made, "a second cloud needs another process"
-        Cloud._made = True
+        assert not Cloud._exists, "a second cloud needs another process"
+        Cloud._exists = True
         self.now = NOON
         self.dynamodb = DeskDynamoDB()
         self.records: list[tuple[str, bytes]] = []  # of positions: partition key and data
@@ -119,9 +122,9 @@ class Cloud:
         return Http(400 if "Error" in answer else 200), answer
 
     def _kinesis(self, *, params: Any, **_: Any) -> Any:  # noqa: ANN401
-        asked = json.loads(params["body"])
-        if asked["StreamName"] == table("positions"):
+        request = json.loads(params["body"])
+        if request["StreamName"] == table("positions"):
             self.records += [
-                (one["PartitionKey"], base64.b64decode(one["Data"])) for one in asked["Records"]
+                (one["PartitionKey"], base64.b64decode(one["Data"])) for one in request["Records"]
             ]
-        return Http(200), {"FailedRecordCount": 0, "Records": [{} for _ in asked["Records"]]}
+        return Http(200), {"FailedRecordCount": 0, "Records": [{} for _ in request["Records"]]}

@@ -215,10 +215,10 @@ class _BareDynamoDB:
             "Responses": {
                 name: [
                     item
-                    for key in wanted["Keys"]
+                    for key in expected["Keys"]
                     if (item := self._cloud.held(name, key)) is not None
                 ]
-                for name, wanted in RequestItems.items()
+                for name, expected in RequestItems.items()
             }
         }
 

@@ -15,7 +15,7 @@ class RunIncomplete(Exception):
     """The run has not measured all that the figures are made of."""
 
 
-def made(results: Results) -> dict[str, Any]:
+def collect(results: Results) -> dict[str, Any]:
     """The figures of a run of `make bench`. Raises RunIncomplete."""
     periods = {period_s: results.cost("A", 5, period_s) for period_s in (5, 10)}
     five, ten, timed, hail = periods[5], periods[10], results.timed, results.hail
@@ -60,4 +60,4 @@ def made(results: Results) -> dict[str, Any]:
 
 def write(results: Results, file: Path = FILE) -> None:
     """Keeps the figures of a run. Raises RunIncomplete."""
-    file.write_text(json.dumps(made(results), indent=2) + "\n", encoding="utf-8")
+    file.write_text(json.dumps(collect(results), indent=2) + "\n", encoding="utf-8")

@@ -89,13 +89,13 @@ class Fleet:
 
     def posts(self, second: int, period_s: int) -> list[tuple[int, Whole]]:
         """The POSTs of a second: the operator, and the taxis that it speaks of, `POST` at most."""
-        made = []
+        posts_found = []
         for group in range(second % period_s, self.groups, period_s):
             taxis = np.arange(group * POST, min((group + 1) * POST, len(self.lng)))
             taxis = taxis[self.on[taxis] & (self.rng.random(len(taxis)) >= LOST)]
             if len(taxis):
-                made.append((self.operator(group), taxis))
-        return made
+                posts_found.append((self.operator(group), taxis))
+        return posts_found
 
     def operator(self, group: int) -> int:
         """The operator of a group of `POST` taxis: neighbours mostly have the same."""
@@ -108,7 +108,7 @@ def number(taxi: int) -> int:
     return scattered
 
 
-def made(name: str, size: int, *, seed: int = 1) -> Fleet:
+def simulate(name: str, size: int, *, seed: int = 1) -> Fleet:
     """Fleet A or B, of so many taxis at work and a few more at home."""
     rng = np.random.default_rng(seed)
     total = size + max(200, size // 20)

@@ -18,7 +18,7 @@ def parser(module: str, description: str) -> argparse.ArgumentParser:
 
 
 def publish(
-    given: argparse.Namespace,
+    arguments: argparse.Namespace,
     table: str,
     *,
     markers: tuple[str, str],
@@ -30,10 +30,10 @@ def publish(
     Raises MarkersMissing where the page has no place for the table.
     """
     print(table)
-    if given.page:
-        pages.put(table, given.page, *markers)
-    if given.draw:
-        draw(given.draw)
-    if given.figures:
-        given.figures.parent.mkdir(parents=True, exist_ok=True)
-        given.figures.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    if arguments.page:
+        pages.put(table, arguments.page, *markers)
+    if arguments.draw:
+        draw(arguments.draw)
+    if arguments.figures:
+        arguments.figures.parent.mkdir(parents=True, exist_ok=True)
+        arguments.figures.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")

@@ -94,7 +94,7 @@ class Layout(Protocol):
 
 def run(scenario: Scenario, *layouts: Layout) -> tuple[Cost, Scene]:
     """Lets a fleet report, as long as it takes, and counts; tells the layouts too."""
-    scene = Scene(fleets.made(scenario.fleet, scenario.taxis), period_s=scenario.period_s)
+    scene = Scene(fleets.simulate(scenario.fleet, scenario.taxis), period_s=scenario.period_s)
     warm = Cost(scenario)
     for _ in range(WARM_S // scenario.window_s):
         _window(scene, warm, layouts)

@@ -115,18 +115,18 @@ class Registered:
         store.replace_leaf_maps([LeafMap(1, 0, tree)])
         now = clock.now()
         long_ago = now - timedelta(days=30)
-        made, descriptions, drivers = [], [], []
+        taxi_rows, descriptions, drivers = [], [], []
         for number, taxi_id in enumerate(self._ids):
             account = accounts[number % OPERATORS]
             licence = taxis.professional_licence(number)
             driver = Driver(taxis.DEPARTEMENT, licence, "Camille", "Martin")
-            taxi, described = taxis.made(
+            taxi, described = taxis.build(
                 taxi_id, number, account, is_free=_is_free(number), at=long_ago
             )
-            made.append(rows.taxi_row(taxi, described))
+            taxi_rows.append(rows.taxi_row(taxi, described))
             descriptions.append(taxis.description_row(described))
             drivers.append(rows.driver_row(account.owner, driver))
-        for items in (made, descriptions, drivers, self._pages(accounts)):
+        for items in (taxi_rows, descriptions, drivers, self._pages(accounts)):
             _put(items[0].Meta.table_name, (row.serialize() for row in items))
         since = now - timedelta(hours=1)
         _put(

@@ -66,12 +66,12 @@ class Results:
         return None
 
 
-def written(results: Results, page: Path) -> None:
+def keep(results: Results, page: Path) -> None:
     """Puts the tables in place of the last ones. Raises MarkersMissing."""
-    pages.put(made(results), page, BEGIN, END)
+    pages.put(tables(results), page, BEGIN, END)
 
 
-def made(results: Results) -> str:
+def tables(results: Results) -> str:
     """The tables, as Markdown."""
     parts = [
         _head(results),

@@ -166,9 +166,9 @@ class _Nothing(BaseHTTPRequestHandler):
         self.do_GET()
 
 
-def _serve_nothing(told: Connection) -> None:
+def _serve_nothing(pipe: Connection) -> None:
     with ThreadingHTTPServer((LOOPBACK, 0), _Nothing) as server:
-        told.send(server.server_port)
+        pipe.send(server.server_port)
         server.serve_forever()
 
 
@@ -239,11 +239,11 @@ def _measured(size: Size) -> dict[str, Cost]:
         run = running.run
         os.environ.update(running.place.environment(run.endpoint))
         costs = {f"no-op server {size.taxis}": least(idle, [_get(Client(hook), "/")], size)}
-        costs.update(_asked(size, run, hook))
+        costs.update(_measure_kinds(size, run, hook))
     return costs
 
 
-def _asked(size: Size, run: Run, hook: str) -> dict[str, Cost]:
+def _measure_kinds(size: Size, run: Run, hook: str) -> dict[str, Cost]:
     from bench.registered import Registered  # noqa: PLC0415  # its tables are named on import
 
     fleet = Registered(taxis=size.taxis, seen=size.seen, hails_to=hook)
@@ -300,7 +300,7 @@ def measured(sizes: Sequence[Size]) -> dict[str, Cost]:
     return costs
 
 
-def made(costs: Mapping[str, Cost], *, began_at: datetime) -> str:
+def markdown(costs: Mapping[str, Cost], *, began_at: datetime) -> str:
     """The table, as Markdown."""
     return "\n\n".join(
         [
@@ -328,11 +328,11 @@ def _row(name: str, cost: Cost) -> Sequence[object]:
     kept = [is_ms <= must_ms for is_ms, must_ms in pairs if must_ms is not None]
     verdict = ("met" if all(kept) else "**missed**") if kept else ""
     figures = (cost.cpu_ms, cost.p50_ms, cost.p90_ms, cost.p99_ms)
-    said = [_said(GOALS.get(name)), verdict, _said(REFERENCE.get(name))]
-    return [name, *(f"{value:.2f}" for value in figures), *said]
+    goals = [_goal_text(GOALS.get(name)), verdict, _goal_text(REFERENCE.get(name))]
+    return [name, *(f"{value:.2f}" for value in figures), *goals]
 
 
-def _said(goal: Goal | None) -> str:
+def _goal_text(goal: Goal | None) -> str:
     if goal is None:
         return ""
     return ", ".join("—" if one is None else f"{one:g}" for one in (goal.cpu_ms, goal.p50_ms))
@@ -357,14 +357,14 @@ def latencies(costs: Mapping[str, Cost], to: Path) -> None:
 
 def main() -> None:
     """Runs the command."""
-    asked = harness.parser("bench.requests", "Whole requests.")
-    asked.add_argument("--quick", action="store_true", help="one small fleet, half a minute")
-    given = asked.parse_args()
+    parser = harness.parser("bench.requests", "Whole requests.")
+    parser.add_argument("--quick", action="store_true", help="one small fleet, half a minute")
+    arguments = parser.parse_args()
     began_at = datetime.now(UTC)
-    costs = measured(QUICK if given.quick else SIZES)
+    costs = measured(QUICK if arguments.quick else SIZES)
     harness.publish(
-        given,
-        made(costs, began_at=began_at),
+        arguments,
+        markdown(costs, began_at=began_at),
         markers=(BEGIN, END),
         figures={name: asdict(cost) for name, cost in costs.items()},
         draw=lambda to: latencies(costs, to),

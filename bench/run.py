@@ -56,7 +56,7 @@ def measured(*, quick: bool) -> Iterator[Results]:
     """
     started = time.monotonic()
 
-    def told(what: str) -> None:
+    def show(what: str) -> None:
         print(f"{time.monotonic() - started:6.0f} s  {what}", file=sys.stderr, flush=True)
 
     taxis = TAXIS_QUICK if quick else TAXIS
@@ -78,7 +78,7 @@ def measured(*, quick: bool) -> Iterator[Results]:
         max_tasks_per_child=1,
     ) as pool:
         results.timed, results.searched = pool.submit(_timed, usual[0], count).result()
-        told("timed")
+        show("timed")
         results.hail = pool.submit(hails.run).result()
         # The largest first: it takes as long as all the others together
         sized = [pool.submit(_searched, one, count) for one in [*scaled, *usual]]
@@ -88,6 +88,6 @@ def measured(*, quick: bool) -> Iterator[Results]:
             done = waiting.result()
             results.add(done)
             results.waiting -= 1
-            told(f"{whole - results.waiting} of {whole}: {done.cost.scenario}")
+            show(f"{whole - results.waiting} of {whole}: {done.cost.scenario}")
             results.took_s = time.monotonic() - started
             yield results

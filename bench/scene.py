@@ -59,7 +59,7 @@ class Scene:
     def _made_of(self, taxi: int) -> tuple[Taxi, Description]:
         owner = VIEWERS[self.fleet.operator(taxi // fleets.POST)]
         at = self.cloud.now - timedelta(days=30)
-        return taxis.made(self.ids[taxi], taxi, owner, is_free=bool(self.fleet.free[taxi]), at=at)
+        return taxis.build(self.ids[taxi], taxi, owner, is_free=bool(self.fleet.free[taxi]), at=at)
 
     def _taxi(self, taxi_id: str) -> dict[str, Any] | None:
         if taxi_id not in self._numbers:
@@ -82,8 +82,8 @@ class Scene:
         store.replace_leaf_maps([LeafMap(1, 0, tree)])
         freshness_s = settings().freshness_s
         away = np.flatnonzero(~fleet.on)
-        gone = away[: round(fleet.size * freshness_s / SHIFT_S)]
-        age_s = {int(taxi): fleet.rng.uniform(0, freshness_s) for taxi in gone}
+        absent = away[: round(fleet.size * freshness_s / SHIFT_S)]
+        age_s = {int(taxi): fleet.rng.uniform(0, freshness_s) for taxi in absent}
         changed = codec.tick(now - timedelta(hours=1))
         cells: dict[int, list[Entry]] = {}
         for taxi in [*map(int, np.flatnonzero(fleet.on)), *age_s]:

@@ -23,12 +23,12 @@ class Failed(Exception):
     """A part of the load ended as it should not."""
 
 
-def told(place: Place, endpoint: str, module: str, *words: str, given: str = "") -> Any:  # noqa: ANN401  # JSON
+def run_module(place: Place, endpoint: str, module: str, *words: str, stdin: str = "") -> Any:  # noqa: ANN401  # JSON
     """What a module of the load prints last, run on the services of a folder. Raises Failed."""
     ran = subprocess.run(  # noqa: S603  # our own words
         [sys.executable, "-m", module, *words],
         env=environment(place.environment(endpoint)),
-        input=given,
+        input=stdin,
         stdout=subprocess.PIPE,
         text=True,
         check=False,
@@ -53,11 +53,11 @@ def filled(place: Place, *, taxis: int) -> dict[str, str]:
         state = StateService(place)
         state.start()
         try:
-            made = told(place, state.endpoint, "bench.load.seed", "--taxis", str(taxis))
+            seeded = run_module(place, state.endpoint, "bench.load.seed", "--taxis", str(taxis))
         finally:
             state.stop()
-    kept.write_text(json.dumps({"taxis": taxis, "keys": made["keys"]}))
-    return dict(made["keys"])
+    kept.write_text(json.dumps({"taxis": taxis, "keys": seeded["keys"]}))
+    return dict(seeded["keys"])
 
 
 @dataclass
@@ -75,10 +75,10 @@ class System:
     def stop(self) -> str:
         """Stops it; its last words. Raises Failed where it does not end well."""
         self.popen.terminate()
-        said, _ = self.popen.communicate(timeout=STOPS_S)
+        output, _ = self.popen.communicate(timeout=STOPS_S)
         if self.popen.returncode:
-            raise Failed(f"maraude up ended with {self.popen.returncode}: {said}")
-        return said.strip()
+            raise Failed(f"maraude up ended with {self.popen.returncode}: {output}")
+        return output.strip()
 
 
 @contextmanager
@@ -94,9 +94,9 @@ def running(place: Place, *, window_s: float) -> Iterator[System]:
     )
     assert popen.stdout is not None
     try:
-        said = popen.stdout.readline()
-        if not said.startswith("ready "):
-            raise Failed(f"maraude up says: {said}")
+        line_read = popen.stdout.readline()
+        if not line_read.startswith("ready "):
+            raise Failed(f"maraude up says: {line_read}")
         yield System(place, popen)
     finally:
         if popen.poll() is None:
@@ -145,13 +145,15 @@ class Windows:
         found = []
         for line in lines.splitlines():
             if b'"lag_ms"' in line:
-                said = json.loads(line)
-                self.positions += said["positions"]
-                self.superseded += said["superseded"] + said["positions"] - said["newest"]
-                self.unknown += said["unknown"]
-                self.late += said["late"]
-                self.retries += said["retries"]
-                found.append((said["lag_ms"] + said["window_ms"]) / 1000)
+                line_read = json.loads(line)
+                self.positions += line_read["positions"]
+                self.superseded += (
+                    line_read["superseded"] + line_read["positions"] - line_read["newest"]
+                )
+                self.unknown += line_read["unknown"]
+                self.late += line_read["late"]
+                self.retries += line_read["retries"]
+                found.append((line_read["lag_ms"] + line_read["window_ms"]) / 1000)
             elif b'"failed_windows"' in line:
                 self.failed += 1
         return found

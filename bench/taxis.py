@@ -17,7 +17,7 @@ def professional_licence(number: int) -> str:
     return f"{number:08}"
 
 
-def made(
+def build(
     taxi_id: str, number: int, owner: Account, *, is_free: bool, at: datetime
 ) -> tuple[Taxi, Description]:
     """A taxi that is there, and as it is, since a moment; its parts have its number."""

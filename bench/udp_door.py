@@ -65,7 +65,7 @@ def _key(operator: str) -> str:
 
 def datagrams() -> list[bytes]:
     """One of each taxi, as real ones are: some 250 bytes, all over the country."""
-    made = []
+    payloads = []
     timestamp = int(time.time())
     for taxi in range(TAXIS):
         operator = _operator(taxi)
@@ -82,20 +82,20 @@ def datagrams() -> list[bytes]:
             "version": "2",
             "hash": hashlib.sha1(start.encode()).hexdigest(),  # noqa: S324  # the formula [contract: UDP signature]
         }
-        made.append(json.dumps(fields).encode())
-    return made
+        payloads.append(json.dumps(fields).encode())
+    return payloads
 
 
-def send(port: int, made: list[bytes], *, a_second: int | None, for_s: float) -> int:
+def send(port: int, payloads: list[bytes], *, a_second: int | None, for_s: float) -> int:
     """Sends at this rate, or as fast as it can; answers how many."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.connect((LOOPBACK, port))
         began_s, sent = time.monotonic(), 0
         while (elapsed_s := time.monotonic() - began_s) < for_s:
-            wanted = sent + 100 if a_second is None else int(elapsed_s * a_second)
-            for number in range(sent, wanted):
-                client.send(made[number % TAXIS])
-            sent = wanted
+            target = sent + 100 if a_second is None else int(elapsed_s * a_second)
+            for number in range(sent, target):
+                client.send(payloads[number % TAXIS])
+            sent = target
             if a_second is not None:
                 time.sleep(SLICE_S)
     return sent
@@ -190,7 +190,7 @@ RECEIVERS: dict[str, Callable[[socket.socket, Awaitable[None]], Any]] = {
 }
 
 
-def _receive(name: str, where: socket.socket, core: int, told: Connection) -> None:
+def _receive(name: str, where: socket.socket, core: int, pipe: Connection) -> None:
     """The receiver's process: says when it is ready, receives until it is told, and answers."""
     os.sched_setaffinity(0, {core})
 
@@ -199,22 +199,22 @@ def _receive(name: str, where: socket.socket, core: int, told: Connection) -> No
         stopped = asyncio.Event()
 
         async def until() -> None:
-            told.send(None)
-            loop.add_reader(told.fileno(), stopped.set)
+            pipe.send(None)
+            loop.add_reader(pipe.fileno(), stopped.set)
             await stopped.wait()
-            loop.remove_reader(told.fileno())
+            loop.remove_reader(pipe.fileno())
 
         found: Received = await RECEIVERS[name](where, until())
         return found
 
-    told.send(asyncio.run(main()))
+    pipe.send(asyncio.run(main()))
 
 
 # --- one beside the other ------------------------------------------------------------------------
 
 
 def measure(
-    name: str, made: list[bytes], *, a_second: int | None, for_s: float, cores: tuple[int, int]
+    name: str, payloads: list[bytes], *, a_second: int | None, for_s: float, cores: tuple[int, int]
 ) -> tuple[int, Received]:
     """How many datagrams were sent to a receiver on the first core, from the second, and what came."""
     os.sched_setaffinity(0, {cores[1]})
@@ -224,7 +224,7 @@ def measure(
         child = _forking.Process(target=_receive, args=(name, where, cores[0], there), daemon=True)
         child.start()
     here.recv()
-    sent = send(port, made, a_second=a_second, for_s=for_s)
+    sent = send(port, payloads, a_second=a_second, for_s=for_s)
     time.sleep(QUIET_S)
     here.send(None)
     received: Received = here.recv()
@@ -241,12 +241,12 @@ def main() -> None:
     seconds = min(args.seconds, 60.0)
     here = sorted(os.sched_getaffinity(0))
     cores = here[0], here[-1]
-    made = datagrams()
-    print(f"cores {cores[0]} and {cores[1]}, {len(made[0])} bytes a datagram, {TAXIS} taxis")
+    payloads = datagrams()
+    print(f"cores {cores[0]} and {cores[1]}, {len(payloads[0])} bytes a datagram, {TAXIS} taxis")
     for a_second in (args.rate, None):
         least_s = 0.0
         for name in RECEIVERS:
-            sent, got = measure(name, made, a_second=a_second, for_s=seconds, cores=cores)
+            sent, got = measure(name, payloads, a_second=a_second, for_s=seconds, cores=cores)
             cpu_s = 10_000 * got.cpu_s / max(got.datagrams, 1)
             least_s = least_s or cpu_s
             line = (

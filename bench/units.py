@@ -122,11 +122,11 @@ def schema(
     for resource in (one for each in every for one in each.values()):
         if resource["Type"] != "AWS::DynamoDB::Table":
             continue
-        made = resource["Properties"]
-        name = made["TableName"]["Fn::Sub"].replace("${Stage}", stage)
-        if made.get("GlobalSecondaryIndexes") or made.get("LocalSecondaryIndexes"):
+        properties = resource["Properties"]
+        name = properties["TableName"]["Fn::Sub"].replace("${Stage}", stage)
+        if properties.get("GlobalSecondaryIndexes") or properties.get("LocalSecondaryIndexes"):
             raise NotCounted(f"{name} has an index")
-        found[name] = tuple(part["AttributeName"] for part in made["KeySchema"])
+        found[name] = tuple(part["AttributeName"] for part in properties["KeySchema"])
     return found
 
 
@@ -145,21 +145,21 @@ def _text(key: Item) -> str:
     return "/".join(str(next(iter(value.values()))) for value in key.values())
 
 
-def _writes(operation: str, asked: Mapping[str, Any], keys: Schema) -> Iterator[_Write]:
+def _writes(operation: str, parameters: Mapping[str, Any], keys: Schema) -> Iterator[_Write]:
     match operation:
         case "PutItem":
-            table, item = asked["TableName"], asked["Item"]
+            table, item = parameters["TableName"], parameters["Item"]
             yield _Write(table, _key(keys, table, item), item, operation)
         case "UpdateItem" | "DeleteItem":
-            yield _Write(asked["TableName"], asked["Key"], None, operation)
+            yield _Write(parameters["TableName"], parameters["Key"], None, operation)
         case "BatchWriteItem":
-            for table, requests in asked["RequestItems"].items():
+            for table, requests in parameters["RequestItems"].items():
                 for request in requests:
                     ((kind, one),) = request.items()
                     inner = "PutItem" if kind == "PutRequest" else "DeleteItem"
                     yield from _writes(inner, {"TableName": table, **one}, keys)
         case "TransactWriteItems":
-            for request in asked["TransactItems"]:
+            for request in parameters["TransactItems"]:
                 ((kind, one),) = request.items()
                 if kind == "ConditionCheck":
                     yield _Write(one["TableName"], one["Key"], None, kind)
@@ -173,12 +173,12 @@ FREE = frozenset({"DescribeTable", "ListTables", "CreateTable", "UpdateTimeToLiv
 
 
 def _reads(
-    operation: str, asked: Mapping[str, Any], answer: Mapping[str, Any], held: Held
+    operation: str, parameters: Mapping[str, Any], answer: Mapping[str, Any], held: Held
 ) -> Iterator[Charge]:
     if operation in ("Query", "Scan"):
-        yield _searched(operation, asked, answer)
+        yield _searched(operation, parameters, answer)
         return
-    for table, key, times in _gets(operation, asked, answer):
+    for table, key, times in _gets(operation, parameters, answer):
         # Each item is rounded up before they are added up; what is projected away is read all the
         # same; an absent item costs as much as the smallest
         size = item_bytes(held(table, key) or {})
@@ -186,16 +186,20 @@ def _reads(
 
 
 def _gets(
-    operation: str, asked: Mapping[str, Any], answer: Mapping[str, Any]
+    operation: str, parameters: Mapping[str, Any], answer: Mapping[str, Any]
 ) -> Iterator[tuple[str, Item, float]]:
     """The keys that were read, and by how much each costs more than a strong read, or less."""
     if operation == "TransactGetItems":
-        for request in asked["TransactItems"]:
+        for request in parameters["TransactItems"]:
             yield request["Get"]["TableName"], request["Get"]["Key"], TRANSACTION
         return
-    wanted = asked["RequestItems"] if operation == "BatchGetItem" else {asked["TableName"]: asked}
+    tables = (
+        parameters["RequestItems"]
+        if operation == "BatchGetItem"
+        else {parameters["TableName"]: parameters}
+    )
     left = answer.get("UnprocessedKeys") or {}
-    for table, of_table in wanted.items():
+    for table, of_table in tables.items():
         unprocessed = [_text(key) for key in left.get(table, {}).get("Keys", ())]
         times = 1.0 if of_table.get("ConsistentRead", False) else 0.5
         for key in of_table.get("Keys") or [of_table["Key"]]:
@@ -203,15 +207,15 @@ def _gets(
                 yield table, key, times
 
 
-def _searched(operation: str, asked: Mapping[str, Any], answer: Mapping[str, Any]) -> Charge:
+def _searched(operation: str, parameters: Mapping[str, Any], answer: Mapping[str, Any]) -> Charge:
     hiding = ("ProjectionExpression", "FilterExpression", "IndexName", "AttributesToGet")
-    if any(name in asked for name in hiding) or asked.get("Select", "") == "COUNT":
+    if any(name in parameters for name in hiding) or parameters.get("Select", "") == "COUNT":
         raise NotCounted(f"a {operation} that does not answer all that it reads")
     # All items are added up before they are rounded up
     size = sum(map(item_bytes, answer["Items"]))
-    units = read_units(size, consistent=asked.get("ConsistentRead", False))
-    values = asked.get("ExpressionAttributeValues") or {"": {"S": ""}}
-    return Charge(asked["TableName"], _text({"": next(iter(values.values()))}), units)
+    units = read_units(size, consistent=parameters.get("ConsistentRead", False))
+    values = parameters.get("ExpressionAttributeValues") or {"": {"S": ""}}
+    return Charge(parameters["TableName"], _text({"": next(iter(values.values()))}), units)
 
 
 @dataclass(slots=True)
@@ -267,29 +271,29 @@ class Meter:
             return
         if operation not in READS | WRITES:
             raise NotCounted(operation)
-        asked = json.loads(params["body"])
+        parameters = json.loads(params["body"])
         writes = [
             (write, item_bytes(self._held(write.table, write.key) or {}))
-            for write in _writes(operation, asked, self._keys)
+            for write in _writes(operation, parameters, self._keys)
         ]
-        context["units"] = asked, writes
+        context["units"] = parameters, writes
 
     def _after(self, *, model: Any, parsed: Any, context: Any, **_: Any) -> None:  # noqa: ANN401
         if "units" not in context:
             return
-        asked, writes = context.pop("units")
+        parameters, writes = context.pop("units")
         operation, failed = model.name, "Error" in parsed
         if failed and parsed["Error"]["Code"] not in _CHARGED:
             charges: list[Charge] = []
         elif operation in WRITES:
-            charges = list(self._written(operation, writes, parsed, failed=failed))
+            charges = list(self._charges(operation, writes, parsed, failed=failed))
         else:
-            charges = list(_reads(operation, asked, parsed, self._held))
+            charges = list(_reads(operation, parameters, parsed, self._held))
         with self._lock:
             for bill in self._bills:
                 _enter(bill, operation, charges, refused=failed)
 
-    def _written(
+    def _charges(
         self,
         operation: str,
         writes: Iterable[tuple[_Write, int]],

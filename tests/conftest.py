@@ -102,7 +102,7 @@ def package_of(app: App, tmp_path_factory: pytest.TempPathFactory) -> Path:
             exported(folder / "source")
             made = folder / "out"
             packaging.build(
-                app, "dev", folder / "source", made, commit="0" * 40, told=lambda _: None
+                app, "dev", folder / "source", made, commit="0" * 40, report=lambda _: None
             )
             made.rename(built)
     return built

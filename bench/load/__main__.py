@@ -17,25 +17,25 @@ from ops.local.place import Place
 
 def main() -> None:
     """Runs the command; its exit code is 1 where something was lost."""
-    asked = harness.parser("bench.load", __doc__ or "")
-    asked.set_defaults(figures=Path("build/load.json"))
-    asked.add_argument("--data", type=Path, help="a folder to keep; its fleet serves again")
-    asked.add_argument("--window", type=float, default=5.0, metavar="SECONDS", help="of ingest")
-    asked.add_argument("--only-draw", action="store_true", help="the figures there are already")
-    given = asked.parse_args()
-    if given.only_draw:
-        found = json.loads(given.figures.read_text())
+    parser = harness.parser("bench.load", __doc__ or "")
+    parser.set_defaults(figures=Path("build/load.json"))
+    parser.add_argument("--data", type=Path, help="a folder to keep; its fleet serves again")
+    parser.add_argument("--window", type=float, default=5.0, metavar="SECONDS", help="of ingest")
+    parser.add_argument("--only-draw", action="store_true", help="the figures there are already")
+    arguments = parser.parse_args()
+    if arguments.only_draw:
+        found = json.loads(arguments.figures.read_text())
     else:
         with tempfile.TemporaryDirectory(prefix="maraude-load-") as empty:
             results = run.measured(
-                Place(given.data.absolute()) if given.data else place.of(empty),
+                Place(arguments.data.absolute()) if arguments.data else place.of(empty),
                 taxis=int(os.environ.get("MARAUDE_LOAD_TAXIS", "60000")),
                 seconds=float(os.environ.get("MARAUDE_LOAD_S", "600")),
-                window_s=given.window,
+                window_s=arguments.window,
             )
         found = report.figures(results)
     harness.publish(
-        given,
+        arguments,
         report.table(found),
         markers=(report.BEGIN, report.END),
         figures=found,

@@ -26,9 +26,9 @@ class Places:
         return cls(*fleet.e7())
 
 
-def made(size: int) -> Fleet:
+def simulate(size: int) -> Fleet:
     """A fleet of just so many taxis, all of them at work; the same each time."""
-    whole = fleets.made("A", size)
+    whole = fleets.simulate("A", size)
     kept = np.sort(whole.rng.choice(len(whole.lng), size, replace=False))
     return replace(
         whole,

@@ -110,7 +110,7 @@ def measured(place: Place, *, taxis: int, seconds: float, window_s: float) -> Re
     with system.running(place, window_s=window_s) as running:
         run = running.run
         with customers.servers(run.url, keys) as hooks:
-            system.told(place, run.endpoint, "bench.load.seed", "--hooks", hooks)
+            system.run_module(place, run.endpoint, "bench.load.seed", "--hooks", hooks)
             _drive(running, results, keys)
         results.counted = _counted(place, run.endpoint, results.sent, taxis)
         began_s = time.monotonic()
@@ -212,10 +212,10 @@ def _next_rate(senders: Senders, pace: Pace, step: list[Sample], results: Result
 
 
 def _counted(place: Place, endpoint: str, sent: Sent, taxis: int) -> dict[str, Any]:
-    ids = fleet.taxi_ids(fleet.made(taxis))
+    ids = fleet.taxi_ids(fleet.simulate(taxis))
     accepted = {ids[taxi]: (at, sent.since.get(taxi, [])) for taxi, at in sent.last.items()}
-    found: dict[str, Any] = system.told(
-        place, endpoint, "bench.load.count", given=json.dumps(accepted)
+    found: dict[str, Any] = system.run_module(
+        place, endpoint, "bench.load.count", stdin=json.dumps(accepted)
     )
     return found
 

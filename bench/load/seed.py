@@ -49,9 +49,9 @@ class Refused(Exception):
 
 def accounts() -> dict[str, tuple[Account, str]]:
     """The operators and the search app, with their keys, by e-mail."""
-    wanted = {fleets.operator(number): Role.OPERATEUR for number in range(fleets.OPERATORS)}
-    wanted[fleets.SEARCH_APP] = Role.MOTEUR
-    return {email: administration.add(email, roles=[role]) for email, role in wanted.items()}
+    roles = {fleets.operator(number): Role.OPERATEUR for number in range(fleets.OPERATORS)}
+    roles[fleets.SEARCH_APP] = Role.MOTEUR
+    return {email: administration.add(email, roles=[role]) for email, role in roles.items()}
 
 
 def taxi_items(
@@ -61,7 +61,7 @@ def taxi_items(
     licence = taxis.professional_licence(number)
     driver = Driver(taxis.DEPARTEMENT, licence, "Anne", f"Lescaut {number}")
     ads = Ads(insee=taxis.INSEE, numero=str(number), vehicle_id=number)
-    taxi, described = taxis.made(taxi_id, number, owner, is_free=is_free, at=now)
+    taxi, described = taxis.build(taxi_id, number, owner, is_free=is_free, at=now)
     vehicle = described.vehicle
     yield rows.driver_row(owner.owner, driver)
     yield rows.ads_row(owner.owner, ads)
@@ -102,18 +102,18 @@ def made_of(fleet: Fleet, owners: list[Account], *, now: datetime) -> Iterator[M
 
 def put(batch: list[Put]) -> int:
     """Writes some items. Raises Refused."""
-    asked: dict[str, list[Any]] = {}
+    requests: dict[str, list[Any]] = {}
     for name, item in batch:
-        asked.setdefault(name, []).append({"PutRequest": {"Item": item}})
-    answer = clients.dynamodb().batch_write_item(RequestItems=asked)
+        requests.setdefault(name, []).append({"PutRequest": {"Item": item}})
+    answer = clients.dynamodb().batch_write_item(RequestItems=requests)
     if answer.get("UnprocessedItems"):
         raise Refused(f"{len(batch)} items were not all written")
     return len(batch)
 
 
-def put_all(wanted: Iterable[Put], *, expected: int) -> int:
+def put_all(puts: Iterable[Put], *, expected: int) -> int:
     """Writes all, and says how far it is."""
-    source, done, told_s = iter(wanted), 0, time.monotonic()
+    source, done, told_s = iter(puts), 0, time.monotonic()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         while batches := [b for _ in range(AT_ONCE * 8) if (b := list(islice(source, A_CALL)))]:
             done += sum(pool.map(put, batches))
@@ -129,7 +129,7 @@ def register(size: int) -> None:
     provision(known.stage, endpoint=known.endpoint, region=known.region)
     loads.load_towns(TOWNS, quiet=True)
     added = accounts()
-    fleet, now = fleets.made(size), datetime.now(UTC)
+    fleet, now = fleets.simulate(size), datetime.now(UTC)
     owners = [added[fleets.operator(number)][0] for number in range(fleets.OPERATORS)]
     done = put_all(items(fleet, owners, now=now - timedelta(days=1)), expected=8 * size)
     places = Places.of(fleet)
@@ -140,17 +140,19 @@ def register(size: int) -> None:
 
 def main() -> None:
     """Runs the command; its last line is JSON: the keys by e-mail, and how many items there are."""
-    asked = argparse.ArgumentParser(prog="python -m bench.load.seed", description=__doc__)
-    what = asked.add_mutually_exclusive_group(required=True)
+    parser = argparse.ArgumentParser(prog="python -m bench.load.seed", description=__doc__)
+    what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--taxis", type=int, help="registers so many")
     what.add_argument("--hooks", metavar="URL", help="sends the hails of the Nth operator to URL/N")
-    given = asked.parse_args()
-    if given.hooks:
+    arguments = parser.parse_args()
+    if arguments.hooks:
         for number in range(fleets.OPERATORS):
-            administration.add(fleets.operator(number), hook=(f"{given.hooks}/{number}", "", ""))
+            administration.add(
+                fleets.operator(number), hook=(f"{arguments.hooks}/{number}", "", "")
+            )
         print(json.dumps({"hooks": fleets.OPERATORS}))
     else:
-        register(given.taxis)
+        register(arguments.taxis)
 
 
 if __name__ == "__main__":

@@ -129,7 +129,7 @@ class _Senders:
 
 def _main(talk: Connection, rate: Any, port: int, keys: Mapping[str, str], taxis: int) -> None:  # noqa: ANN401
     """The process: any word asks how it goes, `stop` for all that was sent."""
-    senders = _Senders(port, keys, fleets.made(taxis), rate)
+    senders = _Senders(port, keys, fleets.simulate(taxis), rate)
     running = threading.Thread(target=senders.run)
     running.start()
     with suppress(EOFError):  # the parent has died

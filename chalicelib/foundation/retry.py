@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class Retry(Struct, frozen=True):
-    """How often something is tried, and how long the pauses between are.
+    """A retry policy: number of tries, and the pauses between them.
 
     A pause is twice as long as the one before, from `pause_s` to `longest_s`, less up to a half.
     """

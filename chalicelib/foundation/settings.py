@@ -23,7 +23,7 @@ def positive(values: "Settings", *names: str) -> None:
 
 
 class Settings(Struct, frozen=True):
-    """What all services share. Times end in `_s` (seconds)."""
+    """Settings that all services share. Times end in `_s` (seconds)."""
 
     stage: str = "dev"
     region: str = "eu-west-3"

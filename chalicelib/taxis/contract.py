@@ -49,8 +49,8 @@ class LeTaxi(Contract):
 
     def body(self, method: str, headers: Mapping[str, str], sent: bytes) -> object:
         """The JSON object that was sent. The gate stands before routing and keys [contract: Order of checks]."""
-        said = headers.get("content-type", JSON)
-        if JSON not in said.lower():
+        content_type = headers.get("content-type", JSON)
+        if JSON not in content_type.lower():
             raise BodyUnreadable(
                 errors.in_request(
                     f"{method} requests require to set the Content-Type header to application/json"
@@ -88,8 +88,8 @@ class LeTaxi(Contract):
                         "You do not have enough permissions to access this ressource."
                     )
                 )
-            asked = _of(request, route, account=caller.account, entry=entry)
-            return route.view(asked, **request.named)
+            prepared = _of(request, route, account=caller.account, entry=entry)
+            return route.view(prepared, **request.named)
         finally:
             if entry is not None and not entry.kept:
                 activity.record(entry.activity)
@@ -118,9 +118,9 @@ class LeTaxi(Contract):
         }
         if method == "OPTIONS":
             cors["Access-Control-Allow-Methods"] = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
-            asked = headers.get("access-control-request-headers")
-            if asked:
-                cors["Access-Control-Allow-Headers"] = asked
+            requested = headers.get("access-control-request-headers")
+            if requested:
+                cors["Access-Control-Allow-Headers"] = requested
         return cors
 
     def preflight(self) -> Reply:
@@ -155,7 +155,7 @@ def _journal_entry(request: AnyRequest, caller: access.Caller) -> Pending | None
 
 
 def parsed(sent: bytes) -> object:
-    """What JSON stands for. Raises ValueError, RecursionError.
+    """Parses JSON. Raises ValueError, RecursionError.
 
     msgspec reads it in a quarter of the time. What it refuses and `json` does not is left to that
     one: `NaN`, numbers beyond a double, a byte order mark, UTF-16.

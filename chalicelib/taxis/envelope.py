@@ -89,7 +89,7 @@ class Request(AnyRequest, frozen=True):
 
 
 def _not_one(data: object) -> str | None:
-    """What is wrong with `data` as a list of exactly one element."""
+    """The error of `data` that is no list of exactly one element; None where it is."""
     if data is None:
         return "Field may not be null."
     if not isinstance(data, list):

@@ -41,7 +41,7 @@ def add(
     operateur too [contract: Accounts by command]. Without `now`, nobody will know how old a new key is. Raises
     AccountUnknown for the manager.
     """
-    wanted = rules.implied(roles)
+    all_roles = rules.implied(roles)
     before = store.by_email(email)
     if before is None:
         key = new_key()
@@ -50,7 +50,7 @@ def add(
         key, record = sealing.unseal(before.sealed_key), before
     account = replace(
         record.account,
-        roles=record.account.roles | wanted,
+        roles=record.account.roles | all_roles,
         manager_id=find(manager).account.id if manager else record.account.manager_id,
     )
     url, header, value = hook or (

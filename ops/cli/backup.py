@@ -183,7 +183,7 @@ def restore(app: App, folder: Path, *, over: bool, quiet: bool = False) -> Mappi
         counts[name] = 0
         with gzip.open(_file(folder, name), "rt", encoding="utf-8") as file:
             items = (json.loads(line, object_hook=_bytes) for line in file)
-            for written in _written(table(name), items):
+            for written in _write_items(table(name), items):
                 counts[name] += written
                 progress.step(f"{name} restored", counts[name], kept[name])
     if counts != kept:
@@ -206,7 +206,7 @@ def _whole(app: App, folder: Path) -> Mapping[str, int]:
     return {name: one["items"] for name, one in about.items()}
 
 
-def _written(table_name: str, items: Iterator[Mapping[str, Any]]) -> Iterator[int]:
+def _write_items(table_name: str, items: Iterator[Mapping[str, Any]]) -> Iterator[int]:
     """Puts all items, and says of each batch how many it had. Raises BackupRefused."""
     while batch := list(islice(items, ITEMS_A_WRITE)):
         _put(table_name, batch)
@@ -255,7 +255,7 @@ def copy(app: App, source: str, to: str, *, dry_run: bool, quiet: bool = False) 
         return sum(1 for _ in items)
     progress = Progress(quiet=quiet)
     copied = 0
-    for written in _written(to, items):
+    for written in _write_items(to, items):
         copied += written
         progress.step(f"items copied to {to}", copied)
     return copied

@@ -48,14 +48,14 @@ def _run(arguments: argparse.Namespace) -> None:
 
     progress = Progress(quiet=False)
 
-    def told(done: Mapping[str, int]) -> None:
+    def show_progress(done: Mapping[str, int]) -> None:
         progress.step(", ".join(done), sum(done.values()))
 
     try:
         # The run's metric, a line on standard output for CloudWatch, says the same and is not for a desk.
         with redirect_stdout(io.StringIO()):
             outcome = service.run(
-                arguments.name, now=clock.now(), dry_run=arguments.dry_run, report=told
+                arguments.name, now=clock.now(), dry_run=arguments.dry_run, report=show_progress
             )
     except service.JobUnknown:
         names = ", ".join(sorted(service.JOBS))

@@ -65,8 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         app, words = _service(arguments)
         commands = commands_of(app)
         # Only the module of the command that is asked for, so that it starts at once.
-        asked = [words[0]] if words and words[0] in commands else commands
-        args = parser_of(app, asked).parse_args(words)
+        names = [words[0]] if words and words[0] in commands else commands
+        args = parser_of(app, names).parse_args(words)
         if "stage" in args:
             target.connect(args)
         args.run(args)

@@ -22,6 +22,7 @@ class EventSourceMapping:
     maximum_retry_attempts: int = -1
     report_batch_item_failures: bool = False
     on_failure: str | None = None
+    maximum_concurrency: int = 1  # of a queue; a shard has one invocation at a time
 
     @classmethod
     def of(

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 CHECKPOINTS = "maraude-local-checkpoints"
-POLL_S = 0.5  # between two looks into a shard; Lambda's is 1 s
-RESHARD_S = 2.0  # between two looks for new shards
+POLL_S = 0.5  # between two looks into a shard; twice as long where it is still empty, as Lambda's
+WATCH_S = 0.5  # until it is seen that a shard has ended
+RESHARD_S = 30.0  # between two looks for new shards, where none has ended
 PAYLOAD_BYTES = 6_000_000  # of one invocation, as Lambda limits it
 DRAIN_S = 5.0  # how long a stop waits for what is still in the streams
 TROUBLE_S = 0.5  # before a failed call to the store is made again
@@ -179,6 +180,7 @@ class _ShardWorker(_Part):
         super().__init__(f"{feed.function} {shard}", stopping)
         self.shard = shard
         self.exhausted = False
+        self._closed = False
         self._feed = feed
         self._key = f"{feed.function}#{feed.stream.arn}#{shard}"
         self._stop_by = 0.0
@@ -193,11 +195,13 @@ class _ShardWorker(_Part):
 
     def _run(self) -> None:
         after = self._feed.checkpoints.read(self._key)
+        self._closed = False
         while not self.exhausted:
             batch = self._gather(after)
             if batch:
                 self._delivery.deliver(batch)
                 after = batch[-1].sequence_number
+            self.exhausted = self._closed  # not before: then its children begin
             if self._stopping.is_set() and (not batch or self._late()):
                 return
 
@@ -212,6 +216,7 @@ class _ShardWorker(_Part):
         batch: list[Record] = []
         size = 0
         due = 0.0
+        pause_s = POLL_S
         while True:
             room = mapping.batch_size - len(batch)
             page = self._feed.stream.read(self.shard, after, room)
@@ -224,13 +229,14 @@ class _ShardWorker(_Part):
             if batch and not due:
                 due = time.monotonic() + mapping.maximum_batching_window_in_seconds
             if page.closed and not page.records:
-                self.exhausted = True
+                self._closed = True
                 return batch
             if len(batch) >= mapping.batch_size or self._stopping.is_set():
                 return batch
             if batch and time.monotonic() >= due:
                 return batch
-            wait_s = min(POLL_S, due - time.monotonic()) if batch else POLL_S
+            wait_s = min(POLL_S, due - time.monotonic()) if batch else pause_s
+            pause_s = 2 * POLL_S
             self._stopping.wait(max(0, wait_s))
 
     def _invoke(self, records: Sequence[Record]) -> object:
@@ -266,6 +272,7 @@ class _StreamFeeder(_Part):
 
     def _run(self) -> None:
         while not self._stopping.is_set():
+            ended = self._ended()
             shards = self._feed.stream.shards()
             present = {shard.id for shard in shards}
             for shard in shards:
@@ -274,7 +281,14 @@ class _StreamFeeder(_Part):
                     worker = _ShardWorker(self._feed, shard.id, self._stopping)
                     self._workers[shard.id] = worker
                     worker.start()
-            self._stopping.wait(RESHARD_S)
+            again_s = time.monotonic() + RESHARD_S
+            # A shard's children are there when it ends
+            while time.monotonic() < again_s and self._ended() == ended:
+                if self._stopping.wait(min(WATCH_S, RESHARD_S)):
+                    return
+
+    def _ended(self) -> int:
+        return sum(worker.exhausted for worker in self._workers.values())
 
     def _under_way(self, shard: str, present: set[str]) -> bool:
         """Whether a parent still has records to give; one that is gone and unknown has none."""
@@ -289,9 +303,12 @@ class _StreamFeeder(_Part):
 
 
 class _QueueFeeder(_Part):
-    """Long polls a queue; deletes what was handled, leaves the rest to become visible again."""
+    """Long polls a queue and hands the messages to as many invocations at once as its mapping allows.
 
-    WAIT_S = 1
+    Deletes what was handled, leaves the rest to become visible again.
+    """
+
+    WAIT_S = 2
 
     def __init__(
         self,
@@ -308,6 +325,7 @@ class _QueueFeeder(_Part):
         self._function = function
         self._handler = handler
         self._mapping = mapping
+        self._free = threading.Semaphore(mapping.maximum_concurrency)
 
     def _run(self) -> None:
         url = self._sqs.get_queue_url(QueueName=self._queue)["QueueUrl"]
@@ -315,14 +333,27 @@ class _QueueFeeder(_Part):
             "Attributes"
         ]["QueueArn"]
         while not self._stopping.is_set():
-            messages = self._sqs.receive_message(
-                QueueUrl=url,
-                MaxNumberOfMessages=min(self._mapping.batch_size, 10),
-                WaitTimeSeconds=self.WAIT_S,
-                MessageSystemAttributeNames=["All"],
-                MessageAttributeNames=["All"],
-            ).get("Messages", [])
-            failed = self._failed(messages, arn) if messages else set()
+            self._free.acquire()  # what is received before somebody can take it only grows old
+            messages: Sequence[Any] = ()
+            try:
+                messages = self._sqs.receive_message(
+                    QueueUrl=url,
+                    MaxNumberOfMessages=min(self._mapping.batch_size, 10),
+                    WaitTimeSeconds=self.WAIT_S,
+                    MessageSystemAttributeNames=["All"],
+                    MessageAttributeNames=["All"],
+                ).get("Messages", ())
+            finally:
+                if not messages:
+                    self._free.release()
+            if messages:
+                threading.Thread(
+                    target=self._deliver, args=(messages, url, arn), name=self._name, daemon=True
+                ).start()
+
+    def _deliver(self, messages: Sequence[Any], url: str, arn: str) -> None:
+        try:
+            failed = self._failed(messages, arn)
             done = [message for message in messages if message["MessageId"] not in failed]
             if done:
                 self._sqs.delete_message_batch(
@@ -332,6 +363,19 @@ class _QueueFeeder(_Part):
                         for place, message in enumerate(done)
                     ],
                 )
+        except Trouble as trouble:  # the messages come again
+            log.warning("%s: %s", self._name, trouble)
+        finally:
+            self._free.release()
+
+    def join(self, timeout_s: float) -> bool:
+        deadline_s = time.monotonic() + timeout_s
+        ended = [super().join(timeout_s)]
+        ended += [
+            self._free.acquire(timeout=max(0, deadline_s - time.monotonic()))
+            for _ in range(self._mapping.maximum_concurrency)
+        ]
+        return all(ended)
 
     def _failed(self, messages: Sequence[Any], arn: str) -> set[str]:
         """The ids of the messages that were not handled."""

@@ -1,4 +1,4 @@
-"""The state service: MiniStack as a child process, which keeps its state in the data folder.
+"""The state service: MiniStack, repaired, as a child process which keeps its state in the data folder.
 
 What outlives a clean stop and start (MiniStack 1.5.33, each by a test): tables and their items,
 TTL settings, Kinesis shards and records with their sequence numbers, queues and their messages.
@@ -54,7 +54,7 @@ class StateService:
         """
         with self._place.state_lock(wait=True) as lock:
             self.process = Process(
-                "ministack",
+                "ops.local.emulator",
                 [],
                 self._place.logs / "state.log",
                 {

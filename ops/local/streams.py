@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
 
 READ_LIMIT = 1000  # records a call; DynamoDB streams give no more
+_ENDED = ("ExpiredIteratorException", "TrimmedDataAccessException")  # of an iterator that waited
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +54,53 @@ class Stream(Protocol):
         ...
 
 
-def _gone(error: ClientError) -> bool:
-    return error.response["Error"]["Code"] == "ResourceNotFoundException"
+class _Iterated:
+    """A stream that is read by iterators: each answer's next one, a fresh one only where that ends.
+
+    One reader a shard.
+    """
+
+    def __init__(self) -> None:
+        self._next: dict[str, tuple[str | None, str]] = {}  # by shard: after which record, iterator
+
+    def read(self, shard: str, after: str | None, limit: int) -> Page:
+        """As `Stream.read`."""
+        known_after, iterator = self._next.pop(shard, (None, ""))
+        is_fresh = not iterator or known_after != after
+        try:
+            if is_fresh:
+                iterator = self._iterator(shard, after)
+            answer = self._get_records(iterator, limit)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code == "ResourceNotFoundException":
+                return Page([], closed=True)
+            if code in _ENDED and not is_fresh:
+                return self.read(shard, after, limit)
+            raise
+        records = [self._record(shard, record) for record in answer["Records"]]
+        following = answer.get("NextShardIterator")
+        if following:
+            self._next[shard] = records[-1].sequence_number if records else after, following
+        return Page(records, closed=not following)
+
+    def _iterator(self, shard: str, after: str | None) -> str:
+        raise NotImplementedError
+
+    def _get_records(self, iterator: str, limit: int) -> Any:  # noqa: ANN401  # botocore's
+        raise NotImplementedError
+
+    def _record(self, shard: str, record: Any) -> Record:  # noqa: ANN401  # botocore's
+        raise NotImplementedError
 
 
-class KinesisStream:
+class KinesisStream(_Iterated):
     """A Kinesis stream, by its name."""
 
     batch_info: ClassVar[str] = "KinesisBatchInfo"
 
     def __init__(self, client: "KinesisClient", name: str) -> None:
+        super().__init__()
         self._client = client
         self._name = name
         self._arn = ""
@@ -92,27 +130,18 @@ class KinesisStream:
             for shard in listed
         ]
 
-    def read(self, shard: str, after: str | None, limit: int) -> Page:
-        # A fresh iterator each time: MiniStack's are places in a list, and go wrong by as many
-        # records as leave the stream at its far end after 24 hours.
+    def _iterator(self, shard: str, after: str | None) -> str:
         start: Any = (
             {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": after}
             if after
             else {"ShardIteratorType": "TRIM_HORIZON"}
         )
-        try:
-            iterator = self._client.get_shard_iterator(
-                StreamName=self._name, ShardId=shard, **start
-            )["ShardIterator"]
-            answer = self._client.get_records(ShardIterator=iterator, Limit=limit)
-        except ClientError as error:
-            if _gone(error):
-                return Page([], closed=True)
-            raise
-        return Page(
-            [self._record(shard, record) for record in answer["Records"]],
-            closed=not answer.get("NextShardIterator"),
-        )
+        return self._client.get_shard_iterator(StreamName=self._name, ShardId=shard, **start)[
+            "ShardIterator"
+        ]
+
+    def _get_records(self, iterator: str, limit: int) -> Any:  # noqa: ANN401  # botocore's
+        return self._client.get_records(ShardIterator=iterator, Limit=limit)
 
     def _record(self, shard: str, record: Any) -> Record:  # noqa: ANN401  # botocore's
         arrived_at = record["ApproximateArrivalTimestamp"].timestamp()
@@ -137,12 +166,13 @@ class KinesisStream:
         return Record(number, arrived_at, event, size=len(data))
 
 
-class DynamoStream:
+class DynamoStream(_Iterated):
     """The stream of a DynamoDB table, by the table's name."""
 
     batch_info: ClassVar[str] = "DDBStreamBatchInfo"
 
     def __init__(self, dynamodb: "DynamoDBClient", streams: Any, table: str) -> None:  # noqa: ANN401  # its stubs are not installed
+        super().__init__()
         self._dynamodb = dynamodb
         self._streams = streams
         self._table = table
@@ -162,20 +192,6 @@ class DynamoStream:
             for shard in description["Shards"]
         ]
 
-    def read(self, shard: str, after: str | None, limit: int) -> Page:
-        try:
-            answer = self._streams.get_records(
-                ShardIterator=self._iterator(shard, after), Limit=min(limit, READ_LIMIT)
-            )
-        except ClientError as error:
-            if _gone(error):
-                return Page([], closed=True)
-            raise
-        return Page(
-            [self._record(record) for record in answer["Records"]],
-            closed=not answer.get("NextShardIterator"),
-        )
-
     def _iterator(self, shard: str, after: str | None) -> str:
         place = {"StreamArn": self.arn, "ShardId": shard}
         if after:
@@ -194,7 +210,10 @@ class DynamoStream:
         ]
         return oldest
 
-    def _record(self, record: Any) -> Record:  # noqa: ANN401  # botocore's
+    def _get_records(self, iterator: str, limit: int) -> Any:  # noqa: ANN401  # botocore's
+        return self._streams.get_records(ShardIterator=iterator, Limit=min(limit, READ_LIMIT))
+
+    def _record(self, shard: str, record: Any) -> Record:  # noqa: ANN401, ARG002  # botocore's; it has one shard at a time
         change = record["dynamodb"]
         arrived_at = change["ApproximateCreationDateTime"].timestamp()
         event = {

@@ -25,7 +25,7 @@ from ops.local.runner import Clients, Runner
 from ops.local.times import times
 from ops.templates import resources, text_of
 
-AT_ONCE = 16  # invocations from one queue at a desk, each by a poller of its own
+AT_ONCE = 16  # invocations from one queue at a desk
 _UNITS_S = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 
 
@@ -92,10 +92,11 @@ def feed_application(
         elif isinstance(source, SQSEventConfig):
             queue = source.queue or str(source.queue_arn).rpartition(":")[2]
             mapping = EventSourceMapping(
-                batch_size=source.batch_size, report_batch_item_failures=True
+                batch_size=source.batch_size,
+                report_batch_item_failures=True,
+                maximum_concurrency=min(source.maximum_concurrency or 1, AT_ONCE),
             )
-            for _ in range(min(source.maximum_concurrency or 1, AT_ONCE)):
-                runner.feed_queue(queue, source.name, handler, mapping)
+            runner.feed_queue(queue, source.name, handler, mapping)
 
 
 def main() -> None:

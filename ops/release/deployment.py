@@ -36,7 +36,7 @@ TICK = {
 }
 
 
-_GIVEN = {"BUCKET": BUCKET, "DOMAIN": DOMAIN}  # of what the pages name in capitals
+_PLACEHOLDERS = {"BUCKET": BUCKET, "DOMAIN": DOMAIN}  # of what the pages name in capitals
 
 _MAKES_A_PACKAGE = re.compile("make package|ops.release.package")
 DOCTOR = "maraude doctor"
@@ -94,38 +94,42 @@ class Deployment:
         return self.app.named("", self.stage)
 
     def type(
-        self, line: str, given: Mapping[str, str] = _GIVEN, *, fine: Collection[int] = (0,)
+        self,
+        line: str,
+        placeholders: Mapping[str, str] = _PLACEHOLDERS,
+        *,
+        fine: Collection[int] = (0,),
     ) -> followed.Answer:
-        """Types a line of a page, for this service and stage; `given` stands for what is in capitals there."""
+        """Types a line of a page, for this service and stage; `placeholders` stands for what is in capitals there."""
         line = line.replace(apps.first().named("", "prod"), self.app.named("", "prod"))
         line = _NAMES_A_SERVICE.sub(rf"\g<1>{self.app.name}", line)
         line = re.sub(r"\bprod\b", self.stage, line)
-        line = re.sub(r"\b[A-Z_]+\b", lambda found: given.get(found[0], found[0]), line)
+        line = re.sub(r"\b[A-Z_]+\b", lambda found: placeholders.get(found[0], found[0]), line)
         answer = self.shell.type(line)
         if answer.code not in fine:
             raise RehearsalFailed(f"{line}\nended with {answer.code}: {answer.complained[-2000:]}")
         return answer
 
-    def follow(self, page: str, section: str, **given: str) -> list[followed.Answer]:
+    def follow(self, page: str, section: str, **placeholders: str) -> list[followed.Answer]:
         """Types what a section of a page says; what is answered, line by line."""
         every = followed.steps(followed.page(page), on_aws=True)
         steps = [one for one in every if one.section == section]
         if not steps:
             raise RehearsalFailed(f"docs/{page}.md has nothing to type under {section!r}.")
-        return [self._take(step, _GIVEN | given) for step in steps]
+        return [self._take(step, _PLACEHOLDERS | placeholders) for step in steps]
 
-    def _take(self, step: followed.Step, given: Mapping[str, str]) -> followed.Answer:
+    def _take(self, step: followed.Step, placeholders: Mapping[str, str]) -> followed.Answer:
         if _MAKES_A_PACKAGE.search(step.typed):
             if not self.package:
-                self.type(step.typed, given)
+                self.type(step.typed, placeholders)
             self._adapt(self.package or self._build)
         elif step.typed.startswith(DOCTOR):
             return self._ask_the_doctor(step.typed.removeprefix(DOCTOR))
         else:
-            answer = self.type(step.typed, given)
-            if not step.is_seen(answer.said):
+            answer = self.type(step.typed, placeholders)
+            if not step.is_seen(answer.output):
                 raise RehearsalFailed(
-                    f"{step.typed}\nanswers {answer.said!r}, not {step.seen!r}, as the page has it."
+                    f"{step.typed}\nanswers {answer.output!r}, not {step.seen!r}, as the page has it."
                 )
             return answer
         return followed.Answer(0, "", "")
@@ -134,14 +138,14 @@ class Deployment:
         """Does what the doctor says of tables; then nothing is wrong but what the cloud here lacks."""
         line = f"maraude {self.app.project} doctor{options}"
         answer = self.type(line, fine=(0, 1))
-        if advice := re.findall("^  -> (aws dynamodb .*)", answer.said, re.MULTILINE):
+        if advice := re.findall("^  -> (aws dynamodb .*)", answer.output, re.MULTILINE):
             for one in advice:
                 self.type(one)
             answer = self.type(line, fine=(0, 1))
-        wanted = [f"The alarm {name} is not there." for name in self._left_out]
-        wanted += self.to_come
-        if sorted(re.findall("^(.*)\\n  -> ", answer.said, re.MULTILINE)) != sorted(wanted):
-            raise RehearsalFailed(f"The doctor says {answer.said}{answer.complained}")
+        expected = [f"The alarm {name} is not there." for name in self._left_out]
+        expected += self.to_come
+        if sorted(re.findall("^(.*)\\n  -> ", answer.output, re.MULTILINE)) != sorted(expected):
+            raise RehearsalFailed(f"The doctor says {answer.output}{answer.complained}")
         return answer
 
     # --- the stack ------------------------------------------------------------------------------
@@ -179,17 +183,17 @@ class Deployment:
         self.follow("runbook", "Deploy")
         made = self._resources()
         # SAM's own kinds have others in their place; a domain is made only where one is asked for.
-        wanted = {
+        expected = {
             name
             for name, resource in self.template["Resources"].items()
             if not resource["Type"].startswith("AWS::Serverless::") and "Condition" not in resource
         }
-        missing = wanted - {one["LogicalResourceId"] for one in made}
+        missing = expected - {one["LogicalResourceId"] for one in made}
         if missing:
             raise RehearsalFailed(f"The stack was made without {', '.join(sorted(missing))}.")
         return f"{len(made)} resources, {len(self.template['Resources'])} in the template; left out: {', '.join(self._left_out)}"
 
-    def _settle(self, wanted: str) -> None:
+    def _settle(self, expected: str) -> None:
         formation = self.client("cloudformation")
         until = time.monotonic() + STACK_S
         while True:
@@ -199,7 +203,7 @@ class Deployment:
                 if one["StackName"] == self.stack
             ]
             status = found[0]["StackStatus"]
-            if status == wanted:
+            if status == expected:
                 return
             if not status.endswith("IN_PROGRESS") or time.monotonic() > until:
                 events = formation.describe_stack_events(StackName=found[0]["StackId"])[
@@ -210,7 +214,7 @@ class Deployment:
                     for one in events
                     if one["ResourceStatus"].endswith("FAILED")
                 ]
-                raise RehearsalFailed(f"The stack is {status}, not {wanted}: {'; '.join(why)}")
+                raise RehearsalFailed(f"The stack is {status}, not {expected}: {'; '.join(why)}")
             time.sleep(0.2)
 
     def _resources(self) -> list[dict[str, Any]]:

@@ -29,11 +29,11 @@ class Step:
     typed: str
     seen: tuple[str, ...] | None = None
 
-    def is_seen(self, said: str) -> bool:
+    def is_seen(self, output: str) -> bool:
         """Whether an answer is as the page shows it."""
         if self.seen is None:
             return True
-        lines = said.splitlines()
+        lines = output.splitlines()
         return len(lines) == len(self.seen) and all(
             re.fullmatch(".*".join(map(re.escape, seen.split("…"))), line)
             for line, seen in zip(lines, self.seen, strict=True)
@@ -69,7 +69,7 @@ class Answer:
     """What a typed line printed, and how it ended."""
 
     code: int
-    said: str
+    output: str
     complained: str
 
 
@@ -114,13 +114,13 @@ class Shell:
         # What is typed must not read what is typed next.
         self._bash.stdin.write(f"{{ {line}\n}} </dev/null\nprintf '\\n{_END}%s\\n' $?\n")
         self._bash.stdin.flush()
-        said: list[str] = []
+        output: list[str] = []
         code = -1
         for printed in self._bash.stdout:
             if printed.startswith(_END):
                 code = int(printed.removeprefix(_END))
                 break
-            said.append(printed)
+            output.append(printed)
         late.cancel()
         self._complaints.seek(0)
-        return Answer(code, "".join(said).removesuffix("\n"), self._complaints.read())
+        return Answer(code, "".join(output).removesuffix("\n"), self._complaints.read())

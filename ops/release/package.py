@@ -113,7 +113,7 @@ def travels(name: str) -> bool:
     return "tests" not in path.parts[1:-1]
 
 
-def _told_less(name: str, content: bytes) -> bytes:
+def _trimmed(name: str, content: bytes) -> bytes:
     """botocore's descriptions without what only people read, and without other services' addresses.
 
     They are parsed at each cold start, at the first client.
@@ -122,28 +122,28 @@ def _told_less(name: str, content: bytes) -> bytes:
     if path.parts[:2] != ("botocore", "data"):
         return content
     if path.name == "endpoints.json":
-        told = json.loads(content)
-        for partition in told["partitions"]:
+        description = json.loads(content)
+        for partition in description["partitions"]:
             services = partition["services"]
             partition["services"] = {one: services[one] for one in services if one in SERVICES}
-        return json.dumps(told, separators=(",", ":")).encode()
+        return json.dumps(description, separators=(",", ":")).encode()
     if path.name == "service-2.json.gz":
-        told = _without_documentation(json.loads(gzip.decompress(content)))
-        return gzip.compress(json.dumps(told, separators=(",", ":")).encode(), 9, mtime=0)
+        description = _without_documentation(json.loads(gzip.decompress(content)))
+        return gzip.compress(json.dumps(description, separators=(",", ":")).encode(), 9, mtime=0)
     return content
 
 
-def _without_documentation(told: Any) -> Any:  # noqa: ANN401  # JSON
-    if isinstance(told, list):
-        return [_without_documentation(one) for one in told]
-    if isinstance(told, dict):
+def _without_documentation(value: Any) -> Any:  # noqa: ANN401  # JSON
+    if isinstance(value, list):
+        return [_without_documentation(one) for one in value]
+    if isinstance(value, dict):
         # A member of a structure may have that name; its description is no text.
         return {
             name: _without_documentation(one)
-            for name, one in told.items()
+            for name, one in value.items()
             if name != "documentation" or not isinstance(one, str)
         }
-    return told
+    return value
 
 
 def slimmed(app: App, packed: Path, made: Path) -> dict[str, str]:
@@ -156,7 +156,7 @@ def slimmed(app: App, packed: Path, made: Path) -> dict[str, str]:
                     continue
                 file = Path(folder, name)
                 file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(_told_less(name, before.read(name)))
+                file.write_bytes(_trimmed(name, before.read(name)))
         _compile(Path(folder))
         with zipfile.ZipFile(made, "w") as after:
             for file in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
@@ -241,18 +241,18 @@ def finished(app: App, made: str, stage: str) -> str:
 
 
 def build(
-    app: App, stage: str, source: Path, out: Path, *, commit: str, told: Callable[[str], None]
+    app: App, stage: str, source: Path, out: Path, *, commit: str, report: Callable[[str], None]
 ) -> None:
     """Makes `deployment.zip`, `sam.yaml` and `manifest.json` of a service in an export. Raises CannotGoOn."""
     if f"python{sys.version_info.major}.{sys.version_info.minor}" != _RUNTIME:
         raise CannotGoOn(f"The package must be made by {_RUNTIME}, which its functions run on.")
-    told(f"chalice package of {app.name} in {commit[:12]} for {stage}")
+    report(f"chalice package of {app.name} in {commit[:12]} for {stage}")
     exported = app.within(source)
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder, "raw")
         chalice(exported, source, stage, raw)
         out.mkdir(parents=True, exist_ok=True)
-        told("taking out what never runs, compiling the rest")
+        report("taking out what never runs, compiling the rest")
         digests = slimmed(app, raw / "deployment.zip", out / "deployment.zip")
         (out / "sam.yaml").write_text(
             finished(exported, (raw / "sam.yaml").read_text("utf-8"), stage), encoding="utf-8"
@@ -273,7 +273,7 @@ def build(
         raise CannotGoOn(
             f"The package has {unpacked} bytes unpacked; Lambda takes no more than {UNPACKED_LIMIT_BYTES}."
         )
-    told(f"{len(digests)} files, {unpacked / 1e6:.1f} MB unpacked, in {out}")
+    report(f"{len(digests)} files, {unpacked / 1e6:.1f} MB unpacked, in {out}")
 
 
 def _digest(file: Path) -> str:
@@ -303,14 +303,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--stage", required=True, choices=("dev", "prod"))
     parser.add_argument("--commit", default="HEAD", help="what to export (HEAD)")
     parser.add_argument("--out", type=Path, help="where the files go (build/APP/STAGE)")
-    asked = parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
     try:
-        app = apps.find(asked.app)
-        out = asked.out or ROOT / "build" / app.name / asked.stage
+        app = apps.find(arguments.app)
+        out = arguments.out or ROOT / "build" / app.name / arguments.stage
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder, "source")
-            commit = export(asked.commit, source)
-            build(app, asked.stage, source, out, commit=commit, told=print)
+            commit = export(arguments.commit, source)
+            build(app, arguments.stage, source, out, commit=commit, report=print)
     except CannotGoOn as error:
         print(error, file=sys.stderr)
         return error.exit_code

@@ -63,19 +63,19 @@ class Partners:
         )
         app = self.on.type("maraude account add app --role moteur --stage prod")
         for answer in (*answers, app):
-            if '"api_key"' in answer.said:
-                added = json.loads(answer.said)
+            if '"api_key"' in answer.output:
+                added = json.loads(answer.output)
                 self._keys[added["email"]] = added["api_key"]
         *_, target = self.on.follow(
             "deploy",
             "Under a domain of its own",
             CERTIFICATE="arn:aws:acm:eu-west-3:000000000000:certificate/any",
         )
-        return f"towns, an operator, a search app; {DOMAIN} is to point to {target.said.strip()}"
+        return f"towns, an operator, a search app; {DOMAIN} is to point to {target.output.strip()}"
 
     def mend(self, sections: Collection[str]) -> str:
         """Follows the procedures of the runbook, word for word."""
-        commit = self.on.type("git rev-parse HEAD~1").said if not self.on.package else ""
+        commit = self.on.type("git rev-parse HEAD~1").output if not self.on.package else ""
         self.on.type('where="--stage prod" wait_s=1')
         for section in sections:
             self.on.tell(f"  {section}")
@@ -120,16 +120,16 @@ class Partners:
 
     def ride(self) -> str:
         """A customer hails the taxi, whose driver gets it through the webhook, to the end."""
-        said: list[str] = []
+        lines: list[str] = []
 
         def say(line: str) -> None:
-            said.append(line)
+            lines.append(line)
             self.on.tell(f"  {line.strip()}")
 
         Customer(
             self.partner("app"), say=say
         ).ride()  # raises NoTaxi where none comes to `finished`
-        return said[-1].split("  ")[-1].strip()
+        return lines[-1].split("  ")[-1].strip()
 
 
 def use(on: Deployment, sections: Collection[str]) -> None:

@@ -58,8 +58,8 @@ def rehearse(
         deployment.step("deploying", deployment.deploy)
         deployment.step("looking at the stage", deployment.see_the_stage)
         if own:
-            wanted = procedures(of_commits=of_commits) if sections is None else sections
-            own.use(deployment, wanted)
+            chosen_sections = procedures(of_commits=of_commits) if sections is None else sections
+            own.use(deployment, chosen_sections)
         deployment.step("running what is scheduled", deployment.run_schedules)
         deployment.step("reading the logs", deployment.read_logs)
         deployment.step("taking it down", deployment.take_down)
@@ -83,12 +83,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--stage", default="dev", choices=("dev", "prod"))
     parser.add_argument("--package", type=Path, help="a folder of `make package` for the stage")
-    asked = parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
     try:
-        app = apps.find(asked.app) if asked.app else apps.first()
+        app = apps.find(arguments.app) if arguments.app else apps.first()
         rehearsal = rehearse(
-            app, asked.package, stage=asked.stage, tell=lambda line: print(line, flush=True)
+            app, arguments.package, stage=arguments.stage, tell=lambda line: print(line, flush=True)
         )
     except CannotGoOn as error:
         print(f"failed: {error}", file=sys.stderr)

@@ -15,13 +15,13 @@ from bench import positions, searches
 from bench.layouts import GeoLibrary, OnePerTaxi
 from bench.positions import Scenario
 from bench.scene import a_pointer
-from chalicelib.taxis.positions import codec, store
+from chalicelib.taxis.positions import codec, pointers
 
 one, library = OnePerTaxi(), GeoLibrary()
 cost, scene = positions.run(Scenario("A", 600, 5, 10), one, library)
 found = searches.run(scene, searches=20, window_s=5, one=one.search)
 at = (scene.cloud.now, 23522000, 488566000)
-store.move_pointer(7, (codec.tick(at[0]), at[2], at[1]), now_tick=codec.tick(at[0]))
+pointers.move(7, (codec.tick(at[0]), at[2], at[1]), now_tick=codec.tick(at[0]))
 written = scene.cloud.held("maraude-bench-last-positions", {"taxi_id": {"S": codec.id_of(7)}})
 print(json.dumps({
     "positions": cost.positions,

@@ -9,7 +9,7 @@ from chalicelib.taxis.positions import codec
 
 
 def test_a_seed_makes_the_same_fleet_each_time() -> None:
-    one, other = fleets.made("B", 1000), fleets.made("B", 1000)
+    one, other = fleets.simulate("B", 1000), fleets.simulate("B", 1000)
 
     for fleet in (one, other):
         fleet.move(5)
@@ -21,7 +21,7 @@ def test_a_seed_makes_the_same_fleet_each_time() -> None:
 
 @pytest.mark.parametrize("name", ["A", "B"])
 def test_as_many_taxis_as_asked_for_are_at_work_whatever_the_shift(name: str) -> None:
-    fleet = fleets.made(name, 2000)
+    fleet = fleets.simulate(name, 2000)
 
     before = fleet.on.copy()
     fleet.change_shifts(600)
@@ -31,7 +31,7 @@ def test_as_many_taxis_as_asked_for_are_at_work_whatever_the_shift(name: str) ->
 
 
 def test_three_in_ten_are_in_paris_and_two_in_a_hundred_at_charles_de_gaulle() -> None:
-    fleet = fleets.made("A", 60_000)
+    fleet = fleets.simulate("A", 60_000)
 
     def near(lng: float, lat: float, degrees: float) -> int:
         return int((np.hypot(fleet.lng - lng, fleet.lat - lat)[fleet.on] < degrees).sum())
@@ -41,7 +41,7 @@ def test_three_in_ten_are_in_paris_and_two_in_a_hundred_at_charles_de_gaulle() -
 
 
 def test_taxis_drive_at_10_to_50_km_an_hour_or_stand() -> None:
-    fleet = fleets.made("A", 2000)
+    fleet = fleets.simulate("A", 2000)
     lng, lat = fleet.lng, fleet.lat
 
     fleet.move(10)
@@ -54,7 +54,7 @@ def test_taxis_drive_at_10_to_50_km_an_hour_or_stand() -> None:
 
 
 def test_nobody_drifts_away() -> None:
-    fleet = fleets.made("A", 2000)
+    fleet = fleets.simulate("A", 2000)
 
     for _ in range(1000):
         fleet.move(10)
@@ -64,7 +64,7 @@ def test_nobody_drifts_away() -> None:
 
 
 def test_everybody_at_work_reports_once_a_period_but_for_what_is_lost() -> None:
-    fleet = fleets.made("A", 5000)
+    fleet = fleets.simulate("A", 5000)
 
     posts = [taxis for second in range(10) for _, taxis in fleet.posts(second, 10)]
 

@@ -28,9 +28,9 @@ def test_a_rerun_replaces_the_tables_and_nothing_else(tmp_path: Path) -> None:
     page = tmp_path / "performance.md"
     page.write_text(f"# Title\n\n{BEGIN}\nyesterday's\n{END}\n\nLast words\n")
 
-    report.written(some_results(), page)
+    report.keep(some_results(), page)
     once = page.read_text()
-    report.written(some_results(), page)
+    report.keep(some_results(), page)
 
     assert page.read_text() == once
     assert once.startswith("# Title\n\n" + BEGIN)
@@ -45,7 +45,7 @@ def test_a_page_without_its_markers_is_left_alone(tmp_path: Path, text: str) -> 
     page.write_text(text)
 
     with pytest.raises(MarkersMissing):
-        report.written(some_results(), page)
+        report.keep(some_results(), page)
 
     assert page.read_text() == text
 
@@ -53,7 +53,7 @@ def test_a_page_without_its_markers_is_left_alone(tmp_path: Path, text: str) -> 
 def test_a_target_that_is_missed_is_said_to_be() -> None:
     assert (
         "| T1 | write units per 1,000 positions, A, each 10 s | 90.0 | ≤ 85.0 | **missed** |"
-        in (report.made(some_results()))
+        in (report.tables(some_results()))
     )
 
 

@@ -19,7 +19,7 @@ def test_every_kind_of_request_is_measured_on_a_small_fleet(tmp_path: Path) -> N
     results = tmp_path / "bench" / "requests.json"
 
     subprocess.run(
-        [sys.executable, "-m", "bench.requests", "--quick", "--results", str(results)],
+        [sys.executable, "-m", "bench.requests", "--quick", "--figures", str(results)],
         cwd=ROOT,
         env=environment({}),
         check=True,
@@ -53,7 +53,7 @@ def test_a_request_meets_its_goals_where_it_has_any(
 ) -> None:
     costs = {name: Cost(1, cpu_ms, p50_ms, p50_ms, p50_ms)}
 
-    *_, row = requests.made(costs, began_at=datetime(2026, 1, 1, tzinfo=UTC)).splitlines()
+    *_, row = requests.markdown(costs, began_at=datetime(2026, 1, 1, tzinfo=UTC)).splitlines()
 
     assert verdict in row
 

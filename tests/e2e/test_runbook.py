@@ -33,7 +33,7 @@ def test_a_reader_who_types_every_step_sees_what_the_runbook_says(
         for step in steps(page("runbook"), on_aws=False):
             answer = shell.type(step.typed)
             assert answer.code == 0, (step.typed, answer.complained)
-            assert step.is_seen(answer.said), (step.typed, answer.said)
+            assert step.is_seen(answer.output), (step.typed, answer.output)
             followed += 1
 
     assert followed >= 14

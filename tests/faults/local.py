@@ -92,7 +92,7 @@ class Drive:
     )
 
     def __post_init__(self) -> None:
-        self._fleet = fleets.made(self.taxis)
+        self._fleet = fleets.simulate(self.taxis)
         self._ids = fleets.taxi_ids(self._fleet)
         places = Places.of(self._fleet)
         self._where = list(zip(places.lngs_e7.tolist(), places.lats_e7.tolist(), strict=True))

@@ -147,7 +147,7 @@ def _faults(kind: str, fault: Fault) -> AbstractContextManager[None]:
         ("throttles", "chalicelib.taxis.positions.store.happened: only a lost race is no error"),
         (
             "leaves items unprocessed",
-            "chalicelib.foundation.store.reads.fetch: asking for what is left",
+            "chalicelib.foundation.store.reads._fetch: asking for what is left",
         ),
         ("times out", "chalicelib.taxis.positions.store.at_once: raising what a thread raised"),
         (

@@ -63,3 +63,15 @@ def test_one_entry_can_be_dropped(memory: "cache.Memory[str, int]") -> None:
     memory.drop("a")
 
     assert memory.get_many(["a", "b"]) == {"b": 2}
+
+
+def test_a_value_is_read_once_where_it_is_not_at_hand(memory: "cache.Memory[str, int]") -> None:
+    memory.put("known", 1)
+    reads = []
+
+    def read() -> int:
+        reads.append(1)
+        return 2
+
+    assert [memory.of("known", read), memory.of("new", read), memory.of("new", read)] == [1, 2, 2]
+    assert len(reads) == 1

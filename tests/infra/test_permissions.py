@@ -147,9 +147,10 @@ def heard_queues(witness: Witness, folder: Path) -> None:
         for _ in ("taken", "refused"):
             hail = fleet.hail(taxi_id=fleet.taxi())
             feed(witness, "call_operators", hail_id=hail.hail_id)
-    for _ in range(settings().hook_calls_at_once):
+    waiting = fleet.hail(taxi_id=fleet.taxi())
+    for _ in range(settings().hook_calls_at_once):  # each for some seconds only
         assert concurrency.acquire(fleet.operateur.id, now=clock.now())
-    feed(witness, "call_operators", hail_id=fleet.hail(taxi_id=fleet.taxi()).hail_id)
+    feed(witness, "call_operators", hail_id=waiting.hail_id)
     past = -timedelta(minutes=2)
     for due in (clock.now() + timedelta(minutes=1), clock.now() + past):
         hail = fleet.hail(taxi_id=fleet.taxi(), after=past)

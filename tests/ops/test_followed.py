@@ -76,7 +76,7 @@ def test_a_shell_keeps_variables_and_functions_and_says_how_a_line_ended(shell: 
 
     answer = shell.type("twice; twice")
 
-    assert (answer.code, answer.said) == (3, "7 7\n7 7\n")
+    assert (answer.code, answer.output) == (3, "7 7\n7 7\n")
 
 
 def test_each_line_has_its_own_complaints(shell: Shell) -> None:
@@ -84,12 +84,12 @@ def test_each_line_has_its_own_complaints(shell: Shell) -> None:
     second = shell.type("echo right")
 
     assert (first.code, first.complained) == (1, "wrong\n")
-    assert (second.code, second.said, second.complained) == (0, "right\n", "")
+    assert (second.code, second.output, second.complained) == (0, "right\n", "")
 
 
 def test_a_line_does_not_read_those_that_come_after_it(shell: Shell) -> None:
-    assert shell.type("cat").said == ""
-    assert shell.type("echo next").said == "next\n"
+    assert shell.type("cat").output == ""
+    assert shell.type("echo next").output == "next\n"
 
 
 def test_a_line_that_takes_too_long_has_failed(shell: Shell) -> None:

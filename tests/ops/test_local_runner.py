@@ -8,16 +8,22 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
+from ops import apps
 from ops.local import runner as runners
+from ops.local import worker
+from ops.local.delivery import Record
 from ops.local.mapping import EventSourceMapping
 from ops.local.process import ROOT
+from ops.local.provision import provision
 from ops.local.runner import Checkpoints, Clients, Runner
+from ops.local.streams import KinesisStream, Page, Shard
 from tests.eventually import eventually
 
 from .conftest import MiniStack
@@ -267,6 +273,7 @@ def test_a_restart_goes_on_where_the_last_one_stopped(clients: Clients) -> None:
 KILLED_BEFORE_THE_CHECKPOINT = """
 import os, signal, sys, time
 from ops.local.runner import Clients, Runner
+from ops.local.delivery import Record
 from ops.local.mapping import EventSourceMapping
 
 def handle(event, context):
@@ -324,7 +331,10 @@ def test_a_checkpoint_that_cannot_be_written_brings_the_batch_again(
     assert function.handled == ["a", "a"]
 
 
-def test_a_new_shard_is_found_and_read_from_its_beginning(clients: Clients) -> None:
+def test_a_new_shard_is_found_when_its_parent_ends_and_read_from_its_beginning(
+    clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runners, "RESHARD_S", 60)
     function = Function()
     with running(clients, function):
         put(clients, *"abcdefgh")
@@ -344,6 +354,92 @@ def test_a_new_shard_is_found_and_read_from_its_beginning(clients: Clients) -> N
     assert "".join(sorted(function.handled)) == "abcdefghijklmnopqrst"
     shards = {record["eventID"].partition(":")[0] for batch in function.batches for record in batch}
     assert len(shards) > 2
+
+
+class Split:
+    """A stream whose only shard has one record more, and then two children with one each."""
+
+    batch_info: ClassVar[str] = "KinesisBatchInfo"
+    arn = "arn:aws:kinesis:eu-west-3:000000000000:stream/split"
+
+    def shards(self) -> list[Shard]:
+        return [Shard("parent"), Shard("left", ("parent",)), Shard("right", ("parent",))]
+
+    def read(self, shard: str, after: str | None, _: int) -> Page:
+        if after:
+            return Page([], closed=shard == "parent")
+        return Page([Record("1", time.time(), {"shard": shard})])
+
+
+def test_a_child_waits_for_the_last_batch_of_its_parent(services: MiniStack) -> None:
+    steps: list[str] = []
+
+    def handle(event: dict[str, Any], _: object) -> None:
+        (record,) = event["Records"]
+        if record["shard"] == "parent":
+            time.sleep(0.5)  # several looks of the feeder
+        steps.append(record["shard"])
+
+    runner = Runner(services.clients)
+    # Within the window it is seen that the parent has ended
+    mapping = EventSourceMapping(maximum_batching_window_in_seconds=0.2)
+    runner._feed(Split(), "ingest", handle, mapping)
+    runner.start()
+    eventually(lambda: len(steps) >= 3)
+    assert runner.stop(timeout_s=SOON_S)
+
+    assert steps[0] == "parent"
+
+
+def calls_of(*clients: Any) -> Counter[str]:
+    """The calls that these clients make from now on, by operation."""
+    calls: Counter[str] = Counter()
+    for client in clients:
+        client.meta.events.register(
+            "before-call.*.*", lambda model, **_: calls.update([model.name])
+        )
+    return calls
+
+
+def test_a_shard_is_read_with_one_iterator(clients: Clients) -> None:
+    function = Function()
+    mapping = EventSourceMapping(batch_size=10)
+    counted = Clients.at(clients.kinesis.meta.endpoint_url)
+    calls = calls_of(counted.kinesis)
+
+    with running(counted, function, mapping):
+        for number in range(5):
+            put(clients, *(f"{number} {place}" for place in range(12)), key="same")
+            eventually(lambda: len(function.handled) == 12 * (number + 1))  # noqa: B023  # it waits for it here
+        looks = calls["GetRecords"]
+        eventually(lambda: calls["GetRecords"] > looks + 10)
+
+    assert calls["GetShardIterator"] == 2  # of two shards
+    assert calls["ListShards"] >= 1
+
+
+def test_an_iterator_that_has_ended_is_replaced(clients: Clients) -> None:
+    stream = KinesisStream(clients.kinesis, STREAM)
+    put(clients, "a", key="same")
+    shard = next(one.id for one in stream.shards() if stream.read(one.id, None, 10).records)
+    number = stream.read(shard, None, 10).records[-1].sequence_number
+    stream._next[shard] = number, "ended"
+    put(clients, "b", key="same")
+
+    (record,) = stream.read(shard, number, 10).records
+
+    assert base64.b64decode(record.event["kinesis"]["data"]) == b"b"
+
+
+def test_records_that_a_batch_had_no_room_for_are_read_again(clients: Clients) -> None:
+    stream = KinesisStream(clients.kinesis, STREAM)
+    put(clients, "a", "b", "c", key="same")
+    shard = next(one.id for one in stream.shards() if stream.read(one.id, None, 10).records)
+    first = stream.read(shard, None, 10).records[0].sequence_number
+
+    again = stream.read(shard, first, 10).records
+
+    assert [base64.b64decode(one.event["kinesis"]["data"]) for one in again] == [b"b", b"c"]
 
 
 def test_changes_of_a_table_arrive_with_both_images(services: MiniStack) -> None:
@@ -437,6 +533,92 @@ def test_a_message_whose_function_raises_is_not_deleted(services: MiniStack) -> 
     assert runner.stop(timeout_s=SOON_S)
 
     assert len(calls) == 2
+
+
+def test_a_queue_is_handled_by_as_many_at_once_as_its_mapping_says_and_one_asks_for_all(
+    services: MiniStack,
+) -> None:
+    clients = services.clients
+    url = clients.sqs.create_queue(QueueName="hails")["QueueUrl"]
+    together = threading.Barrier(4)
+    most, under_way, handled = 0, 0, 0
+    lock = threading.Lock()
+
+    def handle(_: object, __: object) -> None:
+        nonlocal most, under_way, handled
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+        together.wait(SOON_S)
+        with lock:
+            under_way -= 1
+            handled += 1
+
+    runner = Runner(clients)
+    runner.feed_queue(
+        "hails", "dispatch", handle, EventSourceMapping(batch_size=1, maximum_concurrency=4)
+    )
+    before = threading.active_count()
+    runner.start()
+    assert threading.active_count() == before + 1
+    for text in "abcdefgh":
+        clients.sqs.send_message(QueueUrl=url, MessageBody=text)
+    eventually(lambda: handled == 8)
+    assert runner.stop(timeout_s=SOON_S)
+
+    assert most == 4
+    attributes = clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+    assert attributes["Attributes"]["ApproximateNumberOfMessagesNotVisible"] == "0"
+
+
+def test_a_stop_waits_for_the_messages_that_are_under_way(
+    services: MiniStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runners._QueueFeeder, "WAIT_S", 0)
+    clients = services.clients
+    url = clients.sqs.create_queue(QueueName="hails")["QueueUrl"]
+    clients.sqs.send_message(QueueUrl=url, MessageBody="x")
+    begun, ended = threading.Event(), threading.Event()
+
+    def handle(_: object, __: object) -> None:
+        begun.set()
+        assert stopped.wait(SOON_S)
+        time.sleep(0.3)
+        ended.set()
+
+    stopped = threading.Event()
+    runner = Runner(clients)
+    runner.feed_queue("hails", "dispatch", handle, EventSourceMapping(maximum_concurrency=2))
+    runner.start()
+    assert begun.wait(SOON_S)
+    threading.Timer(0.1, stopped.set).start()
+
+    assert runner.stop(timeout_s=SOON_S)
+
+    assert ended.is_set()
+    assert clients.sqs.receive_message(QueueUrl=url).get("Messages", []) == []
+
+
+def test_an_idle_runner_asks_its_services_eight_times_a_second_at_most(
+    services: MiniStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # it polls as it does at a desk
+    provision("test", endpoint=services.endpoint, region="eu-west-3")
+    counted = Clients.at(services.endpoint)
+    calls = calls_of(counted.dynamodb, counted.kinesis, counted.sqs, counted.streams)
+    runner = Runner(counted)
+    worker.feed_functions(runner, taxis := apps.find("taxis"), window_s=5)
+    worker.feed_application(runner, apps.application(taxis))
+    runner.start()
+    time.sleep(2)
+    calls.clear()
+    time.sleep(5)
+    idle = calls.total()
+    assert runner.stop()
+    counted.close()
+
+    # Two streams of two shards and a table's stream once a second, two queues each two seconds
+    assert 0 < idle <= 40
 
 
 def test_a_schedule_goes_on_after_a_run_that_failed(services: MiniStack) -> None:

@@ -31,7 +31,9 @@ class Feeds:
     def feed_queue(
         self, queue: str, function: str, handler: object, mapping: EventSourceMapping
     ) -> None:
-        self.noted.append((queue, function, callable(handler), mapping.batch_size))
+        self.noted.append(
+            (queue, function, callable(handler), mapping.batch_size, mapping.maximum_concurrency)
+        )
 
 
 @pytest.mark.parametrize(
@@ -75,13 +77,11 @@ def test_the_applications_schedules_and_queues_are_fed() -> None:
         ("sweep", True, 300),
         ("count", True, 3600),
         ("nightly", True, Times(minute=0, hour=3)),
-        ("hails", "dispatch", True, 3),
+        ("hails", "dispatch", True, 3, 1),
     ]
 
 
-def test_a_queue_has_as_many_pollers_as_invocations_at_once_and_no_more_than_a_desk_can_bear() -> (
-    None
-):
+def test_a_queue_has_as_many_invocations_at_once_as_it_asks_for_and_a_desk_can_bear() -> None:
     small = Chalice("small", configure_logs=False)
     small.on_sqs_message(queue="few", maximum_concurrency=3, name="few")(lambda event: event)
     small.on_sqs_message(queue="many", maximum_concurrency=500, name="many")(lambda event: event)
@@ -89,8 +89,7 @@ def test_a_queue_has_as_many_pollers_as_invocations_at_once_and_no_more_than_a_d
 
     worker.feed_application(feeds, small)  # type: ignore[arg-type]  # it only takes note
 
-    queues = [noted[0] for noted in feeds.noted]
-    assert (queues.count("few"), queues.count("many")) == (3, worker.AT_ONCE)
+    assert [(noted[0], noted[4]) for noted in feeds.noted] == [("few", 3), ("many", worker.AT_ONCE)]
 
 
 def test_a_trial_may_leave_handlers_out_and_shorten_the_minute() -> None:

@@ -45,7 +45,7 @@ def an_app() -> Application:
 
     @routes.get("/things", roles=None, query=Paged())
     def get_things(request: Request) -> Reply:
-        request.asked()
+        request.parameters()
         return reply([], meta=meta(page=request.page(), total=61))
 
     @routes.get("/viewer", roles=())

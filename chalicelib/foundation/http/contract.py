@@ -14,11 +14,11 @@ NOT_FOUND = "API endpoint not found."
 
 
 class Contract(ABC):
-    """How bodies are read, callers found and refusals told. One value a service, given to its Application."""
+    """Reading of bodies, authentication and error answers of a service. One value a service, given to its Application."""
 
     @abstractmethod
     def body(self, method: str, headers: Mapping[str, str], sent: bytes) -> object:
-        """What the bytes of a body stand for. Raises a kind of Refusal.
+        """Parses the bytes of a body. Raises a kind of Refusal.
 
         It is asked before the route and the caller are known. Header names are in lower case.
         """

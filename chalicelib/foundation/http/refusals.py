@@ -15,7 +15,7 @@ class BodyUnreadable(errors.Malformed):
 
 
 class Invalid(errors.Malformed):
-    """What was sent is not as the contract says; `tree` is the map of errors that a schema gives."""
+    """The body or query is invalid; `tree` is the map of errors that a schema gives."""
 
     def __init__(self, tree: Mapping[Any, Any]) -> None:
         super().__init__()

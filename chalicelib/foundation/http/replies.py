@@ -10,7 +10,7 @@ HTML = "text/html; charset=utf-8"
 
 
 class Reply(Struct, frozen=True):
-    """What is sent back. `body` is text as it goes out."""
+    """An HTTP reply. `body` is text as it goes out."""
 
     status: int
     body: str

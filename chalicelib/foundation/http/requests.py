@@ -41,7 +41,7 @@ class Request(Struct, frozen=True):
             raise LookupError(f"{self.path} has not reached a route")
         return self.route
 
-    def asked(self) -> Any:  # noqa: ANN401  # what the schema makes
+    def parameters(self) -> Any:  # noqa: ANN401  # what the schema makes
         """The query, as the route's schema makes it; raises Invalid.
 
         Of a parameter that is no list the first value counts.

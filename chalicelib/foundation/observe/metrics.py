@@ -23,24 +23,24 @@ class _Line(Struct):
     """One line of metrics: its directives as JSON, and its values by name."""
 
     directives: list[str] = field(default_factory=list)
-    said: dict[str, object] = field(default_factory=dict)
+    values_by_name: dict[str, object] = field(default_factory=dict)
 
     def takes(
         self, directive: str, beside: Mapping[str, object], values: Mapping[str, float]
     ) -> bool:
         """Adds to the line, unless one of the values is there already, or another text beside them."""
-        if self.said.keys() & values.keys() or any(
-            self.said.get(name, word) != word for name, word in beside.items()
+        if self.values_by_name.keys() & values.keys() or any(
+            self.values_by_name.get(name, word) != word for name, word in beside.items()
         ):
             return False
         self.directives.append(directive)
-        self.said.update(beside)
-        self.said.update(values)
+        self.values_by_name.update(beside)
+        self.values_by_name.update(values)
         return True
 
     def print(self) -> None:
         """Writes the line, as of now."""
-        text = json.dumps(self.said)
+        text = json.dumps(self.values_by_name)
         # Not through `logging`: its prefix would hide the line from CloudWatch.
         sys.stdout.write(
             f'{{"_aws":{{"Timestamp":{int(time.time() * 1000)},'

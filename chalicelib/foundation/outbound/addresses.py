@@ -64,8 +64,8 @@ def read(url: str) -> Endpoint:
             resource += "?" + quote(parts.query, safe=_SAFE)
         login = None
         if parts.username is not None:
-            said = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            login = base64.b64encode(said.encode()).decode()
+            credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            login = base64.b64encode(credentials.encode()).decode()
     except (KeyError, ValueError):  # another scheme, or no URL at all
         raise EndpointRefused(INVALID) from None
     if not _HOST.fullmatch(host):

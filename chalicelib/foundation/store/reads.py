@@ -89,7 +89,7 @@ def _call(
 
 def _fetch(wanted: Sequence[Read[Any]]) -> list[list[Item]]:
     """The items there are, one list a read, in the order of its keys."""
-    asked: dict[str, dict[tuple[str, ...], Item]] = {}
+    keys_by_table: dict[str, dict[tuple[str, ...], Item]] = {}
     consistent: dict[str, bool] = {}
     key_names: dict[str, list[str]] = {}
     for one in wanted:
@@ -99,10 +99,10 @@ def _fetch(wanted: Sequence[Read[Any]]) -> list[list[Item]]:
         if consistent.setdefault(one.table, one.consistent) != one.consistent:
             raise ValueError(f"{one.table} is wanted both strongly and not")
         for key in one.keys:
-            asked.setdefault(one.table, {})[_frozen(key, key_names[one.table])] = key
+            keys_by_table.setdefault(one.table, {})[_frozen(key, key_names[one.table])] = key
 
-    found: dict[str, dict[tuple[str, ...], Item]] = {table: {} for table in asked}
-    waiting = [(table, key) for table, keys in asked.items() for key in keys.values()]
+    found: dict[str, dict[tuple[str, ...], Item]] = {table: {} for table in keys_by_table}
+    waiting = [(table, key) for table, keys in keys_by_table.items() for key in keys.values()]
     tries = 0
     while waiting:
         batch, waiting = waiting[:KEYS_A_CALL], waiting[KEYS_A_CALL:]
@@ -141,7 +141,7 @@ def read(
 @overload
 def read(*wanted: Read[Any]) -> tuple[Any, ...]: ...
 def read(*wanted: Read[Any]) -> tuple[Any, ...]:
-    """What each of the reads stands for, all in one round trip.
+    """The values of some reads, all in one round trip.
 
     One BatchGetItem for every hundred keys, plus one for each time that DynamoDB left some
     unprocessed, with pauses that grow. Two reads of one table must agree on `consistent`.
@@ -151,7 +151,7 @@ def read(*wanted: Read[Any]) -> tuple[Any, ...]:
 
 
 def one(wanted: Read[A]) -> A:
-    """What a single read stands for. Raises StoreBusy."""
+    """The value of a single read. Raises StoreBusy."""
     result: A = read(wanted)[0]
     return result
 

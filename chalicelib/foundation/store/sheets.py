@@ -20,7 +20,7 @@ from chalicelib.foundation.aws import clients
 from chalicelib.foundation.packing import pack, unpack
 from chalicelib.foundation.retry import Retry
 from chalicelib.foundation.settings import table
-from chalicelib.foundation.store.writes import Moved, written
+from chalicelib.foundation.store.writes import Moved, run_write
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -108,7 +108,7 @@ class Series(Generic[T]):
                 return
             write = partial(self._put, entry, new, until=until, version=version)
             try:
-                written(write)
+                run_write(write)
             except Moved:
                 if attempt + 1 == _CHANGES.tries:
                     raise

@@ -54,7 +54,7 @@ def setting(model: type[Model], values: Mapping[str, Any]) -> list[Action]:
     ]
 
 
-def written(write: Callable[[], T]) -> T:
+def run_write(write: Callable[[], T]) -> T:
     """Runs a write, again while a transaction holds one of its items. Returns what it returned.
 
     Raises Moved where a condition of its own failed.

@@ -26,7 +26,7 @@ _ID = re.compile(r"[0-9]{1,18}")
 )
 def get_users(request: Request) -> Reply:
     """All accounts for admins, for others those that they manage, by id."""
-    filters = request.asked()
+    filters = request.parameters()
     page = request.page()
     found, total = users.list_users(request.viewer, filters, page=page, per_page=PAGE_SIZE)
     shown = [schemas.user_object(user) for user in found]

@@ -17,8 +17,8 @@ routes = Routes()
     answers={200: json_schema.page_of(schemas.ENTRY)},
 )
 def get_activity_logs(request: Request) -> Reply:
-    """What accounts did, newest first."""
-    filters = request.asked()
+    """Activities of accounts, newest first."""
+    filters = request.parameters()
     page = request.page()
     found, total = service.list_entries(filters, page=page, per_page=PAGE_SIZE, now=request.now)
     shown = [schemas.entry_object(entry) for entry in found]

@@ -1,4 +1,4 @@
-"""Whose taxi an id is: fleets, as the registry and whoever takes in positions ask of them."""
+"""Fleets: the ids of an operator's taxis, for the registry and for reports of positions."""
 
 from collections.abc import Collection
 

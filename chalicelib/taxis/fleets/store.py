@@ -34,14 +34,14 @@ from pynamodb.transactions import TransactWrite
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store.models import Place
 from chalicelib.foundation.store.reads import Read
-from chalicelib.foundation.store.writes import Moved, written
+from chalicelib.foundation.store.writes import Moved, run_write
 from chalicelib.foundation.values import milliseconds
 
 PAGE = 256
 
 
 class FleetRow(Model):
-    """What belongs to an operator: a unique key, a line of its list, or a page of ids."""
+    """An item of an operator's fleet: a unique key, a line of the list, or a page of ids."""
 
     class Meta(Place):
         table_name = table("fleets")
@@ -160,7 +160,7 @@ def admit(owner: str, taxi_id: str) -> int:
     while True:
         page = FleetRow(owner, _page(number))
         try:
-            written(partial(page.update, [FleetRow.ids.add({taxi_id})], room))
+            run_write(partial(page.update, [FleetRow.ids.add({taxi_id})], room))
         except Moved:
             number += 1
         else:
@@ -201,4 +201,4 @@ def leave(transaction: TransactWrite, taxi: Member, *, page: int | None) -> None
 
 def withdraw(owner: str, taxi_id: str, *, page: int) -> None:
     """Removes an id from the page that `admit` added it to."""
-    written(partial(FleetRow(owner, _page(page)).update, [FleetRow.ids.delete({taxi_id})]))
+    run_write(partial(FleetRow(owner, _page(page)).update, [FleetRow.ids.delete({taxi_id})]))

@@ -1,4 +1,4 @@
-"""Deadlines of hails, applied by whoever reads a late hail, by the queue and by the sweep."""
+"""Deadlines of hails, applied by readers of an overdue hail, by the queue and by the sweep."""
 
 import logging
 from datetime import datetime

@@ -58,7 +58,7 @@ def post_hail(request: Request) -> Reply:
 )
 def get_hails(request: Request) -> Reply:
     """The hails that concern the viewer, newest first."""
-    matching = request.asked()
+    matching = request.parameters()
     page = request.page()
     hails, total = listing.list_hails(
         request.viewer, matching, page=page, per_page=PAGE_SIZE, now=request.now
@@ -138,7 +138,7 @@ def put_customer(request: Request, customer_id: str) -> Reply:
 )
 def get_customers(request: Request) -> Reply:
     """All hails over twelve hours old, newest first, for customer support."""
-    matching = request.asked()
+    matching = request.parameters()
     page = request.page()
     hails, total = listing.list_for_support(
         request.viewer, matching, page=page, per_page=SUPPORT_PAGE_SIZE, now=request.now
@@ -155,7 +155,7 @@ def get_customers(request: Request) -> Reply:
 )
 def get_sessions(request: Request) -> Reply:
     """The viewer's hails by session, newest session first."""
-    request.asked()
+    request.parameters()
     page = request.page()
     groups, total = listing.list_sessions(
         request.viewer, page=page, per_page=PAGE_SIZE, now=request.now

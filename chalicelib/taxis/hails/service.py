@@ -1,4 +1,4 @@
-"""What other domains and the desk ask of hails: one hail's history, days to count, jobs."""
+"""Hails for other domains and for commands: one hail's history, days to count, jobs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime

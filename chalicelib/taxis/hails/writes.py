@@ -16,7 +16,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
-from chalicelib.foundation.store.writes import Moved, connection, setting, written
+from chalicelib.foundation.store.writes import Moved, connection, run_write, setting
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.activity import service as activity
 from chalicelib.taxis.hails import lists, request_log, rows, store
@@ -214,13 +214,13 @@ def change_customer(before: Customer, after: Customer) -> None:
     """Stores a customer's bans. Raises Moved where they have changed or the customer is gone."""
     row = CustomerRow(rows.customer_key(before.moteur_id, before.customer_id))
     condition = CustomerRow.customer.exists() & _unchanged(before)
-    written(partial(row.update, _ban(after), condition))
+    run_write(partial(row.update, _ban(after), condition))
 
 
 def blur(before: Hail, after: Hail) -> None:
     """Stores a blurred hail. Raises Moved."""
     row = rows.hail_row(replace(after, version=before.version + 1))
-    written(partial(row.save, HailRow.version == before.version))
+    run_write(partial(row.save, HailRow.version == before.version))
 
 
 def delete(hail: Hail) -> None:

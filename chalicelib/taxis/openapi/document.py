@@ -121,8 +121,8 @@ class _Document:
 
     def add(self, path: str, verb: str, route: Route) -> None:
         """Adds one operation."""
-        asked = [one for one in _story() if one["operation"] == f"{verb} {path}"]
-        shown = next((one for one in asked if one["status"] < 400), {})
+        exchanges = [one for one in _story() if one["operation"] == f"{verb} {path}"]
+        shown = next((one for one in exchanges if one["status"] < 400), {})
         operation: Json = {
             "operationId": route.view.__name__,
             **_summary(route),
@@ -131,10 +131,10 @@ class _Document:
             "parameters": self._parameters(path, route, shown),
             "responses": {
                 **{
-                    str(status): self._answer(status, sent, asked)
+                    str(status): self._answer(status, sent, exchanges)
                     for status, sent in (route.answers or {}).items()
                 },
-                **dict(self._refusals(verb, route, asked)),
+                **dict(self._refusals(verb, route, exchanges)),
             },
         }
         if route.body is not None:
@@ -180,9 +180,9 @@ class _Document:
             content["example"] = shown["body"]
         return {"required": True, "content": {JSON: content}}
 
-    def _answer(self, status: int, sent: Sent, asked: Sequence[Json]) -> Json:
+    def _answer(self, status: int, sent: Sent, exchanges: Sequence[Json]) -> Json:
         media: Json = {"schema": TEXT if sent.shape is None else self._shape(sent.shape)}
-        found = next((one for one in asked if one["status"] == status), None)
+        found = next((one for one in exchanges if one["status"] == status), None)
         if found is not None:
             media["example"] = found["answer"]
         answer: Json = {"description": _DONE[status], "content": {sent.media_type: media}}
@@ -191,7 +191,7 @@ class _Document:
         return answer
 
     def _refusals(
-        self, verb: str, route: Route, asked: Sequence[Json]
+        self, verb: str, route: Route, exchanges: Sequence[Json]
     ) -> Iterator[tuple[str, Json]]:
         by_status: dict[int, list[str]] = defaultdict(list)
         for refusal in _refused_by(verb, route):
@@ -203,7 +203,7 @@ class _Document:
                 "content": {
                     JSON: {
                         "schema": self._shape(ERRORS),
-                        "example": _example_of_refusal(status, asked, texts[0]),
+                        "example": _example_of_refusal(status, exchanges, texts[0]),
                     }
                 },
             }

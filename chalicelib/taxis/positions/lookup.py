@@ -1,4 +1,4 @@
-"""Where taxis are: those near a customer, and each one's own last position."""
+"""Look-up of positions: the taxis near a customer, and a taxi's own last position."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Where to look for a taxi, and where it was last, in DynamoDB (`retention` has how that goes).
+"""Pointers and last positions of taxis in DynamoDB (`retention` deletes them).
 
 | question                       | table          | key     | cost                   | asked by            |
 | ------------------------------ | -------------- | ------- | ---------------------- | ------------------- |

@@ -20,7 +20,7 @@ from pynamodb.transactions import TransactWrite
 from chalicelib.foundation.jobs.rules import Page
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store.models import Place
-from chalicelib.foundation.store.writes import Moved, written
+from chalicelib.foundation.store.writes import Moved, run_write
 from chalicelib.taxis.positions import availability, codec, pointers, rules, store
 from chalicelib.taxis.positions.availability import AvailabilityOf
 from chalicelib.taxis.positions.entries import Cell
@@ -60,16 +60,15 @@ def retire_cells(
     emptied = kept = 0
     last, cells = next(store.every_cell(after))
     for name, cell in cells.items():
-        old = len(cell.entries.older(oldest))
-        kept += old
-        if dry_run:
-            emptied += old == len(cell.entries)
-            continue
         rewrite = cell.rewritten(oldest=oldest)
+        kept += len(rewrite.retired)
+        if dry_run:
+            emptied += not rewrite.packed
+            continue
         pointers.keep([rewrite], now=now)
         if not rewrite.packed:
             emptied += store.delete_cell(name, cell.version)
-        elif old:
+        elif rewrite.retired:
             store.rewrite({name: rewrite}, now=now)
     outdated = _outdated(cells.values(), availability_of, oldest=oldest)
     if not dry_run:
@@ -146,7 +145,7 @@ def _forget_alone(taxi_id: str, read: Pointer) -> bool:
     """Deletes a pointer that is unchanged; False where it has changed."""
     row = _LastPositionRow(taxi_id)
     try:
-        written(lambda: row.delete(_as_read(read)))
+        run_write(lambda: row.delete(_as_read(read)))
     except Moved:
         return False
     return True

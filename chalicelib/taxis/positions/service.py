@@ -1,4 +1,4 @@
-"""Where taxis are and which are near: what other domains ask of positions.
+"""Index of positions for other domains: search, last positions, availability.
 
 The ingest function has modules of its own to ask, for it starts without PynamoDB.
 """

@@ -1,4 +1,4 @@
-"""Scans of every cell: which taxis report, and the leaf map that suits them. For jobs and the desk."""
+"""Scans of every cell: which taxis report, and the leaf map that suits them. For jobs and commands."""
 
 from datetime import datetime
 from typing import NamedTuple

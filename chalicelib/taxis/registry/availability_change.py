@@ -20,20 +20,20 @@ log = logging.getLogger("maraude.registry")
 RETRY = Retry(tries=8)  # of a change that others are in the way of: about 1 s in all
 
 
-def change_taxi(found: Registered, asked: AvailabilityAsked, *, now: datetime) -> Registered:
+def change_taxi(found: Registered, changes: AvailabilityAsked, *, now: datetime) -> Registered:
     """Changes status or radius of a taxi, which its vehicle's other taxis share [contract: Status of a taxi].
 
     The next search sees it. A hail that is open goes on as it was. Raises Busy.
     """
     description = found.description
-    changed = description.changed(asked, now=now)
+    changed = description.changed(changes, now=now)
     if changed is description:
         return found
     for attempt in RETRY.attempts():
         if attempt:
             read = vehicles.description(description.owner, description.vehicle.vehicle_id)
             description = read or description
-            changed = description.changed(asked, now=now)
+            changed = description.changed(changes, now=now)
         if changed is description:
             # Somebody wrote the same; or we did, and the answer was lost: it may not be shown yet.
             break

@@ -83,7 +83,7 @@ def register_vehicle(
 
 
 def register_taxi(
-    viewer: Account, asked: TaxiParts, *, taxi_id: str | None = None, now: datetime
+    viewer: Account, named: TaxiParts, *, taxi_id: str | None = None, now: datetime
 ) -> tuple[Registered, bool]:
     """The taxi that the viewer's vehicle, ADS and driver make, and whether it is new.
 
@@ -91,10 +91,10 @@ def register_taxi(
     taxi has that id.
     """
     for _ in RETRY.attempts():
-        ads, driver, description, made = _parts(viewer.owner, asked)
+        ads, driver, description, taxi_id_found = _parts(viewer.owner, named)
         town = territory.town_names([ads.insee]).get(ads.insee, "")
-        if made is not None:
-            there = reads.one(store.taxi_by_id(made))
+        if taxi_id_found is not None:
+            there = reads.one(store.taxi_by_id(taxi_id_found))
             if there is None:  # the night has just deleted it: the next reading finds no key of it
                 continue
             return Registered(there, ads, driver, description, town), False
@@ -133,23 +133,23 @@ def _add(taxi: Taxi, description: Description) -> None:
         raise
 
 
-def _parts(owner: str, asked: TaxiParts) -> tuple[Ads, Driver, Description, str | None]:
+def _parts(owner: str, named: TaxiParts) -> tuple[Ads, Driver, Description, str | None]:
     """The parts, and the taxi that they make already. Raises PartsUnknown with all that is missing."""
     found = store.parts(
         owner,
-        insee=asked.insee,
-        numero=asked.numero,
-        licence_plate=asked.licence_plate,
-        departement=asked.departement,
-        licence=asked.professional_licence,
+        insee=named.insee,
+        numero=named.numero,
+        licence_plate=named.licence_plate,
+        departement=named.departement,
+        licence=named.professional_licence,
     )
     description, taxi_id = None, None
     if found.vehicle_id is not None:
         description, taxi_id = store.made_already(
             owner,
             found.vehicle_id,
-            rules.ads_id(owner, asked.insee, asked.numero),
-            rules.driver_id(owner, asked.departement, asked.professional_licence),
+            rules.ads_id(owner, named.insee, named.numero),
+            rules.driver_id(owner, named.departement, named.professional_licence),
         )
     faults: list[Fault] = []
     if found.ads is None:
@@ -166,7 +166,7 @@ def _parts(owner: str, asked: TaxiParts) -> tuple[Ads, Driver, Description, str 
                 "Vehicle exists but has not been created by the user making the request",
             )
         )
-    if asked.departement not in territory.departement_names():
+    if named.departement not in territory.departement_names():
         faults.append(in_body("driver.departement", "Departement not found"))
     if found.driver is None:
         faults.append(

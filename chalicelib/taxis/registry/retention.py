@@ -26,7 +26,7 @@ from pynamodb.transactions import TransactWrite
 
 from chalicelib.foundation.jobs.rules import Page
 from chalicelib.foundation.store import reads
-from chalicelib.foundation.store.writes import Moved, connection, written
+from chalicelib.foundation.store.writes import Moved, connection, run_write
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.fleets import service as fleets
 from chalicelib.taxis.positions import service as positions
@@ -87,7 +87,7 @@ def delete_taxi(
             )
             positions.forget(transaction, taxi.taxi_id, seen)
 
-    written(write)
+    run_write(write)
     return after
 
 
@@ -116,7 +116,7 @@ def note_first_seen(part: Part, *, now: datetime) -> None:
     kind = type(part)
     there = kind.get_attributes()[KEYS[kind]].exists() & kind.added_at.does_not_exist()
     with suppress(Moved):  # it is gone, or was replaced meanwhile, which says it too
-        written(partial(part.update, [kind.added_at.set(now)], there))
+        run_write(partial(part.update, [kind.added_at.set(now)], there))
 
 
 def delete_part(part: Part, *, unused_since: datetime) -> bool:
@@ -137,7 +137,7 @@ def delete_part(part: Part, *, unused_since: datetime) -> bool:
             kind.used_at.does_not_exist() | (kind.used_at < unused_since)
         )
     try:
-        written(partial(part.delete, condition))
+        run_write(partial(part.delete, condition))
     except Moved:
         return False
     return True

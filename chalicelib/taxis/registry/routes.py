@@ -78,8 +78,8 @@ def post_vehicle(request: Request) -> Reply:
 )
 def post_taxi(request: Request) -> Reply:
     """Registers a taxi from a vehicle, an ADS and a driver, or shows the one there is."""
-    asked = request.one()
-    found, is_new = registration.register_taxi(request.viewer, asked, now=request.now)
+    parts = request.one()
+    found, is_new = registration.register_taxi(request.viewer, parts, now=request.now)
     return reply([presentation.taxi_object(found, None)], status=201 if is_new else 200)
 
 
@@ -91,12 +91,12 @@ def post_taxi(request: Request) -> Reply:
 )
 def get_own_taxis(request: Request) -> Reply:
     """The operator's own taxis, newest first."""
-    asked = request.asked()
+    query = request.parameters()
     page = request.page()
     taxis, total = own_taxis.list_taxis(
         request.viewer,
-        ids=asked["id"],
-        licence_plates=asked["licence_plate"],
+        ids=query["id"],
+        licence_plates=query["licence_plate"],
         page=page,
         per_page=PAGE_SIZE,
     )
@@ -128,8 +128,8 @@ def get_taxi(request: Request, taxi_id: str) -> Reply:
 def put_taxi(request: Request, taxi_id: str) -> Reply:
     """Changes a taxi's status or radius. An unknown taxi is refused before a bad body."""
     found = own_taxis.find_taxi(request.viewer, taxi_id)
-    asked = request.one()
-    changed = availability_change.change_taxi(found, asked, now=request.now)
+    changes = request.one()
+    changed = availability_change.change_taxi(found, changes, now=request.now)
     last = own_taxis.last_position(found.taxi, now=request.now)
     return reply([presentation.taxi_object(changed, last)])
 

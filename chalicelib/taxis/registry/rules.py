@@ -104,14 +104,14 @@ class Description(Struct, frozen=True):
         """Its key."""
         return description_id(self.owner, self.vehicle.vehicle_id)
 
-    def changed(self, asked: AvailabilityAsked, *, now: datetime) -> "Description":
+    def changed(self, changes: AvailabilityAsked, *, now: datetime) -> "Description":
         """The description after a change; itself where nothing differs.
 
         Its time of change always rises, whatever the clocks of two processes say, so that the order
         of the writes here is the order in which the index takes them.
         """
-        status = TaxiStatus(asked.get("status", self.status))
-        radius_m = asked.get("radius", self.radius_m)
+        status = TaxiStatus(changes.get("status", self.status))
+        radius_m = changes.get("radius", self.radius_m)
         if (status, radius_m) == (self.status, self.radius_m):
             return self
         whole = now.replace(microsecond=now.microsecond // 1000 * 1000)
@@ -233,14 +233,14 @@ _PLATE_LIKE = re.compile(r"([a-z]*+)[ -]*+([0-9]*+)[ -]*+([a-z]*+)", re.IGNORECA
 _SQL_TO_GLOB = str.maketrans({"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"})
 
 
-def pattern(asked: Iterable[str]) -> re.Pattern[str]:
+def pattern(values: Iterable[str]) -> re.Pattern[str]:
     """The pattern of a list's filter, from its values, whatever the case [contract: An operator's taxis].
 
     Letters, digits, letters: what begins like this, with anything between. Any other value: exactly
     this, `%` standing for any text and `_` for any character.
     """
     globs = []
-    for value in asked:
+    for value in values:
         plate = _PLATE_LIKE.fullmatch(value)
         globs.append(
             "".join(f"{group}*" for group in plate.groups() if group) or "*"

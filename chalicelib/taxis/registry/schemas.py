@@ -139,7 +139,7 @@ class Radius(fields.Integer):
 
 
 class TaxiSchema(Lenient):
-    """What POST and PUT of a taxi have in common; each keeps a part of it."""
+    """Fields that POST and PUT of a taxi have in common; each keeps a part of them."""
 
     ads = fields.Nested(AdsReference, required=True)
     vehicle = fields.Nested(VehicleReference, required=True)
@@ -162,12 +162,12 @@ class TaxiChangeSchema(TaxiSchema):
 
     @post_load
     def _make(self, loaded: dict[str, Any], **_: object) -> AvailabilityAsked:
-        asked: AvailabilityAsked = {}
+        changes: AvailabilityAsked = {}
         if "status" in loaded:
-            asked["status"] = loaded["status"]
+            changes["status"] = loaded["status"]
         if "radius" in loaded:
-            asked["radius"] = loaded["radius"]
-        return asked
+            changes["radius"] = loaded["radius"]
+        return changes
 
 
 class ListSchema(Schema):

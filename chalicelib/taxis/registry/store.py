@@ -33,7 +33,7 @@ from pynamodb.transactions import TransactWrite
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.store import reads
 from chalicelib.foundation.store.reads import Item, Read
-from chalicelib.foundation.store.writes import connection, written
+from chalicelib.foundation.store.writes import connection, run_write
 from chalicelib.foundation.values import milliseconds
 from chalicelib.taxis.fleets import service as fleets
 from chalicelib.taxis.registry import rows, rules
@@ -127,7 +127,7 @@ def _replaced(row: Model, key: str, *, now: datetime) -> bool:
     change = "SET #added_at = if_not_exists(#added_at, :added_at)"
     change += "".join(f", #{name} = :{name}" for name in kept)
     change += f" REMOVE {', '.join(f'#{name}' for name in gone)}" if gone else ""
-    answer = written(
+    answer = run_write(
         partial(
             clients.dynamodb().update_item,
             TableName=row.Meta.table_name,
@@ -212,7 +212,7 @@ def add_taxi(taxi: Taxi, description: Description) -> None:
                 condition=DescriptionRow.details_version == description.details_version,
             )
 
-    written(write)
+    run_write(write)
 
 
 def made_of(taxis: Sequence[Taxi]) -> dict[str, tuple[Ads, Driver, Description]]:

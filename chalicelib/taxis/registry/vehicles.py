@@ -23,7 +23,7 @@ from typing import Any
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.foundation.store import documents, reads
-from chalicelib.foundation.store.writes import Moved, setting, written
+from chalicelib.foundation.store.writes import Moved, run_write, setting
 from chalicelib.taxis.registry import rows, rules, store
 from chalicelib.taxis.registry.rows import DescriptionRow, TaxiRow, VehicleRow
 from chalicelib.taxis.registry.rules import Description
@@ -38,7 +38,7 @@ def number_of(licence_plate: str, *, otherwise: int | None = None) -> int:
         vehicle_id = documents.next_number("vehicle") if otherwise is None else otherwise
         row = VehicleRow(licence_plate, vehicle_id=vehicle_id)
     try:
-        written(partial(row.save, VehicleRow.licence_plate.does_not_exist()))
+        run_write(partial(row.save, VehicleRow.licence_plate.does_not_exist()))
     except Moved:
         return number_of(licence_plate)
     return int(row.vehicle_id)
@@ -59,7 +59,7 @@ def describe(
         DescriptionRow.details_version.add(1),
         DescriptionRow.added_at.set(DescriptionRow.added_at | now),
     ]
-    written(partial(row.update, actions))
+    run_write(partial(row.update, actions))
     return rows.description(row), row.details_version == 1
 
 
@@ -69,7 +69,7 @@ def renew_copies(description: Description) -> None:
     for taxi_id in sorted(description.taxis):
         try:
             actions = setting(TaxiRow, rows.copy(description))
-            written(partial(TaxiRow(taxi_id).update, actions, older))
+            run_write(partial(TaxiRow(taxi_id).update, actions, older))
         except Moved:
             continue
 
@@ -92,7 +92,7 @@ def change_availability(before: Description, after: Description) -> None:
         DescriptionRow.availability_changed_at == before.availability_changed_at
     )
     row = DescriptionRow(after.description_id)
-    written(partial(row.update, setting(DescriptionRow, values), as_read))
+    run_write(partial(row.update, setting(DescriptionRow, values), as_read))
 
 
 def add_hail_step(transaction: TransactWrite, before: Description, after: Description) -> None:

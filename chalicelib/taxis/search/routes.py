@@ -22,7 +22,7 @@ routes = Routes()
 )
 def get_taxis(request: Request) -> Reply:
     """The taxis, nearest first; `debug` adds what each step of the search left."""
-    where = request.asked()
+    where = request.parameters()
     answer = service.search(
         LngLat(where["lon"], where["lat"]), viewer=request.viewer, now=request.now
     )

@@ -20,7 +20,7 @@ from chalicelib.taxis.stats.searches.rules import SearchQuartiles
 
 
 class TaxiStatistics(FleetSummary, frozen=True):
-    """How many taxis there are and were, and what they are doing; hours are those of the day, UTC."""
+    """Figures of GET /stats/taxis; hours are those of the day, UTC."""
 
     connected_taxis_now: int
     connected_taxis_per_hour: Mapping[str, float]
@@ -81,7 +81,7 @@ class Searcher(Struct, frozen=True):
 
 
 class SearchStatistics(Struct, frozen=True):
-    """What searches came to, and whose they were, those who searched most first."""
+    """Figures of GET /stats/searches; accounts that searched most first."""
 
     taxis: SearchQuartiles
     moteurs: Sequence[Searcher]

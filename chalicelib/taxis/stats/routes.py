@@ -56,7 +56,7 @@ def _page(
 
 
 def _filters(request: Request) -> Filter:
-    return service.filters(**request.asked())
+    return service.filters(**request.parameters())
 
 
 @_page("/stats/taxis", _FILTERS)
@@ -87,7 +87,7 @@ def get_stats_adsmap(request: Request) -> list[DepartementCount]:
 @_page("/stats/groups", schemas.GroupSearch())
 def get_stats_groups(request: Request) -> list[AccountChoice]:
     """The groups to choose from."""
-    return service.group_accounts(request.asked()["search"])
+    return service.group_accounts(request.parameters()["search"])
 
 
 @_page("/stats/managers")

@@ -1,4 +1,4 @@
-"""What is asked of the statistics, and how those of hails are shown [contract: Statistics pages]."""
+"""Query filters of the statistics, and the answer of `GET /stats/hails` [contract: Statistics pages]."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

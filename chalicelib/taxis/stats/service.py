@@ -56,32 +56,32 @@ def filters(
     )
 
 
-def taxis(asked: Filter, *, now: datetime) -> TaxiStatistics:
+def taxis(filters: Filter, *, now: datetime) -> TaxiStatistics:
     """Registered and connected taxis, now and at the milestones."""
-    fleet = fleets.survey().summary(asked)
+    fleet = fleets.survey().summary(filters)
     connected = fleet.connected_taxis.today
-    received = hails.received_in_last_days(asked, now=now, days=MONTH_DAYS)
-    per_hour = active.connected_per_hour(asked)
+    received = hails.received_in_last_days(filters, now=now, days=MONTH_DAYS)
+    per_hour = active.connected_per_hour(filters)
     return TaxiStatistics(
         **asdict(fleet),
-        connected_taxis_now=active.active_now().within(asked),
+        connected_taxis_now=active.active_now().within(filters),
         connected_taxis_per_hour={str(hour): mean for hour, mean in per_hour.items()},
         monthly_hails_per_taxi=received / connected if connected else 0.0,
     )
 
 
-def groups(asked: Filter) -> Groups:
+def groups(filters: Filter) -> Groups:
     """The groups, by e-mail; where towns are asked for, only those with taxis of these towns."""
     lines = access.every_line()
     emails = {line.id: line.email for line in lines}
-    fleets_of = fleets.survey().of_owners(asked)
-    wanted = [line.id for line in _groups(lines) if asked.takes_owner(str(line.id))]
+    fleets_of = fleets.survey().of_owners(filters)
+    wanted = [line.id for line in _groups(lines) if filters.takes_owner(str(line.id))]
     found = []
     for record in access.records(wanted):
         account, size = record.account, record.fleet_size
         fleet = fleets_of.get(account.owner)
         count = fleet.count if fleet else 0
-        if fleet or not asked.by_territory:
+        if fleet or not filters.by_territory:
             found.append(
                 Group(
                     account.id,
@@ -126,7 +126,7 @@ def _choice(lines: Iterable[Line]) -> list[AccountChoice]:
     return [AccountChoice(line.id, line.email, line.name) for line in by_email]
 
 
-def departements(asked: Filter) -> list[DepartementCount]:
+def departements(filters: Filter) -> list[DepartementCount]:
     """The departements that have taxis, by number."""
     names, points = territory.departement_names(), territory.departement_points()
     return [
@@ -136,19 +136,19 @@ def departements(asked: Filter) -> list[DepartementCount]:
             count,
             Position(points[numero]) if numero in points else None,
         )
-        for numero, count in sorted(fleets.survey().of_departements(asked).items())
+        for numero, count in sorted(fleets.survey().of_departements(filters).items())
     ]
 
 
-def search_statistics(asked: Filter, *, now: datetime) -> SearchStatistics:
+def search_statistics(filters: Filter, *, now: datetime) -> SearchStatistics:
     """Quartiles of search results, and the accounts that search most."""
-    top = searches.top_moteurs(asked, now=now)
+    top = searches.top_moteurs(filters, now=now)
     emails = {
         record.account.id: record.account.email
         for record in access.records([id_ for id_, _ in top])
     }
     return SearchStatistics(
-        searches.quartiles(asked),
+        searches.quartiles(filters),
         [Searcher(emails.get(account_id, ""), count) for account_id, count in top],
     )
 

@@ -23,8 +23,8 @@ PLAIN = "text/plain; charset=utf-8"
 )
 def get_towns(request: Request) -> Reply:
     """All towns whose names begin with `search`, by name."""
-    asked = request.asked()
-    return reply([schemas.town(town) for town in service.towns(asked["search"])])
+    query = request.parameters()
+    return reply([schemas.town(town) for town in service.towns(query["search"])])
 
 
 @routes.get("/stations/all", roles=None, answers={200: json_schema.several(schemas.STATION)})

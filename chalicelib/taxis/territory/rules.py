@@ -71,7 +71,7 @@ class Conurbation(Struct, frozen=True):
 
 
 class Place(Struct, frozen=True):
-    """Where a customer stands: the towns that cover the point, lowest code first, and the towns
+    """The place of a customer: the towns that cover the point, lowest code first, and the towns
     whose licences may pick up there. Where towns overlap, the first one counts [contract: Rules of territory]."""
 
     towns: tuple[str, ...]

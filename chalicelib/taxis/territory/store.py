@@ -71,7 +71,7 @@ class GenerationGone(Exception):
 
 
 class Edition(Struct, frozen=True, dict=True):
-    """Where everything is: what the document `territory` says. `version` rises with each change."""
+    """The document `territory`: where all of the territory's items are. `version` rises with each change."""
 
     version: int = 0
     generation: str = ""  # of tiles, names and outlines
@@ -101,7 +101,7 @@ class Edition(Struct, frozen=True, dict=True):
 
 
 class Shelf(Struct, frozen=True, dict=True):
-    """Where the stations are: what the document `stations` says."""
+    """The document `stations`: where the stations' items are."""
 
     version: int = 0
     generation: str = ""
@@ -109,14 +109,14 @@ class Shelf(Struct, frozen=True, dict=True):
 
 
 class Exclusions(Struct, frozen=True, dict=True):
-    """What the document `exclusions` says, by id."""
+    """The document `exclusions`: all exclusions, by id."""
 
     version: int = 0
     exclusions: Mapping[str, Exclusion] = field(default_factory=dict)
 
 
 class Conurbations(Struct, frozen=True, dict=True):
-    """What the document `conurbations` says, by id."""
+    """The document `conurbations`: all conurbations, by id."""
 
     version: int = 0
     conurbations: tuple[Conurbation, ...] = ()

@@ -55,7 +55,7 @@ def taxis(taxi_ids: Collection[str]) -> dict[str, Taxi]:
     return reads.one(store.taxis(taxi_ids))
 
 
-def said(description_ids: Collection[str]) -> dict[str, Mapping[str, Any]]:
+def stored_fields(description_ids: Collection[str]) -> dict[str, Mapping[str, Any]]:
     """All stored fields of descriptions, by their keys, under the names of the body."""
 
     def all_of(items: Iterable[Item]) -> dict[str, Mapping[str, Any]]:
@@ -69,7 +69,7 @@ def said(description_ids: Collection[str]) -> dict[str, Mapping[str, Any]]:
     return reads.one(Read(DescriptionRow.Meta.table_name, keys, all_of))
 
 
-def made(parts: Collection[tuple[str, int, str, str]]) -> dict[tuple[str, int, str, str], str]:
+def taxi_ids(parts: Collection[tuple[str, int, str, str]]) -> dict[tuple[str, int, str, str], str]:
     """The ids of the taxis that these parts form: owner, vehicle, ADS and driver."""
     entries = {
         (owner, fleet.key(vehicle_id, ads_id, driver_id)): (owner, vehicle_id, ads_id, driver_id)

@@ -38,7 +38,7 @@ class Line:
     """One thing of a file; `number` is that of its first line, from 1."""
 
     number: int
-    given: dict[str, Any]
+    fields: dict[str, Any]
 
 
 def find(folder: Path, kind: str) -> Path | None:
@@ -69,12 +69,12 @@ def _json(name: str, file: Iterator[str], _: Form) -> Iterator[Line | Fault]:
         if not text.strip():
             continue
         try:
-            given = json.loads(text)
+            fields = json.loads(text)
         except (ValueError, RecursionError) as error:
             yield Fault(name, number, "", f"This is no JSON: {error}.")
             continue
-        if isinstance(given, dict):
-            yield Line(number, given)
+        if isinstance(fields, dict):
+            yield Line(number, fields)
         else:
             yield Fault(name, number, "", "This is no JSON object.")
 
@@ -121,14 +121,14 @@ def _may_be_empty(known: Mapping[str, fields.Field], path: list[str]) -> bool:
 
 def _nested(cells: Mapping[str, str]) -> dict[str, Any]:
     """`{"ads.insee": "75056"}` as `{"ads": {"insee": "75056"}}`; an inner name beside its whole wins."""
-    given: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for column, text in cells.items():
         *outer, last = column.split(".")
-        place = given
+        place = fields
         for name in outer:
             inner = place.get(name)
             if not isinstance(inner, dict):
                 inner = place[name] = {}
             place = inner
         place[last] = text
-    return given
+    return fields

@@ -291,7 +291,7 @@ class Vehicles:
         if self._plates is None:
             self._plates = {number: plate for plate, number in bulk.every_number()}
         numbers = bulk.numbers([read.body["licence_plate"] for read in reads])
-        stored_fields = bulk.said(
+        stored_fields = bulk.stored_fields(
             [
                 rules.description_id(read.account.owner, numbers[read.body["licence_plate"]])
                 for read in reads
@@ -307,15 +307,15 @@ class Vehicles:
         stored_fields: Mapping[str, Mapping[str, Any]],
         plates: dict[int, str],
     ) -> Found:
-        plate, number_asked = read.body["licence_plate"], read.beside["id"]
+        plate, partner_number = read.body["licence_plate"], read.beside["id"]
         number = numbers.get(plate)
-        if number_asked is not None:
-            if number is not None and number != number_asked:
+        if partner_number is not None:
+            if number is not None and number != partner_number:
                 return Wrong("id", f"this plate has the number {number} here")
-            if plates.setdefault(number_asked, plate) != plate:
-                return Wrong("id", f"it is the vehicle {plates[number_asked]!r}")
-            self.highest = max(self.highest, number_asked)
-        self.coming |= {(read.operator, plate), (read.operator, number_asked or number)}
+            if plates.setdefault(partner_number, plate) != plate:
+                return Wrong("id", f"it is the vehicle {plates[partner_number]!r}")
+            self.highest = max(self.highest, partner_number)
+        self.coming |= {(read.operator, plate), (read.operator, partner_number or number)}
         if number is None or read.account is None:
             return Verdict.NEW
         before = stored_fields.get(rules.description_id(read.account.owner, number))
@@ -435,11 +435,11 @@ class Taxis:
             for index, read in enumerate(reads)
             if read.account is not None
         }
-        known_taxis = bulk.made(owned.values())
+        known_taxis = bulk.taxi_ids(owned.values())
         known = {
             *bulk.ads([ads for _, _, ads, _ in owned.values()]),
             *bulk.drivers([driver for *_, driver in owned.values()]),
-            *bulk.said(
+            *bulk.stored_fields(
                 [rules.description_id(owner, number) for owner, number, *_ in owned.values()]
             ),
         }
@@ -500,15 +500,15 @@ class Taxis:
         """As POST /taxis, and PUT where it has a status or a radius of its own."""
         assert read.account is not None  # noqa: S101  # accounts come first
         parts = TaxiParts(**read.body["ads"], **read.body["vehicle"], **read.body["driver"])
-        registered, _ = registration.register_taxi(
+        taxi, _ = registration.register_taxi(
             read.account, parts, taxi_id=read.beside["id"], now=now
         )
-        asked = rules.AvailabilityAsked()
+        availability = rules.AvailabilityAsked()
         if "status" in read.body:
-            asked["status"] = read.body["status"]
+            availability["status"] = read.body["status"]
         if "radius" in read.body:
-            asked["radius"] = read.body["radius"]
-        availability_change.change_taxi(registered, asked, now=now)
+            availability["radius"] = read.body["radius"]
+        availability_change.change_taxi(taxi, availability, now=now)
 
 
 def _of(read: Read, part: str) -> dict[str, str]:

@@ -155,7 +155,7 @@ class Import:
 
     def _read(self, file: File, line: Line) -> Iterator[Read | Fault]:
         try:
-            beside, body = file.kind.form.load(line.given)
+            beside, body = file.kind.form.load(line.fields)
         except ValidationError as error:
             first = next(_leaves(error.messages_dict))
             yield file.fault(line.number, first)
@@ -206,7 +206,7 @@ class Import:
 
 
 def _whose(line: Line) -> object:
-    return line.given.get("operator", line.given.get("email"))
+    return line.fields.get("operator", line.fields.get("email"))
 
 
 def _leaves(messages: Mapping[Any, Any], at: str = "") -> Iterator[Wrong]:

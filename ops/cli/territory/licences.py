@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from msgspec import Struct
 from pynamodb.transactions import TransactWrite
 
-from chalicelib.foundation.store.writes import Moved, connection, setting, written
+from chalicelib.foundation.store.writes import Moved, connection, run_write, setting
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.fleets import service as fleets
 from chalicelib.taxis.registry import rows, rules
@@ -92,4 +92,4 @@ def _move(owner: str, ads: Ads, insee: str, taxis: Sequence[Taxi]) -> None:
                 )
                 fleets.change_key(transaction, taxi, moved)
 
-    written(write)
+    run_write(write)

@@ -75,9 +75,9 @@ def read(text: str) -> Decisions:
 
 
 def _skip(name: str, entry: Mapping[str, Any], fields: tuple[str, str]) -> Skip:
-    wanted = {*fields, "reason"}
-    if entry.keys() != wanted:
-        odd = ", ".join(sorted(entry.keys() ^ wanted))
+    expected = {*fields, "reason"}
+    if entry.keys() != expected:
+        odd = ", ".join(sorted(entry.keys() ^ expected))
         raise Undecided(f"{name}: missing or unknown: {odd}.")
     what, where = (_names(f"{name}.{field}", entry[field]) for field in fields)
     return Skip(what, where, _words(f"{name}.reason", entry["reason"]))

@@ -64,5 +64,5 @@ def _packaged(folder: Path) -> list[Path]:
     commit = package.export("HEAD", source)
     outs = {app: folder / app.name for app in apps.every().values()}
     for app, out in outs.items():
-        package.build(app, STAGE, source, out, commit=commit, told=lambda _: None)
+        package.build(app, STAGE, source, out, commit=commit, report=lambda _: None)
     return [source / "infra" / "account.yaml", *(out / "sam.yaml" for out in outs.values())]

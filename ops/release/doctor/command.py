@@ -30,11 +30,11 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 def _run(arguments: argparse.Namespace) -> None:
     from chalicelib.foundation import clock
 
-    said = list(findings(arguments.app, now=clock.now()))
-    wrong = [one for one in said if isinstance(one, Finding)]
+    results = list(findings(arguments.app, now=clock.now()))
+    wrong = [one for one in results if isinstance(one, Finding)]
     for finding in wrong:
         print(f"{finding.what}\n  -> {finding.do}")
-    for note in said:
+    for note in results:
         if isinstance(note, Note):
             print(note.what)
     if wrong:

@@ -1,4 +1,4 @@
-"""What the taxi registry knows: its jobs, hails, documents and accounts."""
+"""Checks of the taxi registry's data: jobs, hails, documents, accounts."""
 
 import zlib
 from collections.abc import Iterable, Mapping

@@ -49,23 +49,23 @@ def tables(app: App) -> Findings:
     )
 
 
-def _table(name: str, wanted: Properties, there: Properties) -> Findings:
+def _table(name: str, expected: Properties, there: Properties) -> Findings:
     from chalicelib.foundation.aws import clients
 
     yield from _active("table", name, there["TableStatus"])
-    if _keys(there["KeySchema"]) != _keys(wanted["KeySchema"]):
+    if _keys(there["KeySchema"]) != _keys(expected["KeySchema"]):
         yield Finding(
-            f"The table {name} has the keys {_keys(there['KeySchema'])}, not {_keys(wanted['KeySchema'])}.",
+            f"The table {name} has the keys {_keys(there['KeySchema'])}, not {_keys(expected['KeySchema'])}.",
             "it is of another build: take its data to a table of a new stage",
         )
-    if "StreamSpecification" in wanted and not there.get("StreamSpecification", {}).get(
+    if "StreamSpecification" in expected and not there.get("StreamSpecification", {}).get(
         "StreamEnabled"
     ):
         yield Finding(
             f"The table {name} has no stream: a change may be missing in searches.", DEPLOY
         )
-    if "TimeToLiveSpecification" in wanted:
-        attribute = wanted["TimeToLiveSpecification"]["AttributeName"]
+    if "TimeToLiveSpecification" in expected:
+        attribute = expected["TimeToLiveSpecification"]["AttributeName"]
         ttl = clients.dynamodb().describe_time_to_live(TableName=name)["TimeToLiveDescription"]
         if (ttl["TimeToLiveStatus"], ttl.get("AttributeName")) != ("ENABLED", attribute):
             yield Finding(
@@ -117,9 +117,9 @@ def queues(app: App) -> Findings:
     )
 
 
-def _queue(name: str, wanted: Properties, there: Properties) -> Findings:
+def _queue(name: str, expected: Properties, there: Properties) -> Findings:
     waiting = int(there["Attributes"]["ApproximateNumberOfMessages"])
-    if "RedrivePolicy" not in wanted and waiting:
+    if "RedrivePolicy" not in expected and waiting:
         yield Finding(
             f"{waiting} messages were put aside in {name}.", "docs/runbook.md, Dead letters"
         )
@@ -151,15 +151,15 @@ def schedules(app: App) -> Findings:
     )
 
 
-def _schedule(name: str, wanted: str, there: Properties) -> Findings:
+def _schedule(name: str, expected: str, there: Properties) -> Findings:
     if there["State"] != "ENABLED":
         yield Finding(
             f"The schedule {name} is {there['State']}: its function is never called.",
             f"aws events enable-rule --name {name}",
         )
-    if there.get("ScheduleExpression") != wanted:
+    if there.get("ScheduleExpression") != expected:
         yield Finding(
-            f"The schedule {name} is {there.get('ScheduleExpression')}, not {wanted}.", DEPLOY
+            f"The schedule {name} is {there.get('ScheduleExpression')}, not {expected}.", DEPLOY
         )
 
 
@@ -173,16 +173,16 @@ def alarms(app: App) -> Findings:
 
     prefix = f"{app.named('', settings().stage)}-"
     pages = clients.client("cloudwatch").get_paginator("describe_alarms")
-    wanted = dict(declared(app, "AWS::CloudWatch::Alarm", "AlarmName"))
+    expected = dict(declared(app, "AWS::CloudWatch::Alarm", "AlarmName"))
     there = {
         alarm["AlarmName"]: alarm
         for page in pages.paginate(AlarmNamePrefix=prefix, AlarmTypes=["MetricAlarm"])
         for alarm in page["MetricAlarms"]
-        if alarm["AlarmName"] in wanted  # not another service's
+        if alarm["AlarmName"] in expected  # not another service's
     }
     yield from compared(
         "alarm",
-        wanted.items(),
+        expected.items(),
         there.__getitem__,
         KeyError,
         _alarm,
@@ -194,11 +194,11 @@ def alarms(app: App) -> Findings:
         yield Note(f"Alarms without data so far: {', '.join(sorted(dataless))}.")
 
 
-def _alarm(name: str, wanted: Properties, there: Properties) -> Findings:
+def _alarm(name: str, expected: Properties, there: Properties) -> Findings:
     if there["StateValue"] == "ALARM":
         yield Finding(
             f"The alarm {name} is on: {there['StateReason']}",
-            wanted["AlarmDescription"].partition("Runbook: ")[2],
+            expected["AlarmDescription"].partition("Runbook: ")[2],
         )
     if not there["ActionsEnabled"]:
         yield Finding(

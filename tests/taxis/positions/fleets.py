@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from chalicelib.foundation.aws import clients
@@ -17,6 +18,9 @@ from chalicelib.taxis.vocabulary import TaxiStatus
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 PARIS = LngLat(2.3522, 48.8566)
+
+NEXT_CELL = LngLat(2.3650, 48.8566)  # another leaf of `split`, in the same square
+NEXT_SQUARE = LngLat(2.4200, 48.8566)
 
 FREE, OCCUPIED = TaxiStatus.FREE, TaxiStatus.OCCUPIED
 
@@ -105,6 +109,14 @@ def stored(
 def searched(point: LngLat, *, now: datetime, radius_m: float = 500) -> list[Found]:
     """A search as the API makes it."""
     return reads.one(service.near(Circle(point, radius_m), now=now))
+
+
+def found(point: LngLat = PARIS, *, now: datetime = NOON) -> list[str]:
+    """The ids of the taxis that a search finds."""
+    return [one.taxi_id for one in searched(point, now=now)]
+
+
+retire = partial(service.retire_cells, availability_of=Registry().availability_of)
 
 
 def entries() -> dict[int, list[Entry]]:

@@ -9,8 +9,8 @@ from chalicelib.foundation.http.application import Application
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import store as accounts
 from chalicelib.taxis.contract import LeTaxi
-from chalicelib.taxis.positions import routes as positions
-from chalicelib.taxis.registry import routes as registry
+from chalicelib.taxis.positions.routes import routes as positions
+from chalicelib.taxis.registry.routes import routes
 from chalicelib.taxis.vocabulary import Role
 from ops.cli import administration
 from tests import factories
@@ -35,7 +35,7 @@ FOUR_BYTES = "Must be greater than or equal to -2147483648 and less than or equa
 @pytest.fixture(scope="module")
 def app() -> Application:
     served = Application("tests", LeTaxi())
-    served.serve(registry.routes, positions.routes)
+    served.serve(routes, positions)
     return served
 
 

@@ -30,6 +30,11 @@ def surveyed(*taxis: SurveyedTaxi, at: datetime = NOON) -> Survey:
     return Survey(at, rules.count(taxis, at=at))
 
 
+def test_a_taxi_that_is_added_during_a_survey_is_left_to_the_next_one() -> None:
+    assert rules.count([a_taxi(added_at=NOON)], at=NOON) == []
+    assert len(rules.count([a_taxi(added_at=NOON - MOMENT)], at=NOON)) == 1
+
+
 @pytest.mark.parametrize(
     ("at", "date", "counted"),
     [

@@ -1,4 +1,4 @@
-"""The jobs that count the taxis on the road: each minute, hour and day.
+"""Jobs that count the taxis on the road: each minute, hour and day.
 
 The minute reads where all taxis are, and notes who is new in this hour. The hour counts the taxis
 that were noted in it, and the day those of its hours: they read no taxi. An hour or a day that a

@@ -17,8 +17,8 @@ routes = Routes()
 )
 def get_zupc(request: Request) -> Reply:
     """The zones round a point, or else its towns, each with the taxis now on the road."""
-    asked = request.asked()
-    towns = territory.place_of(LngLat(asked["lon"], asked["lat"])).towns
+    query = request.parameters()
+    towns = territory.place_of(LngLat(query["lon"], query["lat"])).towns
     if not towns:
         return reply([])
     counts, viewer = service.active_now(), request.viewer
@@ -42,7 +42,7 @@ def get_zupc(request: Request) -> Reply:
 )
 def get_zupc_live(request: Request) -> Reply:
     """Every zone with its shape and the taxis now on the road."""
-    request.asked()
+    request.parameters()
     counts = service.active_now()
     return reply(
         [

@@ -1,4 +1,4 @@
-"""What is asked about an area, and what is shown of it: its name and the taxis on the road [contract: Territory pages]."""
+"""Query and answers of `GET /zupc` and `/zupc/live`: areas with their taxis [contract: Territory pages]."""
 
 from collections.abc import Collection, Mapping
 

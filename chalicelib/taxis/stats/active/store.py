@@ -1,4 +1,4 @@
-"""The taxis that report, as counted by schedule (`foundation/store/sheets.py` says what a sheet costs).
+"""Sheets of the taxis that report (`foundation/store/sheets.py` says what a sheet costs).
 
 | question                 | series              | entry      | cost            | asked by              |
 | ------------------------ | ------------------- | ---------- | --------------- | --------------------- |

@@ -1,4 +1,4 @@
-"""The survey of all fleets, in sheets (`foundation/store/sheets.py` says what a sheet costs).
+"""Sheets of the survey of all fleets (`foundation/store/sheets.py` says what a sheet costs).
 
 | question          | series | entry       | order        | cost              | asked by             |
 | ----------------- | ------ | ----------- | ------------ | ----------------- | -------------------- |

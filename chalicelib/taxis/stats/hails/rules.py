@@ -1,4 +1,4 @@
-"""What is counted of the hails of a day, and how days are added up: pure [contract: Counted hails] [contract: Figures of the statistics].
+"""Sums of a day's hails by operateur and town, and their addition over days: pure [contract: Counted hails] [contract: Figures of the statistics].
 
 Of each day and each pair of operateur and town there are sums by measure: how many hails had which
 outcome, how far their taxis were, how long their steps took.

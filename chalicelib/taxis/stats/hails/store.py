@@ -1,4 +1,4 @@
-"""What is counted of hails, as sheets of days; a day has as many as it takes.
+"""Sheets of hails: sums and heat of days, each in as many as it takes.
 
 | question               | series            | entry   | cost                              | asked by     |
 | ---------------------- | ----------------- | ------- | --------------------------------- | ------------ |

@@ -34,7 +34,7 @@ PERIODS: Mapping[str, Callable[[date], Hashable]] = {
 
 
 class HailStatistics(Struct, frozen=True):
-    """What became of hails, on days that are over.
+    """Figures of GET /stats/hails, of past days.
 
     `milestones` by the contract's names; `total` has pairs of month (1 to 12) and number, for months
     with hails, in `current_year` and `last_year`; `averages` are by span, period and series;

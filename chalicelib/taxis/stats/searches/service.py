@@ -1,4 +1,4 @@
-"""Searches counted from their stream, folded by day, and the statistics of them."""
+"""Counting of searches from their stream, folding by day, and the statistics of searches."""
 
 import logging
 from collections import Counter
@@ -132,7 +132,7 @@ def top_moteurs(filters: Filter, *, now: datetime) -> list[tuple[int, int]]:
 
 
 def heat() -> Points:
-    """Where searches are made: the cells with most of them first; at most `REMEMBERED_S` old."""
+    """Heat map of searches: the cells with most of them first; at most `REMEMBERED_S` old."""
 
     def read() -> Points:
         now = clock.now()
@@ -160,7 +160,7 @@ def _in_towns(filters: Filter, *, now: datetime) -> Iterator[Count]:
 
 
 def _departements(filters: Filter) -> Collection[str | None]:
-    """Where the towns asked for are; None is everywhere."""
+    """The departements of the matching towns; None is all of them."""
     if filters.insees is None:
         return (None,) if filters.departements is None else filters.departements
     of_towns = frozenset(map(departement_of, filters.insees))

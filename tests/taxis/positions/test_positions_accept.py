@@ -1,3 +1,5 @@
+"""Positions on their way into the stream."""
+
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,8 +8,68 @@ from typing import Any
 import pytest
 
 from chalicelib.foundation.aws import clients
-from chalicelib.taxis.positions import accept
-from chalicelib.taxis.positions.accept import StreamUnavailable
+from chalicelib.foundation.geo import LngLat
+from chalicelib.taxis.positions import accept, codec, service
+from chalicelib.taxis.positions.accept import StreamUnavailable, TaxiUnknown
+from chalicelib.taxis.positions.codec import Report
+from tests.taxis.positions.fleets import (
+    NEXT_CELL,
+    NOON,
+    PARIS,
+    e7,
+    taxi_id,
+)
+
+
+def stream_records() -> list[tuple[str, Report]]:
+    """Everything in the stream: partition key and report."""
+    client, name = clients.kinesis(), "maraude-test-positions"
+    got: list[tuple[str, Report]] = []
+    for shard in client.list_shards(StreamName=name)["Shards"]:
+        iterator = client.get_shard_iterator(
+            StreamName=name, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        got.extend(
+            (record["PartitionKey"], codec.unpack_report(record["Data"]))
+            for record in client.get_records(ShardIterator=iterator)["Records"]
+        )
+    return got
+
+
+@pytest.mark.usefixtures("store")
+def test_fifty_positions_of_a_local_operator_become_one_record() -> None:
+    """[positions-index: T5]"""
+    service.accept([(taxi_id(taxi), *e7(PARIS)) for taxi in range(50)], now=NOON)
+
+    [(region, report)] = stream_records()
+    assert region == "paris"
+    assert report.seen == codec.tick(NOON)
+    assert list(report.taxis) == list(range(50))
+
+
+@pytest.mark.usefixtures("store")
+def test_each_region_gets_a_record() -> None:
+    lyon = LngLat(4.8357, 45.7640)
+
+    service.accept([(taxi_id(1), *e7(PARIS)), (taxi_id(2), *e7(lyon))], now=NOON)
+
+    assert sorted(region for region, _ in stream_records()) == ["lyon", "paris"]
+
+
+@pytest.mark.usefixtures("store")
+def test_the_last_position_of_a_taxi_counts() -> None:
+    service.accept([(taxi_id(1), *e7(PARIS)), (taxi_id(1), *e7(NEXT_CELL))], now=NOON)
+
+    [(_, report)] = stream_records()
+    assert (report.lngs_e7[0], report.lats_e7[0]) == e7(NEXT_CELL)
+
+
+@pytest.mark.usefixtures("store")
+def test_an_id_that_is_none_is_refused_before_anything_is_sent() -> None:
+    with pytest.raises(TaxiUnknown):
+        service.accept([(taxi_id(1), *e7(PARIS)), ("nobody?", *e7(PARIS))], now=NOON)
+
+    assert stream_records() == []
 
 
 @contextmanager
