@@ -59,7 +59,7 @@ SHORT = {
 SET_UP = """
 import json, sys
 from pathlib import Path
-from chalicelib.taxis.access import service
+from ops.cli import administration
 from chalicelib.taxis.access.rules import Role
 from ops.cli.territory import loads
 
@@ -67,7 +67,7 @@ wanted = json.load(sys.stdin)
 loads.load_towns(Path(wanted["towns"]), quiet=True)
 found = {}
 for email, (role, url) in wanted["accounts"].items():
-    account, key = service.add(email, roles=[Role(role)], hook=(url, "", "") if url else None)
+    account, key = administration.add(email, roles=[Role(role)], hook=(url, "", "") if url else None)
     found[email] = account.id, key
 print(json.dumps(found))
 """
