@@ -23,7 +23,7 @@ from chalicelib.taxis.hails import concurrency, queue
 from chalicelib.taxis.hails.rules import Status
 from chalicelib.taxis.jobs import service as jobs
 from chalicelib.taxis.positions import codec
-from chalicelib.taxis.registry import store as registry_store
+from chalicelib.taxis.registry import vehicles
 from chalicelib.taxis.search import notes
 from chalicelib.taxis.search import rules as search_rules
 from chalicelib.taxis.settings import settings
@@ -192,7 +192,7 @@ def heard_jobs(witness: Witness, folder: Path) -> None:
             fleet.report(taxi_id, at=now)  # of its cell, all but this is old
             described = fleet.description(taxi_id)  # and this is wrong
             changed = described.changed({"status": TaxiStatus.OCCUPIED}, now=now)
-            registry_store.change_availability(described, changed)
+            vehicles.change_availability(described, changed)
         if name == "delete-orphans":
             unused_parts(fleet)
         with witness.process(function_of(name.replace("-", "_"))):

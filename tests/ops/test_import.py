@@ -13,7 +13,7 @@ from chalicelib.foundation import clock
 from chalicelib.foundation.aws import clients
 from chalicelib.taxis.access import service as access
 from chalicelib.taxis.fleets import service as fleets
-from chalicelib.taxis.registry import service as registry
+from chalicelib.taxis.registry import availability_change, own_taxis, registration
 from chalicelib.taxis.vocabulary import Account, Role, TaxiStatus
 from ops.cli import administration
 from ops.cli.main import main
@@ -155,7 +155,7 @@ def test_an_export_comes_whole_with_the_ids_and_keys_that_partners_know(folder: 
 
     operator = owner(OTHER_KEY)
     record = administration.find("operator")
-    found = registry.find_taxi(operator, "skK5ddt")
+    found = own_taxis.find_taxi(operator, "skK5ddt")
     assert operator.id == 42
     assert operator.roles == {Role.OPERATEUR}
     assert operator.manager_id == owner(KEY).id == 41
@@ -215,7 +215,7 @@ def test_what_has_changed_is_brought_up_to_date(
 
     assert load(folder) == 0
 
-    found = registry.find_taxi(administration.find("operator").account, "skK5ddt")
+    found = own_taxis.find_taxi(administration.find("operator").account, "skK5ddt")
     assert (found.driver.last_name, found.ads.owner_name) == ("Lescaut", "")
     assert (administration.find("fleet").name, administration.find("operator").fleet_size) == (
         "Autre",
@@ -233,13 +233,13 @@ def test_what_has_changed_is_brought_up_to_date(
 def test_what_the_operator_has_done_since_is_left_alone(folder: Path) -> None:
     load(folder)
     operator = administration.find("operator").account
-    found = registry.find_taxi(operator, "skK5ddt")
+    found = own_taxis.find_taxi(operator, "skK5ddt")
     later = found.taxi.added_at.replace(year=found.taxi.added_at.year + 1)
-    registry.change_taxi(found, {"status": "occupied", "radius": None}, now=later)
+    availability_change.change_taxi(found, {"status": "occupied", "radius": None}, now=later)
 
     load(folder)
 
-    description = registry.find_taxi(operator, "skK5ddt").description
+    description = own_taxis.find_taxi(operator, "skK5ddt").description
     assert (description.status, description.radius_m) == (TaxiStatus.OCCUPIED, None)
 
 
@@ -396,7 +396,7 @@ def test_json_lines_are_what_the_api_shows(folder: Path) -> None:
     assert load(folder) == 0
 
     record = administration.find("operator")
-    found = registry.find_taxi(record.account, "skK5ddt")
+    found = own_taxis.find_taxi(record.account, "skK5ddt")
     assert record.hail_endpoint_production == "https://operator.example/hails"
     assert record.account.manager_id == 41
     assert found.description.status == TaxiStatus.OFF
@@ -476,17 +476,17 @@ def test_partners_may_come_one_by_one(folder: Path, capsys: pytest.CaptureFixtur
         "accounts: 1 new, 0 changed, 0 same, 0 faulty",
         "drivers: 0 new, 0 changed, 0 same, 0 faulty",
     ]
-    assert registry.find_taxi(administration.find("operator").account, "skK5ddt")
+    assert own_taxis.find_taxi(administration.find("operator").account, "skK5ddt")
 
 
 def test_numbers_that_were_imported_are_not_given_again(folder: Path) -> None:
     load(folder)
 
     account, _ = administration.add("later", roles=[Role.OPERATEUR])
-    description, _ = registry.register_vehicle(
+    description, _ = registration.register_vehicle(
         account,
         {"licence_plate": "ZZ-999-ZZ"},
-        now=registry.find_taxi(administration.find("operator").account, "skK5ddt").taxi.added_at,
+        now=own_taxis.find_taxi(administration.find("operator").account, "skK5ddt").taxi.added_at,
     )
 
     assert account.id == 43

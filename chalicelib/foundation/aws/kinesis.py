@@ -1,16 +1,15 @@
 """PutRecords on a Kinesis stream, with retries of the records that were refused."""
 
-import random
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from chalicelib.foundation.aws import clients
+from chalicelib.foundation.retry import Retry
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
 
-_TRIES = 4  # of what Kinesis refused: a throttled shard, mostly
+_REFUSED = Retry(tries=4, pause_s=0.05)  # of what Kinesis refused: a throttled shard, mostly
 
 
 def put(stream: str, records: Sequence[tuple[str, bytes]]) -> int:
@@ -22,7 +21,7 @@ def put(stream: str, records: Sequence[tuple[str, bytes]]) -> int:
     waiting: list[PutRecordsRequestEntryTypeDef] = [
         {"PartitionKey": key, "Data": data} for key, data in records
     ]
-    for attempt in range(_TRIES):
+    for _ in _REFUSED.attempts():
         answer = clients.kinesis().put_records(StreamName=stream, Records=waiting)
         waiting = [
             record
@@ -31,6 +30,4 @@ def put(stream: str, records: Sequence[tuple[str, bytes]]) -> int:
         ]
         if not waiting:
             break
-        if attempt < _TRIES - 1:
-            time.sleep(random.uniform(0.5, 1) * 0.05 * 2**attempt)  # noqa: S311  # jitter
     return len(waiting)

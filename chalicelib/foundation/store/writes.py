@@ -1,7 +1,5 @@
 """Conditional writes, with retries while a transaction holds the item."""
 
-import random
-import time
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, TypeVar
@@ -18,12 +16,13 @@ from pynamodb.exceptions import (
 from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 
+from chalicelib.foundation.retry import Retry
 from chalicelib.foundation.settings import settings
 from chalicelib.foundation.store.models import Place
 
 T = TypeVar("T")
 
-TRIES = 8  # of a write that others are in the way of: about 2 s in all
+CONFLICTS = Retry(tries=8, pause_s=0.02)  # of a write and a transaction: about 2 s in all
 
 # Of a single write, and of an item of a transaction.
 _CONFLICT = {"TransactionConflictException", "TransactionConflict"}
@@ -55,17 +54,12 @@ def setting(model: type[Model], values: Mapping[str, Any]) -> list[Action]:
     ]
 
 
-def pause(tries: int) -> None:
-    """Waits before another try: longer each time, and never just as long as the others that wait."""
-    time.sleep(random.uniform(0.5, 1) * 0.01 * 2**tries)  # noqa: S311  # jitter, no secret
-
-
 def run_write(write: Callable[[], T]) -> T:
     """Runs a write, again while a transaction holds one of its items. Returns what it returned.
 
     Raises Moved where a condition of its own failed.
     """
-    tries = 0
+    attempt = 0
     while True:
         try:
             return write()
@@ -73,10 +67,10 @@ def run_write(write: Callable[[], T]) -> T:
             reasons = _reasons(error)
             if reasons & _CONDITION:
                 raise Moved from error
-            tries += 1
-            if not reasons & _CONFLICT or tries == TRIES:
+            if not reasons & _CONFLICT or attempt == CONFLICTS.tries - 1:
                 raise
-            pause(tries)
+        CONFLICTS.wait(attempt)
+        attempt += 1
 
 
 def _reasons(error: ClientError | PynamoDBException) -> set[str | None]:

@@ -1,6 +1,7 @@
 """Accounts as callers see them: listing, changing one's own, logging in [contract: Accounts] [contract: Console login]."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +21,7 @@ from chalicelib.foundation.errors import (
     in_url,
 )
 from chalicelib.foundation.outbound import addresses
-from chalicelib.foundation.store.writes import pause
+from chalicelib.foundation.retry import Retry
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import rules, store
 from chalicelib.taxis.access.rules import AccountFilter, Line
@@ -28,7 +29,7 @@ from chalicelib.taxis.activity import service as activity
 from chalicelib.taxis.settings import settings
 from chalicelib.taxis.vocabulary import Account, Action, Activity, Resource, Role
 
-TRIES = 6  # of a change that others are in the way of: a second in all
+RETRY = Retry(tries=6)  # of a change that others are in the way of: a quarter of a second in all
 LOOK_UP_S = 3  # the name of a webhook's host
 
 
@@ -130,17 +131,16 @@ def change(record: store.Record, changes: Mapping[str, str]) -> store.Record:
 def _write(record: store.Record, fields: Mapping[str, Any]) -> store.Record:
     """The account with these fields changed, whatever else was changed meanwhile. Raises Busy."""
     current: store.Record | None = record
-    for tries in range(TRIES):
+    for attempt in RETRY.attempts():
+        if attempt:
+            current = store.by_id(record.account.id)
         if current is None:
             break
         changed = replace(current, **fields)
         if changed == current:
             return current
-        try:
+        with suppress(store.RecordMoved):
             return store.put(changed, before=current)
-        except store.RecordMoved:
-            pause(tries)
-            current = store.by_id(record.account.id)
     raise Busy(in_request("The account is being changed. Please try again."))
 
 

@@ -4,7 +4,15 @@ from chalicelib.foundation.http import json_schema
 from chalicelib.foundation.http.replies import Reply
 from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.envelope import PAGE_SIZE, Request, meta, reply
-from chalicelib.taxis.registry import departements, schemas, service
+from chalicelib.taxis.registry import (
+    availability_change,
+    departements,
+    own_taxis,
+    presentation,
+    registration,
+    schemas,
+)
+from chalicelib.taxis.registry.rules import Busy
 from chalicelib.taxis.vocabulary import Role
 
 routes = Routes()
@@ -21,90 +29,92 @@ def _registered(shape: json_schema.Shape) -> json_schema.Answers:
     "/drivers",
     roles=REGISTRARS,
     body=schemas.DriverSchema(),
-    answers=_registered(schemas.DRIVER),
-    refuses=(departements.DepartementUnknown, departements.DepartementAmbiguous, service.Busy),
+    answers=_registered(presentation.DRIVER),
+    refuses=(departements.DepartementUnknown, departements.DepartementAmbiguous, Busy),
 )
 def post_driver(request: Request) -> Reply:
     """Registers a driver, or replaces the one there is."""
     given = request.one()
-    driver, departement, is_new = service.register_driver(request.viewer, **given, now=request.now)
-    return reply([schemas.driver_object(driver, departement)], status=201 if is_new else 200)
+    driver, departement, is_new = registration.register_driver(
+        request.viewer, **given, now=request.now
+    )
+    return reply([presentation.driver_object(driver, departement)], status=201 if is_new else 200)
 
 
 @routes.post(
     "/ads",
     roles=REGISTRARS,
     body=schemas.AdsSchema(),
-    answers=_registered(schemas.ADS),
-    refuses=(service.VehicleUnknown, service.TownUnknown, service.Busy),
+    answers=_registered(presentation.ADS),
+    refuses=(registration.VehicleUnknown, registration.TownUnknown, Busy),
 )
 def post_ads(request: Request) -> Reply:
     """Registers a parking licence (ADS), or replaces the one there is."""
     ads = request.one()
-    is_new = service.register_ads(request.viewer, ads, now=request.now)
-    return reply([schemas.ads_object(ads)], status=201 if is_new else 200)
+    is_new = registration.register_ads(request.viewer, ads, now=request.now)
+    return reply([presentation.ads_object(ads)], status=201 if is_new else 200)
 
 
 @routes.post(
     "/vehicles",
     roles=REGISTRARS,
     body=schemas.VehicleSchema(),
-    answers=_registered(schemas.VEHICLE),
-    refuses=(service.Busy,),
+    answers=_registered(presentation.VEHICLE),
+    refuses=(Busy,),
 )
 def post_vehicle(request: Request) -> Reply:
     """Describes a vehicle, or adds to its description."""
     given = request.one()
-    description, is_new = service.register_vehicle(request.viewer, given, now=request.now)
-    return reply([schemas.vehicle_object(description)], status=201 if is_new else 200)
+    description, is_new = registration.register_vehicle(request.viewer, given, now=request.now)
+    return reply([presentation.vehicle_object(description)], status=201 if is_new else 200)
 
 
 @routes.post(
     "/taxis",
     roles=REGISTRARS,
     body=schemas.NewTaxiSchema(),
-    answers=_registered(schemas.TAXI),
-    refuses=(service.PartsUnknown, service.Busy),
+    answers=_registered(presentation.TAXI),
+    refuses=(registration.PartsUnknown, Busy),
 )
 def post_taxi(request: Request) -> Reply:
     """Registers a taxi from a vehicle, an ADS and a driver, or shows the one there is."""
     parts = request.one()
-    found, is_new = service.register_taxi(request.viewer, parts, now=request.now)
-    return reply([schemas.taxi_object(found, None)], status=201 if is_new else 200)
+    found, is_new = registration.register_taxi(request.viewer, parts, now=request.now)
+    return reply([presentation.taxi_object(found, None)], status=201 if is_new else 200)
 
 
 @routes.get(
     "/taxis/all",
     roles=(Role.OPERATEUR,),
     query=schemas.ListSchema(),
-    answers={200: json_schema.page_of(schemas.TAXI)},
+    answers={200: json_schema.page_of(presentation.TAXI)},
 )
 def get_own_taxis(request: Request) -> Reply:
     """The operator's own taxis, newest first."""
     query = request.parameters()
     page = request.page()
-    taxis, total = service.list_taxis(
+    taxis, total = own_taxis.list_taxis(
         request.viewer,
         ids=query["id"],
         licence_plates=query["licence_plate"],
         page=page,
         per_page=PAGE_SIZE,
     )
-    shown = [schemas.taxi_object(found, None) for found in taxis]
+    shown = [presentation.taxi_object(found, None) for found in taxis]
     return reply(shown, meta=meta(page=page, total=total))
 
 
 @routes.get(
     "/taxis/{taxi_id}",
     roles=REGISTRARS,
-    answers={200: json_schema.one(schemas.TAXI)},
-    refuses=(service.TaxiUnknown,),
+    answers={200: json_schema.one(presentation.TAXI)},
+    refuses=(own_taxis.TaxiUnknown,),
 )
 def get_taxi(request: Request, taxi_id: str) -> Reply:
     """A taxi of the viewer's, with its last position."""
-    found = service.find_taxi(request.viewer, taxi_id)
-    last = service.last_position(found.taxi, now=request.now)
-    return reply([schemas.taxi_object(found, last)])
+    found = own_taxis.find_taxi(request.viewer, taxi_id)
+    last = own_taxis.last_position(found.taxi, now=request.now)
+    return reply([presentation.taxi_object(found, last)])
 
 
 @routes.put(
@@ -112,16 +122,16 @@ def get_taxi(request: Request, taxi_id: str) -> Reply:
     roles=REGISTRARS,
     body=schemas.TaxiChangeSchema(partial=True),
     body_required=False,
-    answers={200: json_schema.one(schemas.TAXI)},
-    refuses=(service.TaxiUnknown, service.Busy),
+    answers={200: json_schema.one(presentation.TAXI)},
+    refuses=(own_taxis.TaxiUnknown, Busy),
 )
 def put_taxi(request: Request, taxi_id: str) -> Reply:
     """Changes a taxi's status or radius. An unknown taxi is refused before a bad body."""
-    found = service.find_taxi(request.viewer, taxi_id)
+    found = own_taxis.find_taxi(request.viewer, taxi_id)
     changes = request.one()
-    changed = service.change_taxi(found, changes, now=request.now)
-    last = service.last_position(found.taxi, now=request.now)
-    return reply([schemas.taxi_object(changed, last)])
+    changed = availability_change.change_taxi(found, changes, now=request.now)
+    last = own_taxis.last_position(found.taxi, now=request.now)
+    return reply([presentation.taxi_object(changed, last)])
 
 
 @routes.put("/taxis/all", roles=REGISTRARS)

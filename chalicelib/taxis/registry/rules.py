@@ -8,11 +8,16 @@ from typing import NamedTuple, TypedDict
 
 from msgspec import Struct
 
+from chalicelib.foundation.errors import Unavailable
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.vocabulary import CHARACTERISTICS, TaxiStatus
 
 # What an operator may set; the other two belong to hails.
 SETTABLE = (TaxiStatus.FREE, TaxiStatus.OCCUPIED, TaxiStatus.OFF)
+
+
+class Busy(Unavailable):
+    """Concurrent changes; the request may be sent again."""
 
 
 class Driver(Struct, frozen=True):

@@ -1,17 +1,10 @@
-"""Drivers, ADS, vehicles, descriptions and taxis in DynamoDB (`fleet.py` has what operators own).
+"""Drivers, ADS and taxis in DynamoDB (`vehicles.py` has descriptions, `fleets` what operators own).
 
 | question                    | table         | key                | cost               | asked by         |
 | --------------------------- | ------------- | ------------------ | ------------------ | ---------------- |
 | this driver, or a new one   | drivers       | owner#departement  | 1 write unit       | POST /drivers    |
 |                             |               | #licence           |                    |                  |
 | this ADS, or a new one      | ads           | owner#insee#numero | 1 write unit       | POST /ads        |
-| the number of a plate       | vehicles      | licence_plate      | 1 unit, strong; 2  | POST /vehicles   |
-|                             |               |                    | write units if new |                  |
-| a description, or a new one | descriptions  | owner#vehicle_id   | 1 write unit, and  | POST /vehicles   |
-|                             |               |                    | 1 a taxi of it     |                  |
-| a description               | descriptions  | owner#vehicle_id   | 1 unit, strong     | POST /ads        |
-| another status or radius    | descriptions  | owner#vehicle_id   | 1 write unit       | PUT /taxis/{id}  |
-| a hail's step               | descriptions  | owner#vehicle_id   | 2 write units      | hails            |
 | what a taxi may be made of  | ads, drivers, | their keys         | 3 units, strong,   | POST /taxis      |
 |                             | vehicles      |                    | one call           |                  |
 | whether it is made already  | descriptions, | owner#vehicle_id,  | 2 units, strong,   | POST /taxis      |
@@ -23,36 +16,27 @@
 | what these taxis are        | ads, drivers, | their keys         | 3 units a taxi,    | the same         |
 | made of                     | descriptions  |                    | strong             |                  |
 | what a search shows of them | taxis         | taxi_id            | 0.5 unit a taxi    | GET /taxis       |
-| the ADS and taxis of towns  | ads, taxis    | scan               | 1 unit per 4 KB    | towns that merge |
-| whose every taxi is, and    | taxis         | scan               | half a unit per 4  | the survey of    |
-| since when                  |               |                    | KB, 45 per 1,000   | fleets           |
-| how every vehicle is used   | descriptions  | scan               | the same           | the same         |
-| an ADS in its new town      | ads, taxis,   | their keys         | 4 write units, 6 a | towns that merge |
-|                             | fleets        |                    | taxi               |                  |
 
-Calls for many items carry a hundred keys each. A vehicle's number is everybody's, its description
-each owner's own. A taxi carries a copy of what searches show of its description; `details_version`
-rises with the description, and no older copy wins over a newer one.
+Calls for many items carry a hundred keys each.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from msgspec import Struct
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.foundation.aws import clients
-from chalicelib.foundation.store import documents, reads
+from chalicelib.foundation.store import reads
 from chalicelib.foundation.store.reads import Item, Read
-from chalicelib.foundation.store.writes import Moved, connection, run_write, setting
-from chalicelib.foundation.values import milliseconds, replace
+from chalicelib.foundation.store.writes import connection, run_write
+from chalicelib.foundation.values import milliseconds
 from chalicelib.taxis.fleets import service as fleets
 from chalicelib.taxis.registry import rows, rules
-from chalicelib.taxis.registry.availability import licence
 from chalicelib.taxis.registry.rows import (
     AdsRow,
     DescriptionRow,
@@ -64,17 +48,12 @@ from chalicelib.taxis.registry.rules import (
     Ads,
     Description,
     Driver,
-    Licence,
     Taxi,
     TaxiDetails,
-    Usage,
 )
-from chalicelib.taxis.vocabulary import TaxiStatus
 
 R = TypeVar("R", bound=Model)
 T = TypeVar("T")
-
-TAXIS_A_MOVE = 32  # of one ADS: three actions each, of the hundred that a transaction takes
 
 
 class Parts(Struct, frozen=True):
@@ -126,6 +105,11 @@ def taxis(taxi_ids: Iterable[str]) -> Read[dict[str, Taxi]]:
     return _of_keys(TaxiRow, "taxi_id", taxi_ids, rows.taxi)
 
 
+def taxi_by_id(taxi_id: str) -> Read[Taxi | None]:
+    """The taxi of an id, if there is one."""
+    return taxis([taxi_id]).then(lambda found: found.get(taxi_id))
+
+
 def details(taxi_ids: Iterable[str]) -> Read[dict[str, TaxiDetails]]:
     """Details of the taxis that exist; a change of the last second may be missing."""
     return _of_keys(TaxiRow, "taxi_id", taxi_ids, rows.details, consistent=False)
@@ -168,92 +152,6 @@ def put_driver(owner: str, driver: Driver, *, now: datetime) -> bool:
 def put_ads(owner: str, ads: Ads, *, now: datetime) -> bool:
     """Stores an ADS; whether there was none."""
     return not _replaced(rows.ads_row(owner, ads), "ads_id", now=now)
-
-
-def number_of(licence_plate: str, *, otherwise: int | None = None) -> int:
-    """The vehicle's number: the one that the plate has, or else the one given, or else the next."""
-    try:
-        return int(VehicleRow.get(licence_plate, consistent_read=True).vehicle_id)
-    except VehicleRow.DoesNotExist:
-        vehicle_id = documents.next_number("vehicle") if otherwise is None else otherwise
-        row = VehicleRow(licence_plate, vehicle_id=vehicle_id)
-    try:
-        run_write(partial(row.save, VehicleRow.licence_plate.does_not_exist()))
-    except Moved:
-        return number_of(licence_plate)
-    return int(row.vehicle_id)
-
-
-def describe(
-    owner: str, vehicle_id: int, given: Mapping[str, Any], *, now: datetime
-) -> tuple[Description, bool]:
-    """The owner's description, with what is given written over it, and whether it is new.
-
-    A new one is `off`. The write itself tells: the first version is 1.
-    """
-    row = DescriptionRow(rules.description_id(owner, vehicle_id))
-    actions = [
-        *setting(DescriptionRow, {"owner": owner, "vehicle_id": vehicle_id, **given}),
-        DescriptionRow.status.set(DescriptionRow.status | TaxiStatus.OFF.value),
-        DescriptionRow.availability_changed_at.set(DescriptionRow.availability_changed_at | now),
-        DescriptionRow.details_version.add(1),
-        DescriptionRow.added_at.set(DescriptionRow.added_at | now),
-    ]
-    run_write(partial(row.update, actions))
-    return rows.description(row), row.details_version == 1
-
-
-def renew_copies(description: Description) -> None:
-    """Writes what searches show into the taxis of a description, except over a newer copy."""
-    older = TaxiRow.details_version < description.details_version
-    for taxi_id in sorted(description.taxis):
-        try:
-            actions = setting(TaxiRow, rows.copy(description))
-            run_write(partial(TaxiRow(taxi_id).update, actions, older))
-        except Moved:
-            continue
-
-
-def description(owner: str, vehicle_id: int) -> Description | None:
-    """The owner's description of a vehicle."""
-    key = rules.description_id(owner, vehicle_id)
-    return reads.one(descriptions([key])).get(key)
-
-
-def change_availability(before: Description, after: Description) -> None:
-    """Writes status, radius and their times. Raises Moved where another change came first."""
-    values = {
-        "status": after.status.value,
-        "radius": after.radius_m,
-        "availability_changed_at": after.availability_changed_at,
-        "status_changed_at": after.status_changed_at,
-    }
-    as_read = (DescriptionRow.status == before.status.value) & (
-        DescriptionRow.availability_changed_at == before.availability_changed_at
-    )
-    row = DescriptionRow(after.description_id)
-    run_write(partial(row.update, setting(DescriptionRow, values), as_read))
-
-
-def hail_step(transaction: TransactWrite, before: Description, after: Description) -> None:
-    """Adds the taxi's part of a hail's step to the transaction that writes the hail.
-
-    The condition is that status, time of change and open hail are as they were read.
-    """
-    as_read = (DescriptionRow.status == before.status.value) & (
-        DescriptionRow.availability_changed_at == before.availability_changed_at
-    )
-    if before.open_hail is None:
-        as_read &= DescriptionRow.open_hail.does_not_exist()
-    else:
-        as_read &= DescriptionRow.open_hail == before.open_hail
-    values = {
-        "status": after.status.value,
-        "availability_changed_at": after.availability_changed_at,
-        "open_hail": after.open_hail,
-    }
-    row = DescriptionRow(after.description_id)
-    transaction.update(row, actions=setting(DescriptionRow, values), condition=as_read)
 
 
 def parts(
@@ -333,80 +231,3 @@ def made_of(taxis: Sequence[Taxi]) -> dict[str, tuple[Ads, Driver, Description]]
                 described[taxi.description_id],
             )
     return found
-
-
-def ads_of_towns(insees: Collection[str]) -> Iterator[tuple[str, Ads]]:
-    """Owner and ADS of every licence of these towns: a scan, for the desk only."""
-    for row in AdsRow.scan(consistent_read=True):
-        if row.insee in insees:
-            yield row.owner, rows.ads(row)
-
-
-def taxis_of_towns(insees: Collection[str]) -> Iterator[Taxi]:
-    """Every taxi with a licence of these towns: a scan, for the desk only."""
-    for row in TaxiRow.scan(consistent_read=True):
-        if row.insee in insees:
-            yield rows.taxi(row)
-
-
-def _scanned(model: type[Model], *names: str) -> Iterator[Item]:
-    """These attributes of every item, page by page; a change of the last second may be missing."""
-    pages = (
-        clients.dynamodb()
-        .get_paginator("scan")
-        .paginate(
-            TableName=model.Meta.table_name,
-            ProjectionExpression=", ".join(f"#{name}" for name in names),
-            ExpressionAttributeNames={f"#{name}": name for name in names},
-        )
-    )
-    for page in pages:
-        yield from page["Items"]
-
-
-def every_licence() -> Iterator[tuple[Licence, datetime]]:
-    """Of every taxi whose it is, and when it was added: a scan, for jobs only."""
-    for item in _scanned(TaxiRow, "owner", "insee", "vehicle_id", "added_at"):
-        yield licence(item), TaxiRow.added_at.deserialize(item["added_at"]["S"])
-
-
-def every_usage() -> Iterator[tuple[str, Usage]]:
-    """How every vehicle is used, beside its description's key: a scan, for jobs only."""
-    for item in _scanned(DescriptionRow, "description_id", "status_changed_at", "radius"):
-        changed, radius = item.get("status_changed_at"), item.get("radius")
-        yield (
-            item["description_id"]["S"],
-            Usage(
-                DescriptionRow.status_changed_at.deserialize(changed["N"]) if changed else None,
-                int(radius["N"]) if radius else None,
-            ),
-        )
-
-
-def move_ads(owner: str, ads: Ads, insee: str, taxis: Sequence[Taxi]) -> None:
-    """Gives an ADS and all its taxis (at most `TAXIS_A_MOVE`) another town, all at once.
-
-    Raises Moved where the owner has the same number there already, or something has changed.
-    """
-    old_id, new_id = (
-        rules.ads_id(owner, ads.insee, ads.numero),
-        rules.ads_id(owner, insee, ads.numero),
-    )
-
-    def write() -> None:
-        with TransactWrite(connection=connection()) as transaction:
-            transaction.save(
-                rows.ads_row(owner, replace(ads, insee=insee)),
-                condition=AdsRow.ads_id.does_not_exist(),
-            )
-            transaction.delete(AdsRow(old_id), condition=AdsRow.ads_id.exists())
-            for taxi in taxis:
-                moved = replace(taxi, ads_id=new_id, insee=insee)
-                transaction.update(
-                    TaxiRow(taxi.taxi_id),
-                    actions=setting(TaxiRow, {"ads_id": new_id, "insee": insee}),
-                    condition=TaxiRow.ads_id == old_id,
-                )
-                fleets.change_key(transaction, taxi, moved)
-
-    run_write(write)

@@ -17,8 +17,7 @@ from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import store as accounts_store
 from chalicelib.taxis.access.rules import implied
 from chalicelib.taxis.access.store import Record
-from chalicelib.taxis.registry import departements, rules
-from chalicelib.taxis.registry import service as registry
+from chalicelib.taxis.registry import availability_change, departements, registration, rules
 from chalicelib.taxis.registry.rules import Ads, TaxiParts
 from chalicelib.taxis.territory import service as territory
 from chalicelib.taxis.vocabulary import Account, Role
@@ -263,7 +262,7 @@ class Drivers:
     def write(self, read: Read, *, now: datetime) -> None:
         """As POST /drivers."""
         assert read.account is not None  # noqa: S101  # accounts come first
-        registry.register_driver(read.account, **read.body, now=now)
+        registration.register_driver(read.account, **read.body, now=now)
 
 
 def _verdict(before: object, target: object) -> Verdict:
@@ -337,7 +336,9 @@ class Vehicles:
         plate = read.body["licence_plate"]
         if (self._plates or {}).get(read.beside["id"], plate) != plate:
             raise NumberTaken(in_body("id", "another vehicle has it by now"))
-        registry.register_vehicle(read.account, read.body, vehicle_id=read.beside["id"], now=now)
+        registration.register_vehicle(
+            read.account, read.body, vehicle_id=read.beside["id"], now=now
+        )
 
 
 @dataclass
@@ -401,7 +402,7 @@ class Licences:
     def write(self, read: Read, *, now: datetime) -> None:
         """As POST /ads."""
         assert read.account is not None  # noqa: S101  # accounts come first
-        registry.register_ads(read.account, read.body, now=now)
+        registration.register_ads(read.account, read.body, now=now)
 
 
 @dataclass
@@ -499,13 +500,15 @@ class Taxis:
         """As POST /taxis, and PUT where it has a status or a radius of its own."""
         assert read.account is not None  # noqa: S101  # accounts come first
         parts = TaxiParts(**read.body["ads"], **read.body["vehicle"], **read.body["driver"])
-        taxi, _ = registry.register_taxi(read.account, parts, taxi_id=read.beside["id"], now=now)
+        taxi, _ = registration.register_taxi(
+            read.account, parts, taxi_id=read.beside["id"], now=now
+        )
         availability = rules.AvailabilityAsked()
         if "status" in read.body:
             availability["status"] = read.body["status"]
         if "radius" in read.body:
             availability["radius"] = read.body["radius"]
-        registry.change_taxi(taxi, availability, now=now)
+        availability_change.change_taxi(taxi, availability, now=now)
 
 
 def _of(read: Read, part: str) -> dict[str, str]:

@@ -88,9 +88,9 @@ def load_towns(path: Path, *, merges: Path | None = None, quiet: bool = False) -
 def _move_licences(moves: Mapping[str, str], progress: Progress) -> None:
     """Moves the licences of merged towns to the new code; the next load repeats it if it is interrupted."""
     # The registry's models take their place from the environment when they are imported.
-    from chalicelib.taxis.registry import service as registry
+    from ops.cli.territory import licences
 
-    moved = registry.move_ads(moves)
+    moved = licences.move_ads(moves)
     progress.result(
         f"licences: {moved.moved} moved to merged towns, with {moved.taxis} taxis; {moved.left} left"
     )

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chalicelib.foundation.values import replace
+from chalicelib.taxis.registry import availability_change, own_taxis, vehicles
 
 if TYPE_CHECKING:
     from chalicelib.taxis.hails.rules import Hail, Status
@@ -129,7 +130,6 @@ def placed(scene: "Scene", status: "Status") -> "Hail":
     """A hail in a status, written at once with its taxi."""
     from chalicelib.foundation.store.writes import Moved  # noqa: PLC0415
     from chalicelib.taxis.hails import lifecycle, request_log, rules, writes  # noqa: PLC0415
-    from chalicelib.taxis.registry import store as registry_store  # noqa: PLC0415
     from chalicelib.taxis.vocabulary import (  # noqa: PLC0415
         Action,
         Activity,
@@ -144,7 +144,7 @@ def placed(scene: "Scene", status: "Status") -> "Hail":
         status=TaxiStatus.FREE,
         availability_changed_at=description.availability_changed_at + timedelta(seconds=1),
     )
-    registry_store.change_availability(description, free)
+    vehicles.change_availability(description, free)
     hail = a_hail(
         hail_id=f"{random.getrandbits(28):07x}",
         created_at=scene.now,
@@ -251,15 +251,14 @@ def webhook_decline(scene: "Scene") -> str:
 def freed_and_taken(scene: "Scene") -> str:
     from chalicelib.taxis.hails import create, expiry  # noqa: PLC0415
     from chalicelib.taxis.hails.rules import HailRequest, Status  # noqa: PLC0415
-    from chalicelib.taxis.registry import service as registry  # noqa: PLC0415
     from tests.taxis.hails.hail_factories import a_wish  # noqa: PLC0415
 
     hail = placed(scene, Status.ACCEPTED_BY_TAXI)
     late = scene.now + timedelta(seconds=30)
 
     def free_and_hail() -> object:
-        taxi = registry.find_taxi(scene.operateur, scene.taxi_id)
-        registry.change_taxi(taxi, {"status": "free"}, now=late)
+        taxi = own_taxis.find_taxi(scene.operateur, scene.taxi_id)
+        availability_change.change_taxi(taxi, {"status": "free"}, now=late)
         return create.create_hail(scene.moteur, HailRequest(**a_wish(scene.taxi_id)), now=scene.now)
 
     taken, _ = at_once(free_and_hail, lambda: expiry.expire(hail.hail_id, now=late, way="queue"))

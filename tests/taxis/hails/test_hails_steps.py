@@ -8,7 +8,7 @@ from chalicelib.taxis.hails import (
     expiry,
 )
 from chalicelib.taxis.hails.rules import Hail, Status, StepRefused
-from chalicelib.taxis.registry import service as registry
+from chalicelib.taxis.registry import availability_change, own_taxis
 from tests.taxis.hails.hail_factories import PHONE, WAITS, Scene
 from tests.taxis.hails.traces import journal
 from tests.taxis.registry.races import just_before, transactions
@@ -80,12 +80,12 @@ def test_a_field_and_a_step_at_once_are_both_kept(scene: Scene) -> None:
 
 def test_a_step_goes_through_although_the_operator_changed_the_status(scene: Scene) -> None:
     hail = scene.hail(S.ACCEPTED_BY_TAXI)
-    found = registry.find_taxi(scene.operateur, scene.taxi_id)
+    found = own_taxis.find_taxi(scene.operateur, scene.taxi_id)
 
     with just_before(
         transactions(),
         "TransactWriteItems",
-        lambda: registry.change_taxi(found, {"status": "off"}, now=scene.now),
+        lambda: availability_change.change_taxi(found, {"status": "off"}, now=scene.now),
     ):
         scene.drive(hail, S.ACCEPTED_BY_CUSTOMER)
 

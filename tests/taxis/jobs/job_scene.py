@@ -6,7 +6,7 @@ from typing import Any
 from chalicelib.foundation.aws import clients
 from chalicelib.taxis.hails.rules import Hail, Status
 from chalicelib.taxis.jobs import service as jobs
-from chalicelib.taxis.registry import service as registry
+from chalicelib.taxis.registry import registration
 from chalicelib.taxis.registry.rules import TaxiParts
 from tests import factories
 from tests.factories import PARIS
@@ -33,7 +33,7 @@ class Fleet(Scene):
             vehicle={"licence_plate": plate},
         )
         parts = TaxiParts(PARIS, f"a{number}", plate, "75", f"d{number}")
-        return registry.register_taxi(self.operateur, parts, now=at or self.now)[0].taxi.taxi_id
+        return registration.register_taxi(self.operateur, parts, now=at or self.now)[0].taxi.taxi_id
 
     def rode(self, taxi_id: str, *, at: datetime) -> Hail:
         """A hail that ended in the moment at which the taxi reported."""

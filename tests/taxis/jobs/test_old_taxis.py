@@ -18,10 +18,11 @@ from chalicelib.taxis.jobs import old_taxis
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.codec import Report
-from chalicelib.taxis.registry import availability, service
+from chalicelib.taxis.registry import availability, registration, service
 from chalicelib.taxis.registry.rows import TaxiRow
 from chalicelib.taxis.registry.rules import TaxiParts
 from chalicelib.taxis.settings import Settings
+from ops.cli.territory import licences
 from tests import factories
 from tests.taxis.hails.hail_factories import a_wish
 from tests.taxis.jobs.job_scene import DAY, YEAR, Fleet, items
@@ -145,7 +146,7 @@ def seen_just_then(scene: Fleet, taxi_id: str) -> None:
 
 
 def moved_just_then(scene: Fleet, taxi_id: str) -> None:  # noqa: ARG001  # like the others
-    service.move_ads({factories.PARIS: factories.CHARENTON})
+    licences.move_ads({factories.PARIS: factories.CHARENTON})
 
 
 @pytest.mark.parametrize(
@@ -215,7 +216,7 @@ def test_who_adds_a_taxi_while_it_is_deleted_gets_a_new_one(scene: Fleet, silent
     events.register("before-parameter-build.dynamodb.BatchGetItem", handle)
     parts = TaxiParts(factories.PARIS, "a1", "ZZ-1-ZZ", "75", "d1")
 
-    found, is_new = service.register_taxi(scene.operateur, parts, now=scene.later)
+    found, is_new = registration.register_taxi(scene.operateur, parts, now=scene.later)
 
     events.unregister("before-parameter-build.dynamodb.BatchGetItem", handle)
     assert is_new

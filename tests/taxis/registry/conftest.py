@@ -6,7 +6,8 @@ import pytest
 
 from chalicelib.foundation.http.application import Application
 from chalicelib.taxis.contract import LeTaxi
-from chalicelib.taxis.registry.routes import routes
+from chalicelib.taxis.positions import routes as positions
+from chalicelib.taxis.registry import routes as registry
 from chalicelib.taxis.vocabulary import Role
 from tests import factories
 from tests.calls import Caller
@@ -19,7 +20,7 @@ def call(store: None) -> Call:  # noqa: ARG001  # where its accounts are
     """Makes an account of a name, an operator unless other roles are given, and calls as it."""
     factories.known_towns()
     app = Application("tests", LeTaxi())
-    app.serve(routes)
+    app.serve(registry.routes, positions.routes)
 
     def calling(
         email: str, *roles: Role, logas: str | None = None, manager: str | None = None

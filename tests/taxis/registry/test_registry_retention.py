@@ -9,7 +9,7 @@ from chalicelib.foundation.errors import Unknown
 from chalicelib.foundation.jobs.rules import Page
 from chalicelib.foundation.settings import BadSetting, read
 from chalicelib.taxis.jobs import service as jobs
-from chalicelib.taxis.registry import retention, service, store
+from chalicelib.taxis.registry import registration, retention, store, vehicles
 from chalicelib.taxis.registry.rows import AdsRow, DescriptionRow, DriverRow
 from chalicelib.taxis.registry.rules import Ads, Driver, TaxiParts
 from chalicelib.taxis.settings import Settings
@@ -76,11 +76,11 @@ def test_a_year_is_a_year_since_the_part_was_first_added(
 ) -> None:
     """Replacing it later makes it no younger, and a description no more than a driver."""
     owner, added = str(scene.operateur.id), scene.later - age
-    number = store.number_of("ZZ-9-ZZ")
+    number = vehicles.number_of("ZZ-9-ZZ")
     for at in (added, scene.later - DAY):
         store.put_driver(owner, Driver("75", "d9", "Anne", "Lescaut"), now=at)
         store.put_ads(owner, Ads(PARIS, "a9"), now=at)
-        store.describe(owner, number, {"licence_plate": "ZZ-9-ZZ"}, now=at)
+        vehicles.describe(owner, number, {"licence_plate": "ZZ-9-ZZ"}, now=at)
 
     done = scene.run(JOB)
 
@@ -122,7 +122,7 @@ def test_a_customer_is_kept_as_long_as_a_hail_of_theirs(scene: Fleet) -> None:
 
 
 def new_taxi(scene: Fleet) -> None:
-    service.register_taxi(scene.operateur, PARTS, now=scene.later)
+    registration.register_taxi(scene.operateur, PARTS, now=scene.later)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_part_of_a_taxi_that_is_made_just_then_stays(
         done = retention.delete_orphans(now=scene.later, after=page).done
 
     assert done[name] == 0
-    taxi_id = service.register_taxi(scene.operateur, PARTS, now=scene.later)[0].taxi.taxi_id
+    taxi_id = registration.register_taxi(scene.operateur, PARTS, now=scene.later)[0].taxi.taxi_id
     assert scene.as_operateur.get(f"/taxis/{taxi_id}").status == 200
 
 

@@ -12,12 +12,19 @@ import pytest
 from pynamodb.exceptions import TransactWriteError, UpdateError
 
 from chalicelib.foundation.store import reads, writes
-from chalicelib.foundation.values import replace
 from chalicelib.taxis.fleets import store as fleet
 from chalicelib.taxis.fleets.store import FleetRow
-from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions.rules import Availability
-from chalicelib.taxis.registry import availability, rules, service, store
+from chalicelib.taxis.registry import (
+    availability,
+    availability_change,
+    own_taxis,
+    registration,
+    rules,
+    service,
+    store,
+    vehicles,
+)
 from chalicelib.taxis.registry.rows import (
     AdsRow,
     DescriptionRow,
@@ -27,64 +34,30 @@ from chalicelib.taxis.registry.rows import (
 )
 from chalicelib.taxis.registry.rules import (
     Ads,
-    Description,
     Driver,
     Licence,
     Registered,
-    Taxi,
-    TaxiParts,
 )
-from chalicelib.taxis.vocabulary import Account, Role, TaxiStatus
+from chalicelib.taxis.vocabulary import TaxiStatus
 from tests import factories
-from tests.factories import BORDEAUX, CHARENTON, PARIS
+from tests.factories import PARIS
 from tests.taxis.registry.races import client_of, just_before, plain, refusing, transactions
-
-NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-OPERATOR = Account(7, "operator", frozenset({Role.OPERATEUR}))
-PLATE = "AB-123-CD"
-PARTS = TaxiParts(PARIS, "1", PLATE, "75", "75-0001")
+from tests.taxis.registry.stored import (
+    NOON,
+    OPERATOR,
+    PARTS,
+    PLATE,
+    a_taxi,
+    also,
+    described,
+    registered,
+    with_parts,
+)
 
 
 @pytest.fixture(autouse=True)
 def _towns(store: None) -> None:  # noqa: ARG001  # where they are known
     factories.known_towns()
-
-
-def described(owner: str = "7", licence_plate: str = PLATE, **given: Any) -> Description:
-    values = {"licence_plate": licence_plate, **given}
-    return store.describe(owner, store.number_of(licence_plate), values, now=NOON)[0]
-
-
-def with_parts(owner: str = "7", numero: str = "1", licence: str = "75-0001") -> Description:
-    store.put_ads(owner, Ads(PARIS, numero), now=NOON)
-    store.put_driver(owner, Driver("75", licence, "Anne", "Lescaut"), now=NOON)
-    return described(owner)
-
-
-def also(**changes: str) -> TaxiParts:
-    """The same parts but for one, which is registered too."""
-    parts = replace(PARTS, **changes)
-    store.put_ads("7", Ads(parts.insee, parts.numero), now=NOON)
-    store.put_driver("7", Driver(parts.departement, parts.professional_licence, "", ""), now=NOON)
-    return parts
-
-
-def registered(parts: TaxiParts = PARTS, *, now: datetime = NOON) -> Registered:
-    return service.register_taxi(OPERATOR, parts, now=now)[0]
-
-
-def a_taxi(taxi_id: str = "aaaaaaa", **changes: Any) -> Taxi:
-    taxi = Taxi(
-        taxi_id=taxi_id,
-        owner="7",
-        operator="operator",
-        vehicle_id=1,
-        ads_id=rules.ads_id("7", PARIS, "1"),
-        driver_id=rules.driver_id("7", "75", "75-0001"),
-        insee=PARIS,
-        added_at=NOON,
-    )
-    return replace(taxi, **changes)
 
 
 @pytest.fixture
@@ -130,19 +103,19 @@ def test_a_driver_is_stored_though_a_transaction_holds_it_for_a_moment() -> None
 
 
 def test_a_plate_keeps_its_number() -> None:
-    assert [store.number_of(plate) for plate in ("AAAAAAA", "BBBBBBB", "AAAAAAA")] == [1, 2, 1]
+    assert [vehicles.number_of(plate) for plate in ("AAAAAAA", "BBBBBBB", "AAAAAAA")] == [1, 2, 1]
 
 
 def test_who_numbers_a_plate_second_gets_the_first_one_s_number() -> None:
-    with just_before(client_of(VehicleRow), "PutItem", lambda: store.number_of(PLATE)):
-        number = store.number_of(PLATE)
+    with just_before(client_of(VehicleRow), "PutItem", lambda: vehicles.number_of(PLATE)):
+        number = vehicles.number_of(PLATE)
 
     assert number == VehicleRow.get(PLATE).vehicle_id == 2
 
 
 def test_a_description_is_new_once_and_off() -> None:
-    first, is_new = store.describe("7", 1, {"licence_plate": PLATE, "wifi": True}, now=NOON)
-    second, is_new_again = store.describe("7", 1, {"color": "red", "wifi": None}, now=NOON)
+    first, is_new = vehicles.describe("7", 1, {"licence_plate": PLATE, "wifi": True}, now=NOON)
+    second, is_new_again = vehicles.describe("7", 1, {"color": "red", "wifi": None}, now=NOON)
 
     assert (is_new, is_new_again) == (True, False)
     assert (first.status, first.radius_m, first.taxis) == (TaxiStatus.OFF, None, frozenset())
@@ -154,7 +127,7 @@ def test_of_two_first_descriptions_only_one_is_new() -> None:
     made = []
 
     def describe() -> None:
-        made.append(store.describe("7", 1, {"licence_plate": PLATE}, now=NOON)[1])
+        made.append(vehicles.describe("7", 1, {"licence_plate": PLATE}, now=NOON)[1])
 
     with just_before(client_of(DescriptionRow), "UpdateItem", describe):
         describe()
@@ -164,7 +137,7 @@ def test_of_two_first_descriptions_only_one_is_new() -> None:
 
 def test_a_description_keeps_its_status_when_it_is_described_again() -> None:
     before = described()
-    store.change_availability(before, before.changed({"status": "free"}, now=NOON))
+    vehicles.change_availability(before, before.changed({"status": "free"}, now=NOON))
 
     after = described(color="red")
 
@@ -173,27 +146,27 @@ def test_a_description_keeps_its_status_when_it_is_described_again() -> None:
 
 
 def test_an_unknown_description_is_none() -> None:
-    assert store.description("7", 1) is None
+    assert vehicles.description("7", 1) is None
 
 
 def test_status_and_radius_are_written_with_their_times() -> None:
     before = described()
     after = before.changed({"status": "free", "radius": 200}, now=NOON + timedelta(hours=1))
 
-    store.change_availability(before, after)
+    vehicles.change_availability(before, after)
 
-    assert store.description("7", 1) == after
+    assert vehicles.description("7", 1) == after
 
 
 @pytest.mark.parametrize("theirs", [{"status": "occupied"}, {"radius": 300}])
 def test_a_change_computed_from_an_older_state_is_not_written(theirs: Any) -> None:
     before = described()
-    store.change_availability(before, before.changed(theirs, now=NOON))
+    vehicles.change_availability(before, before.changed(theirs, now=NOON))
 
     with pytest.raises(writes.Moved):
-        store.change_availability(before, before.changed({"status": "free"}, now=NOON))
+        vehicles.change_availability(before, before.changed({"status": "free"}, now=NOON))
 
-    now_there = store.description("7", 1)
+    now_there = vehicles.description("7", 1)
     assert now_there is not None
     assert now_there.status is not TaxiStatus.FREE
 
@@ -203,20 +176,22 @@ def test_a_change_waits_while_a_transaction_holds_the_description() -> None:
     after = before.changed({"status": "free"}, now=NOON)
 
     with refusing(client_of(DescriptionRow), "UpdateItem", "TransactionConflictException", times=3):
-        store.change_availability(before, after)
+        vehicles.change_availability(before, after)
 
-    assert store.description("7", 1) == after
+    assert vehicles.description("7", 1) == after
 
 
 def test_a_write_gives_up_after_some_tries_and_at_once_on_any_other_error() -> None:
     before = described()
     change = partial(
-        store.change_availability, before, before.changed({"status": "free"}, now=NOON)
+        vehicles.change_availability, before, before.changed({"status": "free"}, now=NOON)
     )
     client = client_of(DescriptionRow)
 
     with (
-        refusing(client, "UpdateItem", "TransactionConflictException", times=writes.TRIES),
+        refusing(
+            client, "UpdateItem", "TransactionConflictException", times=writes.CONFLICTS.tries
+        ),
         pytest.raises(UpdateError),
     ):
         change()
@@ -226,7 +201,7 @@ def test_a_write_gives_up_after_some_tries_and_at_once_on_any_other_error() -> N
     ):
         change()
 
-    assert store.description("7", 1) == before
+    assert vehicles.description("7", 1) == before
 
 
 # --- a new taxi ----------------------------------------------------------------------------------
@@ -241,7 +216,7 @@ def test_a_taxi_is_everywhere_that_it_should_be_at_once() -> None:
     assert store.made_already("7", 1, taxi.ads_id, taxi.driver_id)[1] == taxi.taxi_id
     assert list(fleet.newest("7", limit=10)) == [(taxi.taxi_id, PLATE)]
     assert fleet.load("7").ids == {taxi.taxi_id}
-    description = store.description("7", 1)
+    description = vehicles.description("7", 1)
     assert description is not None
     assert description.taxis == {taxi.taxi_id}
 
@@ -299,7 +274,7 @@ def test_who_adds_a_taxi_second_is_given_the_first_one_s() -> None:
     first: list[Registered] = []
 
     with just_before(transactions(), "TransactWriteItems", lambda: first.append(registered())):
-        second, is_new = service.register_taxi(OPERATOR, PARTS, now=NOON)
+        second, is_new = registration.register_taxi(OPERATOR, PARTS, now=NOON)
 
     assert not is_new
     assert second.taxi == first[0].taxi
@@ -321,7 +296,7 @@ def test_a_taxi_whose_ads_goes_while_it_is_added_is_refused() -> None:
 
     with (
         just_before(transactions(), "TransactWriteItems", ads.delete),
-        pytest.raises(service.PartsUnknown),
+        pytest.raises(registration.PartsUnknown),
     ):
         registered()
 
@@ -339,7 +314,7 @@ def test_a_conflict_of_transactions_is_tried_again() -> None:
         times=2,
         CancellationReasons=conflict,
     ):
-        _, is_new = service.register_taxi(OPERATOR, PARTS, now=NOON)
+        _, is_new = registration.register_taxi(OPERATOR, PARTS, now=NOON)
 
     assert is_new
 
@@ -379,10 +354,10 @@ def test_a_taxi_that_never_comes_to_rest_is_refused_for_now() -> None:
             transactions(),
             "TransactWriteItems",
             "TransactionCanceledException",
-            times=writes.TRIES,
+            times=registration.RETRY.tries,
             CancellationReasons=moved,
         ),
-        pytest.raises(service.Busy),
+        pytest.raises(rules.Busy),
     ):
         registered()
 
@@ -404,7 +379,7 @@ def test_what_searches_show_follows_the_description() -> None:
     with_parts()
     taxi_id = registered().taxi.taxi_id
 
-    service.register_vehicle(
+    registration.register_vehicle(
         OPERATOR,
         {"licence_plate": PLATE, "model": "3008", "wifi": True, "nb_seats": 6, "type_": "mpv"},
         now=NOON,
@@ -422,8 +397,8 @@ def test_an_older_copy_never_wins() -> None:
     taxi_id = registered().taxi.taxi_id
     older, newer = described(model="older"), described(model="newer")
 
-    store.renew_copies(newer)
-    store.renew_copies(older)
+    vehicles.renew_copies(newer)
+    vehicles.renew_copies(older)
 
     assert reads.one(store.details([taxi_id]))[taxi_id].model == "newer"
 
@@ -433,7 +408,7 @@ def test_a_copy_is_renewed_past_a_taxi_that_is_gone() -> None:
     gone, kept = sorted(registered(also(numero=numero)).taxi.taxi_id for numero in ("1", "2"))
     TaxiRow(gone).delete()
 
-    store.renew_copies(described(model="new"))
+    vehicles.renew_copies(described(model="new"))
 
     assert reads.one(store.details([gone, kept])).keys() == {kept}
     assert reads.one(store.details([kept]))[kept].model == "new"
@@ -460,7 +435,7 @@ def test_availability_is_what_the_last_write_left(calls: list[str]) -> None:
     taxi_id = found.taxi.taxi_id
     availability.availability_of([taxi_id])
     later = NOON + timedelta(seconds=1)
-    service.change_taxi(found, {"status": "free", "radius": 200}, now=later)
+    availability_change.change_taxi(found, {"status": "free", "radius": 200}, now=later)
     calls.clear()
 
     said = availability.availability_of([taxi_id, "2222222"])
@@ -474,13 +449,13 @@ def test_the_status_is_changed_from_what_is_there_when_another_change_came_first
     found = registered()
 
     def occupy() -> None:
-        service.change_taxi(found, {"status": "occupied", "radius": 300}, now=NOON)
+        availability_change.change_taxi(found, {"status": "occupied", "radius": 300}, now=NOON)
 
     with just_before(client_of(DescriptionRow), "UpdateItem", occupy):
-        changed = service.change_taxi(found, {"status": "free"}, now=NOON)
+        changed = availability_change.change_taxi(found, {"status": "free"}, now=NOON)
 
     assert (changed.description.status, changed.description.radius_m) == (TaxiStatus.FREE, 300)
-    assert store.description("7", 1) == changed.description
+    assert vehicles.description("7", 1) == changed.description
 
 
 def test_a_change_that_another_made_too_is_answered_as_it_stands() -> None:
@@ -488,12 +463,14 @@ def test_a_change_that_another_made_too_is_answered_as_it_stands() -> None:
     found = registered()
 
     def free() -> None:
-        service.change_taxi(found, {"status": "free"}, now=NOON)
+        availability_change.change_taxi(found, {"status": "free"}, now=NOON)
 
     with just_before(client_of(DescriptionRow), "UpdateItem", free):
-        changed = service.change_taxi(found, {"status": "free"}, now=NOON + timedelta(hours=1))
+        changed = availability_change.change_taxi(
+            found, {"status": "free"}, now=NOON + timedelta(hours=1)
+        )
 
-    assert changed.description == store.description("7", 1)
+    assert changed.description == vehicles.description("7", 1)
     assert changed.description.status_changed_at == NOON + rules.STEP
 
 
@@ -506,11 +483,11 @@ def test_a_status_that_never_comes_to_rest_is_refused_for_now() -> None:
             client_of(DescriptionRow),
             "UpdateItem",
             "ConditionalCheckFailedException",
-            times=writes.TRIES,
+            times=availability_change.RETRY.tries,
         ),
-        pytest.raises(service.Busy),
+        pytest.raises(rules.Busy),
     ):
-        service.change_taxi(found, {"status": "free"}, now=NOON)
+        availability_change.change_taxi(found, {"status": "free"}, now=NOON)
 
 
 def test_setting_a_status_leaves_the_open_hail_alone() -> None:
@@ -518,7 +495,7 @@ def test_setting_a_status_leaves_the_open_hail_alone() -> None:
     found = registered()
     DescriptionRow(found.taxi.description_id).update([DescriptionRow.open_hail.set("a1b2c3d")])
 
-    service.change_taxi(found, {"status": "free"}, now=NOON)
+    availability_change.change_taxi(found, {"status": "free"}, now=NOON)
 
     assert DescriptionRow.get(found.taxi.description_id).open_hail == "a1b2c3d"
 
@@ -528,15 +505,15 @@ def test_a_taxi_without_a_description_is_not_found() -> None:
     found = registered()
     DescriptionRow(found.taxi.description_id).delete()
 
-    with pytest.raises(service.TaxiUnknown):
-        service.find_taxi(OPERATOR, found.taxi.taxi_id)
+    with pytest.raises(own_taxis.TaxiUnknown):
+        own_taxis.find_taxi(OPERATOR, found.taxi.taxi_id)
     assert availability.availability_of([found.taxi.taxi_id]) == {}
 
 
 @pytest.mark.parametrize("text", ["all", "x" * 3000, "aaaaaa\0"])
 def test_an_id_that_no_taxi_can_have_is_not_looked_up(text: str, calls: list[str]) -> None:
-    with pytest.raises(service.TaxiUnknown):
-        service.find_taxi(OPERATOR, text)
+    with pytest.raises(own_taxis.TaxiUnknown):
+        own_taxis.find_taxi(OPERATOR, text)
 
     assert calls == []
 
@@ -552,74 +529,6 @@ def test_what_ingest_asks_loads_no_web_framework() -> None:
     )
 
     assert done.stdout.strip() == ""
-
-
-# --- towns that merge ----------------------------------------------------------------------------
-
-
-def test_the_ads_of_a_merged_town_and_their_taxis_move_together() -> None:
-    with_parts()
-    taxi = registered().taxi
-    store.put_ads("7", Ads(BORDEAUX, "1"), now=NOON)
-
-    moved = service.move_ads({PARIS: CHARENTON})
-
-    new_id = rules.ads_id("7", CHARENTON, "1")
-    assert moved == service.MovedAds(moved=1, taxis=1, left=0)
-    assert reads.one(store.taxis([taxi.taxi_id]))[taxi.taxi_id] == a_taxi(
-        taxi.taxi_id, ads_id=new_id, insee=CHARENTON
-    )
-    assert sorted(row.ads_id for row in AdsRow.scan()) == [rules.ads_id("7", BORDEAUX, "1"), new_id]
-    found = service.find_taxi(OPERATOR, taxi.taxi_id)
-    assert (found.ads.insee, found.town) == (CHARENTON, "Charenton-le-Pont")
-
-
-def test_the_moved_parts_still_make_the_same_taxi() -> None:
-    with_parts()
-    taxi = registered().taxi
-    service.move_ads({PARIS: CHARENTON})
-
-    there, is_new = service.register_taxi(
-        OPERATOR, TaxiParts(CHARENTON, "1", PLATE, "75", "75-0001"), now=NOON
-    )
-
-    assert (there.taxi.taxi_id, is_new) == (taxi.taxi_id, False)
-    assert len([row for row in FleetRow.scan() if row.entry.startswith("taxi#")]) == 1
-
-
-def test_an_ads_whose_number_its_owner_has_in_the_new_town_is_left() -> None:
-    with_parts()
-    taxi = registered().taxi
-    store.put_ads("7", Ads(CHARENTON, "1"), now=NOON)
-
-    moved = service.move_ads({PARIS: CHARENTON})
-
-    assert moved == service.MovedAds(moved=0, taxis=0, left=1)
-    assert reads.one(store.taxis([taxi.taxi_id])) == {taxi.taxi_id: taxi}
-
-
-def test_moving_again_moves_nothing_more() -> None:
-    with_parts()
-    registered()
-    service.move_ads({PARIS: CHARENTON})
-
-    assert service.move_ads({PARIS: CHARENTON}) == service.MovedAds(0, 0, 0)
-
-
-def test_an_ads_with_more_taxis_than_a_transaction_takes_is_left() -> None:
-    for number in range(store.TAXIS_A_MOVE + 1):
-        description = with_parts(licence=str(number))
-        store.add_taxi(a_taxi(codec.id_of(number), driver_id=f"7#75#{number}"), description)
-
-    assert service.move_ads({PARIS: CHARENTON}) == service.MovedAds(0, 0, 1)
-
-
-def test_an_ads_moves_with_as_many_taxis_as_a_transaction_takes() -> None:
-    for number in range(store.TAXIS_A_MOVE):
-        description = with_parts(licence=str(number))
-        store.add_taxi(a_taxi(codec.id_of(number), driver_id=f"7#75#{number}"), description)
-
-    assert service.move_ads({PARIS: CHARENTON}) == service.MovedAds(1, store.TAXIS_A_MOVE, 0)
 
 
 def test_licences_say_whose_taxis_are_and_of_which_town(calls: list[str]) -> None:

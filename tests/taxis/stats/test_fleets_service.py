@@ -9,13 +9,13 @@ from app import app
 from chalicelib.foundation import cache, clock
 from chalicelib.foundation.store import reads
 from chalicelib.taxis.jobs import service as jobs
-from chalicelib.taxis.registry import service as registry
 from chalicelib.taxis.registry import store as registered
 from chalicelib.taxis.registry.rows import TaxiRow
 from chalicelib.taxis.stats.calendar import Milestones
 from chalicelib.taxis.stats.filters import EVERYTHING
 from chalicelib.taxis.stats.fleets import service, store
 from chalicelib.taxis.stats.fleets.rules import FleetSummary, OwnerFleet
+from ops.cli.territory import licences
 from tests import factories
 from tests.calls import Caller
 from tests.factories import BORDEAUX, PARIS
@@ -76,7 +76,7 @@ def test_the_taxis_of_a_merged_town_are_their_new_town_s_at_the_next_survey() ->
     _, caller = an_operator()
     caller.post("/taxis", factories.a_taxi())
     survey()
-    registry.move_ads({PARIS: BORDEAUX})
+    licences.move_ads({PARIS: BORDEAUX})
 
     survey()
 
