@@ -37,7 +37,7 @@ from ops.cli.territory import loads
 from ops.local.provision import provision
 
 ROOT = Path(__file__).resolve().parents[2]
-TOWNS = ROOT / "ops" / "demo" / "towns.geojson"
+TOWNS = ROOT / "ops" / "local" / "demo" / "towns.geojson"
 A_CALL = 25  # BatchWriteItem's limit
 AT_ONCE = 4
 TOLD_EACH_S = 5.0

@@ -73,7 +73,9 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         assert up.stdout is not None
         ready = next(line for line in up.stdout if line.startswith("ready "))
         started = System(folder, ready.split()[1])
-        started.maraude("territory", "load-towns", str(ROOT / "ops" / "demo" / "towns.geojson"))
+        started.maraude(
+            "territory", "load-towns", str(ROOT / "ops" / "local" / "demo" / "towns.geojson")
+        )
         started.add("admin", "admin")
         started.add("partner", "operateur", "moteur")
         yield started

@@ -60,7 +60,7 @@ SET_UP = """
 import json, sys
 from pathlib import Path
 from ops.cli import administration
-from chalicelib.taxis.vocabulary import Role
+from chalicelib.taxis.access.rules import Role
 from ops.cli.territory import loads
 
 wanted = json.load(sys.stdin)
