@@ -1,6 +1,7 @@
 """Target of a command: the local system, or a stage on AWS."""
 
 import argparse
+import importlib.util
 import os
 
 from ops.errors import CannotGoOn
@@ -18,16 +19,24 @@ def connect(args: argparse.Namespace) -> None:
     """Configures this process for the registry that the arguments name, before its first call.
 
     With `--stage`, AWS's own variables and files stay as they are. Raises NotRunning and
-    PlaceBroken.
+    PlaceBroken, and BadSetting where the service cannot run with a setting.
     """
     if args.stage:
         os.environ["MARAUDE_STAGE"] = args.stage
-        return
-    where = place.of(args.data, service=args.app.data)
-    run = where.running()
-    for name in place.FOREIGN:
-        os.environ.pop(name, None)
-    os.environ.update(where.environment(run.endpoint))
+    else:
+        where = place.of(args.data, service=args.app.data)
+        run = where.running()
+        for name in place.FOREIGN:
+            os.environ.pop(name, None)
+        os.environ.update(where.environment(run.endpoint))
+    _check_settings(args.app.name)
+
+
+def _check_settings(service: str) -> None:
+    """Reads the service's settings, so that a bad one is told before anything is called. Raises BadSetting."""
+    name = f"chalicelib.{service}.settings"
+    if importlib.util.find_spec(f"chalicelib.{service}") and importlib.util.find_spec(name):
+        importlib.import_module(name).settings()
 
 
 def url(args: argparse.Namespace) -> str:
