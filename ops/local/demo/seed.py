@@ -72,31 +72,33 @@ def is_ready() -> bool:
 
 
 def seed(url: str) -> Seeded:
-    """Loads territory, accounts and fleet. Raises CannotGoOn where a search does not find it."""
+    """Loads territory, accounts and fleet; what is there already stays."""
     territory()
     operator, search_app = clients(url)
     driven = tuple(fleet.put_on_the_road(operator, car) for car in demo.DRIVEN)
     readers = fleet.put_on_the_road(operator, demo.READERS)
     fleet.register_parts(operator, demo.SPARE)
-    seeded = Seeded(operator, search_app, driven, readers)
+    return Seeded(operator, search_app, driven, readers)
+
+
+def prepare(url: str) -> list[str]:
+    """Seeds the registry at `url` and returns the lines to print, once a search finds a taxi.
+
+    From then on the readers' taxi is where its readers say. Raises CannotGoOn where none is found.
+    """
+    seeded = seed(url)
     report(seeded, elapsed_s=0)
-    fleet.report(operator, [(readers, 2.3530, 48.8572)])
+    fleet.report(seeded.operator, [(seeded.readers, 2.3530, 48.8572)])
     until = time.monotonic() + SHOWN_WITHIN_S
-    while not search_app.get("/taxis", lon=demo.CENTRE[0], lat=demo.CENTRE[1]):
+    while not seeded.search_app.get("/taxis", lon=demo.CENTRE[0], lat=demo.CENTRE[1]):
         if time.monotonic() > until:
             raise CannotGoOn(
                 f"The demonstration's taxis are not found {SHOWN_WITHIN_S} s after they reported: "
                 "the logs in the data folder's logs/ say why."
             )
         time.sleep(0.2)
-    return seeded
-
-
-def prepare(url: str) -> list[str]:
-    """Seeds the registry at `url` and returns the lines to print. Raises CannotGoOn."""
-    shown = lines(seed(url))
     send_hails_to("")  # where the last run's drivers listened nobody does any more
-    return shown
+    return lines(seeded)
 
 
 def report(seeded: Seeded, *, elapsed_s: float, without: Collection[str] = ()) -> None:

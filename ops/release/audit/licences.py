@@ -26,6 +26,9 @@ UNSTATED = "not said"
 # Its runtime goes into the zip without being listed, and without what its command requires.
 CHALICE = "chalice"
 
+# Comes with Python itself, in another version on each machine.
+OF_PYTHON = frozenset({"pip"})
+
 _LISTED_LICENCE = re.compile(r"License :: (?:OSI Approved :: )?(.+)")
 
 
@@ -133,7 +136,8 @@ def at_the_desk(decisions: Decisions) -> list[Licensed]:
     found = closure(requirements(ROOT / "requirements-desk.txt"))
     travels = {canonicalize_name(one.name) for one in shipped(decisions)}
     return _licensed(
-        {name: one for name, one in found.items() if name not in travels}, decisions.spelled
+        {name: one for name, one in found.items() if name not in travels | OF_PYTHON},
+        decisions.spelled,
     )
 
 
