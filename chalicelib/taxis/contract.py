@@ -13,6 +13,7 @@ from chalicelib.foundation import errors
 from chalicelib.foundation.errors import Part
 from chalicelib.foundation.http.contract import Contract
 from chalicelib.foundation.http.refusals import (
+    NOT_FOUND,
     BodyTooLarge,
     BodyUnreadable,
     EndpointUnknown,
@@ -30,8 +31,6 @@ from chalicelib.taxis.settings import settings
 from chalicelib.taxis.vocabulary import Action, Activity, Pending, Resource
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-
-NOT_FOUND = "API endpoint not found."
 
 # These three are declared with a slash in the reference, which knows no other verb for them without
 # one [contract: Unknown routes and verbs].

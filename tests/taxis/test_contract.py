@@ -362,3 +362,33 @@ def test_keys_are_sorted_and_letters_escaped_on_the_wire(client: Caller) -> None
     response = client.send("GET", "/viewer", headers={"X-Api-Key": key})
 
     assert response.text == '{"data":["op\\u00e9rateur"]}\n'
+
+
+class Curt(LeTaxi):
+    """A contract whose faults are not in the envelope of le.taxi."""
+
+    def fault(self, request_id: str) -> Reply:  # noqa: ARG002  # it says nothing
+        return Reply(500, "sorry", {"Content-Type": "text/plain"})
+
+
+def test_a_fault_is_told_and_logged_once_in_whatever_form_the_contract_has(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    routes = Routes()
+
+    @routes.get("/broken", roles=None)
+    def get_broken(_: Request) -> Reply:
+        raise RuntimeError("a fault of ours")
+
+    app = Application("tests", Curt())
+    app.serve(routes)
+    about = {"httpMethod": "GET", "resourcePath": "$default", "path": "/broken", "identity": {}}
+    event = {"path": "/broken", "headers": {}, "requestContext": about, "pathParameters": None}
+    event |= {"body": None, "stageVariables": None, "multiValueQueryStringParameters": None}
+
+    answer = app(event, None)
+
+    assert (answer["statusCode"], answer["body"]) == (500, "sorry")
+    assert [record.name for record in caplog.records if "request_failed" in record.message] == [
+        "maraude.http"
+    ]

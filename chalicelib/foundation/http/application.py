@@ -22,7 +22,6 @@ from chalicelib.foundation.http.replies import Reply
 from chalicelib.foundation.http.requests import LogLine, Request
 from chalicelib.foundation.http.routes import WITH_BODY, Match, Route, Router, Routes
 from chalicelib.foundation.observe import logs, metrics, tracing
-from chalicelib.foundation.values import replace
 
 EVERY_PATH = "/{proxy+}"
 
@@ -31,6 +30,7 @@ _PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 log = logging.getLogger("maraude.http")
 
 _request: ContextVar[Request] = ContextVar("request")
+_reply: ContextVar[Reply | None] = ContextVar("reply")  # None until the view has been asked
 
 
 class Application(Chalice):
@@ -44,8 +44,9 @@ class Application(Chalice):
 
         @self.route(EVERY_PATH, content_types=["*/*"])
         def serve() -> Response:
-            answer = self._answer(_request.get())
-            return Response(answer.body, dict(answer.headers), answer.status)
+            reply = self._answer(_request.get())
+            _reply.set(reply)
+            return Response(reply.body, dict(reply.headers), reply.status)
 
     def serve(self, *domains: Routes) -> None:
         """Adds the routes of some domains."""
@@ -100,17 +101,14 @@ class Application(Chalice):
         """The answer, whatever became of the request, with the headers that all have."""
         about = event["requestContext"]
         method = about["httpMethod"]
-        path = event.get("path") or about["path"]
-        found = self._router.match(path)
-        line.route = self._label(method, found)
         try:
-            read = self._read(event, method, path, headers, request_id, line)
-            _request.set(read if found is None else replace(read, pattern=found[0], named=found[1]))
+            _request.set(self._read(event, headers, request_id, line))
+            _reply.set(None)
             # Chalice finds the view by what the gateway says; ours is the same for every path and verb.
             known = {"resourcePath": EVERY_PATH, "httpMethod": "GET"}
             one = {**event, "requestContext": {**about, **known}}
             answer: dict[str, Any] = super().__call__(one, context)
-            if answer["statusCode"] == 500 and '"errors"' not in answer["body"]:
+            if _reply.get() is None:
                 # A fault in a view is answered in `_answer`; this one is in Chalice or in between.
                 raise RuntimeError("Chalice could not serve the request")
         except errors.Refusal as refusal:
@@ -134,15 +132,14 @@ class Application(Chalice):
         return f"{method} {found[0]}" if found and method in self.table[found[0]] else "none"
 
     def _read(
-        self,
-        event: Event,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        request_id: str,
-        line: LogLine,
+        self, event: Event, headers: Mapping[str, str], request_id: str, line: LogLine
     ) -> Request:
-        """The request of an event. Raises what the contract refuses a body with."""
+        """The request of an event; its route goes into the log line. Raises what the contract refuses a body with."""
+        about = event["requestContext"]
+        method, path = about["httpMethod"], event.get("path") or about["path"]
+        found = self._router.match(path)
+        line.route = self._label(method, found)
+        pattern, named = found or (None, {})
         return Request(
             method=method,
             path=path,
@@ -153,8 +150,10 @@ class Application(Chalice):
             else None,
             now=clock.now(),
             id=request_id,
-            source=event["requestContext"].get("identity", {}).get("sourceIp") or "",
+            source=about.get("identity", {}).get("sourceIp") or "",
             log_line=line,
+            pattern=pattern,
+            named=named,
         )
 
     def _answer(self, request: Request) -> Reply:

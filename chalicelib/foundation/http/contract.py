@@ -5,12 +5,10 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from chalicelib.foundation import errors
-from chalicelib.foundation.http.refusals import EndpointUnknown, MethodRefused
+from chalicelib.foundation.http.refusals import NOT_FOUND, EndpointUnknown, MethodRefused
 from chalicelib.foundation.http.replies import Reply
 from chalicelib.foundation.http.requests import Request
 from chalicelib.foundation.http.routes import Route
-
-NOT_FOUND = "API endpoint not found."
 
 
 class Contract(ABC):

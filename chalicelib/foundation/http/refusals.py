@@ -5,6 +5,8 @@ from typing import Any
 
 from chalicelib.foundation import errors
 
+NOT_FOUND = "API endpoint not found."
+
 
 class MethodRefused(errors.Refusal):
     """The path is known, the verb is not for it."""

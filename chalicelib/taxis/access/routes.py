@@ -5,8 +5,7 @@ import re
 from chalicelib.foundation import login_attempts
 from chalicelib.foundation.errors import in_url
 from chalicelib.foundation.http import json_schema
-from chalicelib.foundation.http.contract import NOT_FOUND
-from chalicelib.foundation.http.refusals import EndpointUnknown
+from chalicelib.foundation.http.refusals import NOT_FOUND, EndpointUnknown
 from chalicelib.foundation.http.replies import Reply
 from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.access import schemas, store, users
