@@ -76,11 +76,6 @@ class Memory(Generic[K, V]):
         with self._lock:
             self._entries().update(values)
 
-    def drop(self, key: K) -> None:
-        """Forgets one entry."""
-        with self._lock:
-            self._entries().pop(key, None)
-
     def forget(self) -> None:
         """Forgets everything, and reads the settings anew."""
         with self._lock:

@@ -57,14 +57,6 @@ def test_forgetting_empties_every_memory(memory: "cache.Memory[str, int]") -> No
     assert memory.get("a") is None
 
 
-def test_one_entry_can_be_dropped(memory: "cache.Memory[str, int]") -> None:
-    memory.put_many({"a": 1, "b": 2})
-
-    memory.drop("a")
-
-    assert memory.get_many(["a", "b"]) == {"b": 2}
-
-
 def test_a_value_is_read_once_where_it_is_not_at_hand(memory: "cache.Memory[str, int]") -> None:
     memory.put("known", 1)
     reads = []

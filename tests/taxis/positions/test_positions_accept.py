@@ -1,9 +1,6 @@
 """Positions on their way into the stream."""
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from operator import itemgetter
 
 import pytest
 
@@ -12,6 +9,7 @@ from chalicelib.foundation.geo import LngLat
 from chalicelib.taxis.positions import accept, codec, service
 from chalicelib.taxis.positions.accept import StreamUnavailable, TaxiUnknown
 from chalicelib.taxis.positions.codec import Report
+from tests.kinesis import refusing
 from tests.taxis.positions.fleets import (
     NEXT_CELL,
     NOON,
@@ -72,44 +70,13 @@ def test_an_id_that_is_none_is_refused_before_anything_is_sent() -> None:
     assert stream_records() == []
 
 
-@contextmanager
-def answering(*refusals: set[int]) -> Iterator[list[list[str]]]:
-    """Kinesis refuses the records at these places of each call in turn, the last ones for ever."""
-    calls: list[list[str]] = []
-
-    def answer(params: dict[str, Any], **_: Any) -> Any:
-        records = json.loads(params["body"])["Records"]
-        refused = refusals[min(len(calls), len(refusals) - 1)]
-        calls.append([record["PartitionKey"] for record in records])
-
-        class Http:
-            status_code = 200
-
-        return Http(), {
-            "FailedRecordCount": len(refused),
-            "Records": [
-                {"ErrorCode": "ProvisionedThroughputExceededException"}
-                if place in refused
-                else {"SequenceNumber": "1", "ShardId": "shardId-0"}
-                for place in range(len(records))
-            ],
-        }
-
-    events = clients.kinesis().meta.events
-    events.register("before-call.kinesis.PutRecords", answer)
-    try:
-        yield calls
-    finally:
-        events.unregister("before-call.kinesis.PutRecords", answer)
-
-
 REPORTS = [("lyon", b"1"), ("paris", b"2"), ("lille", b"3")]
 
 
 @pytest.mark.usefixtures("store")
 def test_what_kinesis_refuses_is_sent_again_alone() -> None:
     """[positions-index: I5]"""
-    with answering({0, 2}, {1}, set()) as calls:
+    with refusing({0, 2}, {1}, set(), kept=itemgetter("PartitionKey")) as calls:
         accept.send(REPORTS)
 
     assert calls == [["lyon", "paris", "lille"], ["lyon", "lille"], ["lille"]]
@@ -118,7 +85,10 @@ def test_what_kinesis_refuses_is_sent_again_alone() -> None:
 @pytest.mark.usefixtures("store")
 def test_what_kinesis_goes_on_refusing_is_not_accepted() -> None:
     """The caller is told, and may send all of it again [positions-index: I5]."""
-    with answering({1}, {0}) as calls, pytest.raises(StreamUnavailable):
+    with (
+        refusing({1}, {0}, kept=itemgetter("PartitionKey")) as calls,
+        pytest.raises(StreamUnavailable),
+    ):
         accept.send(REPORTS)
 
     assert len(calls) == 4
@@ -134,7 +104,7 @@ def test_a_stream_that_cannot_be_reached_is_unavailable() -> None:
 
 @pytest.mark.usefixtures("store")
 def test_nothing_to_send_is_no_call() -> None:
-    with answering(set()) as calls:
+    with refusing(set(), kept=itemgetter("PartitionKey")) as calls:
         accept.send([])
 
     assert calls == []
@@ -146,6 +116,6 @@ def test_many_reports_respect_the_limits_of_a_call() -> None:
 
     assert largest < 1_000_000
     assert accept.REPORTS_A_CALL * (largest + 32) <= 5_000_000
-    with answering(set()) as calls:
+    with refusing(set(), kept=itemgetter("PartitionKey")) as calls:
         accept.send([("paris", b"")] * 80)
     assert [len(call) for call in calls] == [35, 35, 10]

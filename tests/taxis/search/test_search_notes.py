@@ -7,7 +7,7 @@ import threading
 import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from chalicelib.taxis.search import rules
 from chalicelib.taxis.search.notes import Notes
 from chalicelib.taxis.search.rules import Search, Unreadable
 from tests.eventually import eventually
+from tests.kinesis import refusing
 from tests.taxis.stats.searching import a_search, some_searches
 
 
@@ -205,37 +206,9 @@ def test_a_sender_that_died_is_replaced_with_the_next_note(
 # --- what -----------------------------------------------------------------------------------------
 
 
-@contextmanager
-def kinesis(*answers: set[int] | Exception) -> Iterator[list[list[bytes]]]:
-    """Kinesis refuses the records at these places of each call in turn, the last ones for ever."""
-    calls: list[list[bytes]] = []
-
-    def answer(params: dict[str, Any], **_: Any) -> Any:
-        records = json.loads(params["body"])["Records"]
-        refused = answers[min(len(calls), len(answers) - 1)]
-        calls.append([b64decode(record["Data"]) for record in records])
-        if isinstance(refused, Exception):
-            raise refused
-
-        class Http:
-            status_code = 200
-
-        return Http(), {
-            "FailedRecordCount": len(refused),
-            "Records": [
-                {"ErrorCode": "ProvisionedThroughputExceededException"}
-                if place in refused
-                else {"SequenceNumber": "1", "ShardId": "shardId-0"}
-                for place in range(len(records))
-            ],
-        }
-
-    events = clients.kinesis().meta.events
-    events.register("before-call.kinesis.PutRecords", answer)
-    try:
-        yield calls
-    finally:
-        events.unregister("before-call.kinesis.PutRecords", answer)
+def kinesis(*answers: set[int] | Exception) -> AbstractContextManager[list[list[bytes]]]:
+    """The bytes of the records of each call to a Kinesis that refuses some."""
+    return refusing(*answers, kept=lambda record: b64decode(record["Data"]))
 
 
 @pytest.mark.usefixtures("store")
