@@ -214,6 +214,9 @@ def test_the_server_answers_at_once_and_shows_the_hail_to_its_driver() -> None:
 
     assert answer == (200, b"{}")
     assert fleet.with_hail() == {"t1"}
+    eventually(
+        lambda: registry.hails["h"]["status"] == "received_by_taxi"
+    )  # or that step comes last
     registry.move("h", "timeout_taxi")
     eventually(lambda: not fleet.with_hail())
 
