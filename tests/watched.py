@@ -43,6 +43,7 @@ from ingest_lambda import handler, records, searches
 from ops.cli import administration
 from ops.cli.territory import loads
 from ops.local.provision import provision
+from tests import factories
 from tests.calls import Caller
 from tests.taxis.hails import servers
 from tests.taxis.hails.hail_factories import TAXI, Scene, a_wish
@@ -180,6 +181,8 @@ def _search(caller: Caller, scene: Scene) -> None:
     scene.as_operateur.put(f"/taxis/{scene.taxi_id}", {"radius": None})
     _, stranger = scene.caller("other-operator", Role.OPERATEUR)
     assert stranger.get("/taxis", lon=TAXI.lng, lat=TAXI.lat).data == []  # none allowed
+    same_plate = factories.a_vehicle(licence_plate="AA-001-BB")
+    assert stranger.post("/vehicles", same_plate).status == 201
     assert caller.get("/taxis", lon=TAXI.lng, lat="x", phone=PHONE, key=MADE_UP_KEY).status == 400
 
 
@@ -228,8 +231,9 @@ def _hail(scene: Scene) -> None:
     assert _feed("apply_deadlines", json.dumps({"hail_id": "x", "status": CUSTOMER_ID})) == ["m0"]
     gone = ClientError({"Error": {"Code": "Gone", "Message": PHONE}}, "SendMessage")
     with mock.patch.object(clients.sqs(), "send_message", side_effect=gone):
-        assert scene.as_moteur.post("/hails", _wish(scene)).status == 201
-    scene.free()
+        [made] = scene.as_moteur.post("/hails", _wish(scene)).data
+    declined = {"status": "declined_by_customer"}
+    assert scene.as_moteur.put(f"/hails/{made['id']}", declined).status == 200
     scene.hail(after=-LATE)
     clients.dynamodb().delete_table(TableName="maraude-test-hails")
     handlers.sweep()

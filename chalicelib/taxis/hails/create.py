@@ -12,6 +12,7 @@ from chalicelib.foundation.errors import (
     Conflict,
     Forbidden,
     Malformed,
+    Refusal,
     Unknown,
     in_body,
     in_request,
@@ -84,6 +85,12 @@ def create_hail(
             return _create(viewer, request, replay, entry, now=now)
         except Moved:
             continue
+        except Refusal:
+            # What refuses this request may be its twin's success: then the twin's hail is the answer.
+            earlier = replay and store.earlier(replay, now=now)
+            if not (replay and earlier):
+                raise
+            return _answer_of_replay(earlier, replay, now=now)
     raise Busy(in_request("The taxi is much asked for. Please try again."))
 
 
@@ -108,8 +115,7 @@ def _create(
         now=now,
     )
     if replay is not None and context.earlier is not None:
-        hail = _hail_of_replay(context.earlier, replay, now=now)
-        return hail, lookup.where_is_taxi(hail, now=now)
+        return _answer_of_replay(context.earlier, replay, now=now)
     if context.taxi is None:
         raise gone
     description, driver, sighting = reads.read(
@@ -122,10 +128,11 @@ def _create(
     if context.customer is not None and context.customer.is_banned(now):
         raise CustomerBanned(in_body("customer_id", "Customer is banned"))
     last = _online(sighting.last(taxi_id, now=now), now=now)
-    description = _free(description, now=now)
+    descriptions = _free(description, now=now)
+    description = descriptions[0]
     session_id, is_new = _session(request, context, now=now)
     hail = _hail(viewer, request, context.taxi, description, driver, last, session_id, now=now)
-    taken = description.hailed(rules.TAXI[hail.status], open_hail=hail.hail_id, now=now)
+    taken = [_taken(one, hail, now=now) for one in descriptions]
     activity = Activity(
         now,
         Resource.CUSTOMER,
@@ -135,7 +142,7 @@ def _create(
     )
     writes.create(
         hail,
-        TaxiStep(description, taken),
+        taken,
         new_session=is_new,
         replay=replay,
         exchange=Exchange(
@@ -151,20 +158,24 @@ def _create(
     if entry is not None:
         entry.kept = True
     metrics.emit({"outcome": hail.status}, counts={"hails": 1}, about={"hail": hail.hail_id})
-    steps.show_taxi(taken, now=now, sighting=sighting)
+    steps.show_taxi(taken[0].after, now=now, sighting=sighting)
+    for other in taken[1:]:
+        steps.show_taxi(other.after, now=now)
     queue.put_dispatch(hail.hail_id)
     steps.queue_deadline(hail, now=now)
     return hail, last
 
 
-def _hail_of_replay(earlier: tuple[str, str], replay: Replay, *, now: datetime) -> Hail:
+def _answer_of_replay(
+    earlier: tuple[str, str], replay: Replay, *, now: datetime
+) -> tuple[Hail, LastPosition | None]:
     hail_id, digest = earlier
     if digest != replay.digest:
         raise KeyReused(in_request("This Idempotency-Key has been used with another body before."))
     hail = lookup.current(hail_id, now=now)
     if hail is None:
         raise LookupError(f"hail {hail_id} was deleted within a day of its creation")
-    return hail
+    return hail, lookup.where_is_taxi(hail, now=now)
 
 
 def _online(last: LastPosition | None, *, now: datetime) -> LastPosition:
@@ -176,17 +187,30 @@ def _online(last: LastPosition | None, *, now: datetime) -> LastPosition:
     return last
 
 
-def _free(description: Description, *, now: datetime) -> Description:
-    """The free taxi's description, after a late hail of it is expired. Raises TaxiUnavailable."""
-    free = TaxiStatus.FREE
-    if description.status is not free and description.open_hail is not None:
-        holder = store.hail(description.open_hail)
-        if holder is not None and holder.is_late(now):
-            expiry.expire(holder.hail_id, now=now, way="read")
-            description = registry.described(description.description_id) or description
-    if description.status is not free:
+def _free(description: Description, *, now: datetime) -> list[Description]:
+    """The descriptions of the free taxi's vehicle, its own first, after a late hail of it is expired.
+
+    A vehicle makes one ride at a time, whoever describes it. Raises TaxiUnavailable.
+    """
+    found = registry.of_same_vehicle(description)
+    holders = {one.open_hail for one in found if one.open_hail is not None}
+    late = [hail for hail in store.hails(holders).values() if hail.is_late(now)] if holders else []
+    for hail in late:
+        expiry.expire(hail.hail_id, now=now, way="read")
+    if late:
+        found = registry.of_same_vehicle(
+            registry.described(description.description_id) or description
+        )
+    if found[0].status is not TaxiStatus.FREE or any(one.open_hail for one in found):
         raise TaxiUnavailable(in_body("taxi_id", "Taxi is not free."))
-    return description
+    return found
+
+
+def _taken(description: Description, hail: Hail, *, now: datetime) -> TaxiStep:
+    """The hold of a new hail on a description; one that another operator has, off or occupied, stays so."""
+    free, taken = TaxiStatus.FREE, rules.TAXI[hail.status]
+    status = taken if description.status is free else description.status
+    return TaxiStep(description, description.hailed(status, open_hail=hail.hail_id, now=now))
 
 
 def _session(request: HailRequest, context: Context, *, now: datetime) -> tuple[str, bool]:

@@ -107,9 +107,21 @@ LATE: Mapping[Status, Status] = {
     Status.CUSTOMER_ON_BOARD: Status.TIMEOUT_TAXI,
 }
 
-# The taxi's status after a step of its hail [contract: The taxi during a hail]; else it stays as it was.
+# Steps that need the taxi: no other hail may hold it.
+TOWARDS_A_RIDE = (
+    Status.RECEIVED_BY_TAXI,
+    Status.ACCEPTED_BY_TAXI,
+    Status.ACCEPTED_BY_CUSTOMER,
+    Status.CUSTOMER_ON_BOARD,
+)
+
+# The taxi's status while its hail is so, and after it [contract: The taxi during a hail].
 TAXI: Mapping[Status, TaxiStatus] = {
     Status.RECEIVED: TaxiStatus.ANSWERING,
+    Status.SENT_TO_OPERATOR: TaxiStatus.ANSWERING,
+    Status.RECEIVED_BY_OPERATOR: TaxiStatus.ANSWERING,
+    Status.RECEIVED_BY_TAXI: TaxiStatus.ANSWERING,
+    Status.ACCEPTED_BY_TAXI: TaxiStatus.ANSWERING,
     Status.ACCEPTED_BY_CUSTOMER: TaxiStatus.ONCOMING,
     Status.CUSTOMER_ON_BOARD: TaxiStatus.OCCUPIED,
     Status.FAILURE: TaxiStatus.FREE,
@@ -122,6 +134,21 @@ TAXI: Mapping[Status, TaxiStatus] = {
     Status.TIMEOUT_ACCEPTED_BY_CUSTOMER: TaxiStatus.OCCUPIED,
     Status.FINISHED: TaxiStatus.FREE,
 }
+
+
+def taxi_after(
+    taxi: TaxiStatus, before: Status, after: Status, *, is_hailed: bool = True
+) -> TaxiStatus:
+    """The taxi's status after a step of the hail that holds it.
+
+    Only what the hail itself has set changes: a driver who went off or occupied meanwhile stays so.
+    Where another operator describes the same vehicle (not `is_hailed`), it does not go off with the
+    driver who declined or kept silent.
+    """
+    if taxi is not TAXI[before]:
+        return taxi
+    return TAXI[after] if is_hailed or TAXI[after] is not TaxiStatus.OFF else TaxiStatus.FREE
+
 
 INCIDENT_TAXI_REASONS = (
     *("no_show", "address", "traffic", "breakdown", "traffic_jam", "garbage_truck"),

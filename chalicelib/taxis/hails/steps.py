@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.foundation.errors import in_request
+from chalicelib.foundation.errors import in_body, in_request
 from chalicelib.foundation.observe import logs, metrics
 from chalicelib.foundation.retry import Retry
 from chalicelib.foundation.store.reads import StoreBusy
 from chalicelib.foundation.store.writes import Moved
 from chalicelib.taxis.hails import queue, rules, store, writes
 from chalicelib.taxis.hails.request_log import Exchange
-from chalicelib.taxis.hails.rules import Busy, Customer, Hail, Status, Waits
+from chalicelib.taxis.hails.rules import Busy, Customer, Hail, Status, StepRefused, Waits
 from chalicelib.taxis.hails.writes import TaxiStep
 from chalicelib.taxis.positions.service import Sighting
 from chalicelib.taxis.registry import service as registry
@@ -74,23 +74,23 @@ def write(
     exchange: Exchange | None = None,
     task: str | None = None,
 ) -> Hail:
-    """Stores a change of a hail together with its taxi's, then shows the taxi's. Raises Moved.
+    """Stores a change of a hail together with its taxi's, then shows the taxi's.
 
-    The taxi follows only while it is this hail's: its operator may have freed it meanwhile, and
-    another hail taken it. `task` is the registry's own doing, in the journal's words.
+    `task` is the registry's own doing, in the journal's words. Raises Moved, and StepRefused where the
+    step needs the taxi and the hail does not hold it.
     """
-    taxi = _taxi_step(before, after, now=now)
-    moved = taxi if taxi and taxi.before.status is not taxi.after.status else None
+    taxis = _taxi_steps(before, after, now=now)
+    moved = [taxi for taxi in taxis if taxi.before.status is not taxi.after.status]
     stored = writes.swap(
         before,
         after,
-        taxi=taxi,
+        taxis=taxis,
         customers=customers,
         exchange=exchange,
-        entry=_journal_entry(after, moved, task=task, now=now) if moved else None,
+        entries=[_journal_entry(after, taxi, task=task, now=now) for taxi in moved],
     )
-    if moved:
-        show_taxi(moved.after, now=now)
+    for taxi in moved:
+        show_taxi(taxi.after, now=now)
     if stored.status is not before.status:
         queue_deadline(stored, now=now)
         metrics.emit(
@@ -101,26 +101,41 @@ def write(
     return stored
 
 
-def _taxi_step(before: Hail, after: Hail, *, now: datetime) -> TaxiStep | None:
-    if after.status is before.status or after.status not in rules.TAXI:
-        return None
+def _taxi_steps(before: Hail, after: Hail, *, now: datetime) -> list[TaxiStep]:
+    """Changes of the taxi, in each description of its vehicle that this hail holds.
+
+    Nothing where the step leaves the taxi as it is. Raises StepRefused.
+    """
+    was, is_now, hail_id = before.status, after.status, before.hail_id
+    if is_now is was:
+        return []
     description = registry.described(before.description_id)
-    if description is None or description.open_hail != before.hail_id:
-        return None
-    return TaxiStep(
-        description,
-        description.hailed(
-            rules.TAXI[after.status],
-            open_hail=None if after.status.is_over else before.hail_id,
-            now=now,
-        ),
-    )
+    if description is None or description.open_hail != hail_id:
+        if is_now in rules.TOWARDS_A_RIDE:
+            raise StepRefused(in_body("status", "The taxi is no longer held by this hail"))
+        return []
+    if not is_now.is_over and rules.TAXI[is_now] is rules.TAXI[was]:
+        return []
+    return [
+        TaxiStep(
+            one,
+            one.hailed(
+                rules.taxi_after(one.status, was, is_now, is_hailed=one is description),
+                open_hail=None if is_now.is_over else hail_id,
+                now=now,
+            ),
+        )
+        for one in registry.of_same_vehicle(description)
+        if one.open_hail == hail_id
+    ]
 
 
 def _journal_entry(hail: Hail, moved: TaxiStep, *, task: str | None, now: datetime) -> Activity:
+    is_hailed = moved.before.description_id == hail.description_id
+    taxi_id = hail.taxi_id if is_hailed else min(moved.before.taxis, default="")
     cause = {"task": task} if task else {"hail_id": hail.hail_id}
     statuses = {"old_status": moved.before.status.value, "new_status": moved.after.status.value}
-    return Activity(now, Resource.TAXI, hail.taxi_id, Action.TAXI_STATUS, {**statuses, **cause})
+    return Activity(now, Resource.TAXI, taxi_id, Action.TAXI_STATUS, {**statuses, **cause})
 
 
 def show_taxi(description: Description, *, now: datetime, sighting: Sighting | None = None) -> None:

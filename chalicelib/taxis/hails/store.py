@@ -121,20 +121,19 @@ def context(
         _customer(moteur_id, customer_id),
         _lines(own),
     )
-    return Context(
-        taxi,
-        trail,
-        customer,
-        next((_session(row) for row in lines if row.session_id), None),
-        next(
-            (
-                (row.hail_id, row.digest)
-                for row in lines
-                if row.digest and row.hail_id and row.ttl > now.timestamp()
-            ),
-            None,
-        ),
-    )
+    session = next((_session(row) for row in lines if row.session_id), None)
+    return Context(taxi, trail, customer, session, _earlier(lines, now=now))
+
+
+def earlier(replay: Replay, *, now: datetime) -> tuple[str, str] | None:
+    """The hail of an `Idempotency-Key`, and its body's digest."""
+    found = reads.one(_lines([lists.key_row(replay.account_id, replay.key)]))
+    return _earlier(found, now=now)
+
+
+def _earlier(lines: Iterable[ListRow], *, now: datetime) -> tuple[str, str] | None:
+    keys = (row for row in lines if row.digest and row.hail_id and row.ttl > now.timestamp())
+    return next(((row.hail_id or "", row.digest or "") for row in keys), None)
 
 
 def _session(row: ListRow) -> Session:

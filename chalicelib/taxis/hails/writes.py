@@ -64,14 +64,14 @@ def _transaction() -> Iterator[TransactWrite]:
 
 def create(
     hail: Hail,
-    taxi: TaxiStep,
+    taxis: Sequence[TaxiStep],
     *,
     new_session: bool,
     replay: Replay | None,
     exchange: Exchange,
     activities: Sequence[Activity],
 ) -> None:
-    """Stores a new hail and takes its taxi.
+    """Stores a new hail and takes its taxi, in every description of its vehicle.
 
     Raises Moved where the taxi has changed, the customer is banned, the session or the key of the
     request is another's by now, or the hail's id is taken.
@@ -81,7 +81,8 @@ def create(
     lists.know(day_of(now))
     with _transaction() as transaction:
         transaction.save(rows.hail_row(hail), condition=HailRow.hail_id.does_not_exist())
-        registry.add_hail_step(transaction, taxi.before, taxi.after)
+        for taxi in taxis:
+            registry.add_hail_step(transaction, taxi.before, taxi.after)
         _put_lines(transaction, hail)
         if new_session:
             for line in lists.session_lines(hail.moteur_id, hail.session_id, hail.customer_id, now):
@@ -113,10 +114,10 @@ def swap(
     before: Hail,
     after: Hail,
     *,
-    taxi: TaxiStep | None = None,
+    taxis: Sequence[TaxiStep] = (),
     customers: tuple[Customer, Customer] | None = None,
     exchange: Exchange | None = None,
-    entry: Activity | None = None,
+    entries: Sequence[Activity] = (),
 ) -> Hail:
     """Stores a changed hail with all that changes with it; returns it as stored.
 
@@ -127,7 +128,7 @@ def swap(
         transaction.save(rows.hail_row(stored), condition=HailRow.version == before.version)
         if after.status is not before.status:
             _put_lines(transaction, stored)
-        if taxi is not None:
+        for taxi in taxis:
             registry.add_hail_step(transaction, taxi.before, taxi.after)
         also: list[Action] = []
         condition: Condition | None = None
@@ -144,7 +145,7 @@ def swap(
             )
         if exchange is not None:
             transaction.save(request_log.row(before.hail_id, exchange))
-        if entry is not None:
+        for entry in entries:
             activity.record_within(transaction, entry)
     return stored
 

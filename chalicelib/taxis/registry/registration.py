@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from chalicelib.foundation.errors import Fault, Unknown, in_body, in_request
+from chalicelib.foundation.observe import metrics
 from chalicelib.foundation.retry import Retry
 from chalicelib.foundation.store import reads
 from chalicelib.foundation.store.writes import Moved
@@ -79,6 +80,14 @@ def register_vehicle(
     vehicle_id = vehicles.number_of(given["licence_plate"], otherwise=vehicle_id)
     description, is_new = vehicles.describe(viewer.owner, vehicle_id, given, now=now)
     vehicles.renew_copies(description)
+    if is_new:
+        description = vehicles.join_others(description)
+        if description.others:
+            metrics.emit(
+                {},
+                counts={"vehicles_of_several_operators": 1},
+                about={"vehicle": vehicle_id, "descriptions": sorted(description.others)},
+            )
     return description, is_new
 
 

@@ -58,13 +58,14 @@ class AdsRow(Model):
 
 
 class VehicleRow(Model):
-    """The number of a plate, the same for everybody."""
+    """The number of a plate, the same for everybody, and the owners who describe its vehicle."""
 
     class Meta(Place):
         table_name = table("vehicles")
 
     licence_plate = UnicodeAttribute(hash_key=True)
     vehicle_id = NumberAttribute()
+    owners = UnicodeSetAttribute(null=True)
 
 
 class DescriptionRow(Model):
@@ -79,6 +80,7 @@ class DescriptionRow(Model):
     licence_plate = UnicodeAttribute()
     details_version = NumberAttribute()
     taxis = UnicodeSetAttribute(null=True)
+    others = UnicodeSetAttribute(null=True)
     added_at = MomentAttribute(null=True)
 
     status = UnicodeAttribute()
@@ -189,6 +191,7 @@ def description(row: DescriptionRow) -> Description:
         taxis=frozenset(row.taxis or ()),
         details_version=int(row.details_version),
         open_hail=row.open_hail,
+        others=frozenset(row.others or ()),
     )
 
 

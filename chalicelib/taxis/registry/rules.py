@@ -85,8 +85,8 @@ class Description(Struct, frozen=True):
 
     `details_version` counts the changes of `vehicle`. `availability_changed_at` is when status or
     radius last changed, in whole milliseconds; `status_changed_at` only the operator's own changes
-    of status move [contract: Status of a taxi]. `open_hail` is the id of the hail that took the taxi last and is
-    not over.
+    of status move [contract: Status of a taxi]. `open_hail` is the id of the hail that holds the taxi: it took
+    it last and is not over. `others` are the keys of other operators' descriptions of the same vehicle.
     """
 
     owner: str
@@ -98,6 +98,7 @@ class Description(Struct, frozen=True):
     taxis: frozenset[str]
     details_version: int
     open_hail: str | None = None
+    others: frozenset[str] = frozenset()
 
     @property
     def description_id(self) -> str:
@@ -105,13 +106,22 @@ class Description(Struct, frozen=True):
         return description_id(self.owner, self.vehicle.vehicle_id)
 
     def changed(self, changes: AvailabilityAsked, *, now: datetime) -> "Description":
-        """The description after a change; itself where nothing differs.
+        """The description after a change by its operator; itself where nothing differs.
+
+        A taxi that a hail holds does not become free: a driver's app may repeat its status, and the
+        taxi would be sold twice [contract: Status of a taxi].
+        """
+        status = TaxiStatus(changes.get("status", self.status))
+        if status is TaxiStatus.FREE and self.open_hail is not None:
+            status = self.status
+        return self._with(status, changes.get("radius", self.radius_m), now=now)
+
+    def _with(self, status: TaxiStatus, radius_m: int | None, *, now: datetime) -> "Description":
+        """The description with a status and a radius; itself where nothing differs.
 
         Its time of change always rises, whatever the clocks of two processes say, so that the order
         of the writes here is the order in which the index takes them.
         """
-        status = TaxiStatus(changes.get("status", self.status))
-        radius_m = changes.get("radius", self.radius_m)
         if (status, radius_m) == (self.status, self.radius_m):
             return self
         whole = now.replace(microsecond=now.microsecond // 1000 * 1000)
@@ -126,7 +136,7 @@ class Description(Struct, frozen=True):
 
     def hailed(self, status: TaxiStatus, *, open_hail: str | None, now: datetime) -> "Description":
         """The description after a step of a hail, which is no change of the operator's own."""
-        changed = self.changed({"status": status}, now=now)
+        changed = self._with(status, self.radius_m, now=now)
         return replace(changed, open_hail=open_hail, status_changed_at=self.status_changed_at)
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "driver_of",
     "every_taxi",
     "licences",
+    "of_same_vehicle",
     "real_id",
     "show",
     "taxi_by_id",
@@ -49,6 +50,13 @@ def driver_of(taxi: Taxi) -> Read[Driver | None]:
 def described(description_id: str) -> Description | None:
     """A description, read strongly."""
     return reads.one(store.descriptions([description_id])).get(description_id)
+
+
+def of_same_vehicle(description: Description) -> list[Description]:
+    """A description, and those that other operators have of its vehicle, read strongly."""
+    if not description.others:
+        return [description]
+    return [description, *descriptions(description.others).values()]
 
 
 def temporary_ids_of(taxi_ids: Sequence[str], *, viewer: Account, now: datetime) -> list[str]:

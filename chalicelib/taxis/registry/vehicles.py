@@ -6,6 +6,8 @@
 |                             |               |                    | write units if new |                  |
 | a description, or a new one | descriptions  | owner#vehicle_id   | 1 write unit, and  | POST /vehicles   |
 |                             |               |                    | 1 a taxi of it     |                  |
+| who else describes it       | vehicles,     | their keys         | 1 write unit once; | POST /vehicles   |
+|                             | descriptions  |                    | 1 more an owner    | of a new one     |
 | a description               | descriptions  | owner#vehicle_id   | 1 unit, strong     | POST /ads        |
 | another status or radius    | descriptions  | owner#vehicle_id   | 1 write unit       | PUT /taxis/{id}  |
 | a hail's step               | descriptions  | owner#vehicle_id   | 2 write units      | hails            |
@@ -16,6 +18,7 @@ wins over a newer one.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -24,6 +27,7 @@ from pynamodb.transactions import TransactWrite
 
 from chalicelib.foundation.store import documents, reads
 from chalicelib.foundation.store.writes import Moved, run_write, setting
+from chalicelib.foundation.values import replace
 from chalicelib.taxis.registry import rows, rules, store
 from chalicelib.taxis.registry.rows import DescriptionRow, TaxiRow, VehicleRow
 from chalicelib.taxis.registry.rules import Description
@@ -39,8 +43,8 @@ def number_of(licence_plate: str, *, otherwise: int | None = None) -> int:
         row = VehicleRow(licence_plate, vehicle_id=vehicle_id)
     try:
         run_write(partial(row.save, VehicleRow.licence_plate.does_not_exist()))
-    except Moved:
-        return number_of(licence_plate)
+    except Moved:  # another has given it one, and nobody takes that away
+        row.refresh(consistent_read=True)
     return int(row.vehicle_id)
 
 
@@ -61,6 +65,32 @@ def describe(
     ]
     run_write(partial(row.update, actions))
     return rows.description(row), row.details_version == 1
+
+
+def join_others(description: Description) -> Description:
+    """The description, once it and those that other owners have of its vehicle know of each other.
+
+    It is stored by then. So of two owners at once, each stored before it is entered here, the later
+    one finds both.
+    """
+    me = description.description_id
+    vehicle = VehicleRow(description.vehicle.licence_plate)
+    run_write(partial(vehicle.update, [VehicleRow.owners.add({description.owner})]))
+    others = {
+        rules.description_id(owner, description.vehicle.vehicle_id)
+        for owner in vehicle.owners or ()
+        if owner != description.owner
+    }
+    for known_to, found in [(me, others), *((other, {me}) for other in sorted(others))]:
+        if found:
+            there = DescriptionRow.description_id.exists()
+            with suppress(Moved):  # the night has deleted it
+                run_write(
+                    partial(
+                        DescriptionRow(known_to).update, [DescriptionRow.others.add(found)], there
+                    )
+                )
+    return replace(description, others=frozenset(others))
 
 
 def renew_copies(description: Description) -> None:

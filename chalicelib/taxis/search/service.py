@@ -1,6 +1,6 @@
 """Search for free taxis near a customer, over positions, territory and registry."""
 
-from collections.abc import Sized
+from collections.abc import Iterable, Sized
 from datetime import datetime
 
 from msgspec import Struct
@@ -62,14 +62,17 @@ def search(point: LngLat, *, viewer: Account, now: datetime) -> Answer | None:
         return None
     details = registry.details([taxi.taxi_id for taxi in near])
     sees_all = viewer.has(Role.MOTEUR, Role.ADMIN)
-    found = tuple(
+    allowed = tuple(
         Candidate(taxi, shown)
         for taxi in near
         if (shown := details.get(taxi.taxi_id)) is not None
         and shown.insee in place.allowed
         and (sees_all or shown.owner == viewer.owner)
     )
-    seen = tuple(taxi for taxi in found if taxi.position.distance_m <= taxi.position.reach_m)
+    found = _one_a_vehicle(allowed)
+    seen = _one_a_vehicle(
+        taxi for taxi in allowed if taxi.position.distance_m <= taxi.position.reach_m
+    )
     notes.note(
         point,
         insee=place.towns[0],
@@ -81,6 +84,14 @@ def search(point: LngLat, *, viewer: Account, now: datetime) -> Answer | None:
     )
     _count(_why_empty(near, found, seen))
     return Answer(place, len(near), found, seen)
+
+
+def _one_a_vehicle(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    """The nearest taxi of each vehicle: one whose plate several taxis or operators have is found once."""
+    by_plate: dict[str, Candidate] = {}
+    for candidate in candidates:
+        by_plate.setdefault(candidate.details.licence_plate, candidate)
+    return tuple(by_plate.values())
 
 
 def _why_empty(near: Sized, found: Sized, seen: Sized) -> str | None:

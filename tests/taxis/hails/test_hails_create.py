@@ -200,6 +200,32 @@ def test_two_requests_with_one_key_at_once_are_one_hail(scene: Scene) -> None:
     assert second.hail_id == made[0].hail_id
 
 
+def test_who_finds_the_taxi_taken_by_the_twin_of_the_request_is_answered_the_twins_hail(
+    scene: Scene,
+) -> None:
+    made: list[Hail] = []
+
+    # The key is read, then the twin takes the taxi, then the taxi is read
+    with just_before(
+        aws.dynamodb(), "BatchGetItem", lambda: made.append(again(scene, "k")), after=1
+    ):
+        second = again(scene, "k")
+
+    assert second.hail_id == made[0].hail_id
+
+
+def test_who_finds_the_taxi_taken_by_another_is_refused_although_there_is_a_key(
+    scene: Scene,
+) -> None:
+    with (
+        just_before(
+            aws.dynamodb(), "BatchGetItem", lambda: again(scene, "k", customer_id="b"), after=1
+        ),
+        pytest.raises(TaxiUnavailable),
+    ):
+        again(scene, "another key")
+
+
 def test_of_two_wishes_with_one_key_at_once_one_is_refused(scene: Scene) -> None:
     other = scene.taxi()
 

@@ -14,7 +14,7 @@ from chalicelib.taxis.hails import (
 )
 from chalicelib.taxis.hails.lines import Filter
 from chalicelib.taxis.hails.rules import TAXI, Hail, Status
-from chalicelib.taxis.registry import availability_change, own_taxis
+from chalicelib.taxis.registry.rows import DescriptionRow
 from tests.taxis.hails.hail_factories import WAITS, Scene
 from tests.taxis.hails.traces import journal, messages
 
@@ -120,11 +120,11 @@ def test_another_hail_for_a_taxi_that_a_late_one_holds_gets_it(scene: Scene) -> 
 
 def test_a_late_hail_never_frees_a_taxi_that_a_newer_one_holds(scene: Scene) -> None:
     first = scene.hail(S.ACCEPTED_BY_TAXI)
-    found = own_taxis.find_taxi(scene.operateur, scene.taxi_id)
-    availability_change.change_taxi(found, {"status": "free"}, now=scene.now)
-    second = scene.hail(customer_id="another")
+    DescriptionRow(scene.description().description_id).update(
+        [DescriptionRow.open_hail.set("another")]
+    )
 
     expiry.expire(first.hail_id, now=scene.now + 31 * SECOND, way="queue")
 
     assert scene.read(first).status is S.TIMEOUT_CUSTOMER
-    assert (scene.taxi_status(), scene.description().open_hail) == ("answering", second.hail_id)
+    assert (scene.taxi_status(), scene.description().open_hail) == ("answering", "another")

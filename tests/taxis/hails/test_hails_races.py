@@ -165,7 +165,7 @@ def placed(scene: "Scene", status: "Status") -> "Hail":
         with suppress(Moved):
             writes.create(
                 hail,
-                writes.TaxiStep(replace(free, open_hail=description.open_hail), taken),
+                [writes.TaxiStep(replace(free, open_hail=description.open_hail), taken)],
                 new_session=True,
                 replay=None,
                 exchange=request_log.Exchange(scene.now, "POST", "{}"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 from pynamodb.models import Model
@@ -26,12 +27,15 @@ def plain() -> Any:
 
 
 @contextmanager
-def just_before(client: Any, operation: str, happens: Callable[[], object]) -> Iterator[None]:
-    """Just before the client's next such call, something else happens; once."""
+def just_before(
+    client: Any, operation: str, happens: Callable[[], object], *, after: int = 0
+) -> Iterator[None]:
+    """Just before the client's next such call, or after so many more, something else happens; once."""
     waiting = [happens]
+    calls = count()
 
     def handle(**_: object) -> None:
-        if waiting:
+        if waiting and next(calls) >= after:
             waiting.pop()()
 
     event = f"before-parameter-build.dynamodb.{operation}"

@@ -97,11 +97,12 @@ class Operator:
         status: str = "free",
         radius: int | None = None,
         age_s: float = 0,
+        plate: str | None = None,
         **vehicle: Any,
     ) -> str:
         """A taxi so many metres north of the search point; its id."""
         self.count += 1
-        plate, number = f"AA-{self.count:03}-BB", str(self.count)
+        plate, number = plate or f"AA-{self.count:03}-BB", str(self.count)
         self.calls.post("/drivers", factories.a_driver(professional_licence=number))
         self.calls.post("/vehicles", factories.a_vehicle(licence_plate=plate, **vehicle))
         self.calls.post("/ads", factories.an_ads(numero=number, insee=insee))
@@ -155,6 +156,25 @@ def test_free_taxis_within_their_radius_come_nearest_first(
     operator.taxi(520)
 
     assert distances(search(search_app)) == [30, 190, 420]
+
+
+def test_a_vehicle_that_two_operators_report_is_found_once(
+    operator: Operator, search_app: Caller
+) -> None:
+    operator.taxi(60, plate="DD-001-DD")
+    Operator("second").taxi(40, radius=150, plate="DD-001-DD")
+    operator.taxi(80, plate="DD-002-DD")
+
+    assert distances(search(search_app)) == [40, 80]
+
+
+def test_a_vehicle_is_found_where_only_its_farther_report_reaches_the_customer(
+    operator: Operator, search_app: Caller
+) -> None:
+    Operator("second").taxi(200, radius=150, plate="DD-001-DD")
+    operator.taxi(210, plate="DD-001-DD")
+
+    assert distances(search(search_app)) == [210]
 
 
 @pytest.mark.parametrize("status", ["off", "occupied"])
