@@ -23,7 +23,7 @@ from chalicelib.taxis.settings import settings
 from chalicelib.taxis.territory.borders import Outline, Path, Shape
 from chalicelib.taxis.territory.store import Edition
 from chalicelib.taxis.vocabulary import Account, Role
-from ops.cli.territory import writing
+from ops.cli.territory import items, switches, writing
 from ops.cli.territory.tiles import Map
 
 _CENTRE_M = 3000.0  # dense: so far from Notre-Dame, at most
@@ -93,7 +93,7 @@ def _load_towns(points: list[LngLat]) -> None:
         for along in (-1, 0, 1)
     }
     shapes = {f"{code:05}": _town(*square) for code, square in enumerate(sorted(squares))}
-    generation = writing.new_generation()
+    generation = items.new_generation()
     borders = Map(shapes)
     tiles = {
         cell: item
@@ -101,7 +101,7 @@ def _load_towns(points: list[LngLat]) -> None:
         for cell, item in borders.tiles(generation, root, edges)
     }
     writing.put_all(tiles.values())
-    writing.switch_edition(Edition(version=1, generation=generation, tiles=frozenset(tiles)))
+    switches.switch_edition(Edition(version=1, generation=generation, tiles=frozenset(tiles)))
 
 
 def _town(column: int, row: int) -> Shape:
@@ -200,8 +200,8 @@ def _time(scene: Scene, points: list[LngLat], cost: Cost) -> None:
     best = best_pass = float("inf")
     for _ in range(REPEATS):
         started = time.process_time()
-        for _, near, items in read:
-            near.parse(items)
+        for _, near, found in read:
+            near.parse(found)
         best = min(best, time.process_time() - started)
         started = time.process_time()
         for (circle, _, _), some in zip(read, entries, strict=True):

@@ -8,7 +8,7 @@ from chalicelib.taxis.territory import store as territory
 from chalicelib.taxis.territory.rules import Town
 from chalicelib.taxis.vocabulary import Account, Role
 from ops.cli import administration
-from ops.cli.territory import writing
+from ops.cli.territory import items, switches, writing
 from tests.calls import Caller
 
 PARIS, CHARENTON, BORDEAUX = "75056", "94018", "33063"
@@ -25,13 +25,13 @@ def an_account(
 def known_towns(towns: Mapping[str, str] = TOWNS) -> None:
     """Makes these the towns of the registry, by code and name; they have no borders."""
     known = [Town(insee, name) for insee, name in towns.items()]
-    generation = writing.new_generation()
-    writing.put_all(writing.names_items(generation, known))
-    writing.switch_edition(
+    generation = items.new_generation()
+    writing.put_all(items.names_items(generation, known))
+    switches.switch_edition(
         territory.Edition(
             version=territory.edition.current().version + 1,
             generation=generation,
-            prefixes=writing.prefixes(known),
+            prefixes=items.prefixes(known),
         )
     )
     documents.forget()

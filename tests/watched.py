@@ -41,7 +41,7 @@ from chalicelib.taxis.search import rules as search_rules
 from chalicelib.taxis.vocabulary import Role
 from ingest_lambda import handler, records, searches
 from ops.cli import administration
-from ops.cli.territory import loads
+from ops.cli.territory import exclusions, loads
 from ops.local.provision import provision
 from tests import factories
 from tests.calls import Caller
@@ -168,7 +168,7 @@ def _load_paris() -> None:
         )
         exclusion.write_text(json.dumps(zone))
         loads.load_towns(towns, quiet=True)
-        loads.load_exclusion(exclusion, quiet=True)
+        exclusions.load_exclusion(exclusion, quiet=True)
 
 
 def _search(caller: Caller, scene: Scene) -> None:

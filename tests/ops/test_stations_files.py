@@ -13,8 +13,8 @@ from chalicelib.foundation.geo import LngLat, to_e7
 from chalicelib.taxis.territory import borders, service
 from chalicelib.taxis.territory.borders import Shape
 from chalicelib.taxis.territory.rules import Station
-from ops.cli.territory import files, loads, stations, writing
-from ops.cli.territory.files import FileFaulty, FileRefused
+from ops.cli.territory import geojson, items, station_loads, stations
+from ops.reading import FileFaulty, FileRefused
 from tests.calls import Caller
 from tests.taxis.territory.drawing import a_polygon
 from tests.taxis.territory.loaded import a_feature, a_file, a_ring
@@ -121,7 +121,7 @@ def test_the_properties_are_those_of_the_published_json_schema() -> None:
 def test_the_published_stations_come_back_as_they_were_loaded(
     name: str, suffix: str, tmp_path: Path
 ) -> None:
-    loads.load_stations(DATA / name, quiet=True)
+    station_loads.load_stations(DATA / name, quiet=True)
     loaded = sorted(stations.read(DATA / name), key=lambda station: station.station_id)
     exported = tmp_path / f"exported.{suffix}"
 
@@ -321,7 +321,7 @@ def test_every_fault_is_named_the_first_fifty_in_full_and_nothing_changes(tmp_pa
     path = a_csv(tmp_path, {"insee": "1", "emplacements": "x"}, *rows[2:])
 
     with pytest.raises(FileFaulty) as caught:
-        loads.load_stations(path, quiet=True)
+        station_loads.load_stations(path, quiet=True)
 
     lines = str(caught.value).splitlines()
     assert lines[0] == f"{path}: 60 faults. Nothing was changed."
@@ -356,7 +356,9 @@ OTHER = a_ring(5.8, 45.1, 5.8001, 45.1001)
 def test_a_drawn_station_is_shown_as_it_is_drawn_and_a_point_inside_in_the_csv(
     geometry: dict[str, Any], tmp_path: Path
 ) -> None:
-    loads.load_stations(a_file(tmp_path / "drawn", [a_station(geometry=geometry)]), quiet=True)
+    station_loads.load_stations(
+        a_file(tmp_path / "drawn", [a_station(geometry=geometry)]), quiet=True
+    )
     caller = Caller(app)
 
     (shown,) = caller.get("/stations/all").data
@@ -365,7 +367,7 @@ def test_a_drawn_station_is_shown_as_it_is_drawn_and_a_point_inside_in_the_csv(
 
     assert shown["geojson"] == geometry
     (in_csv,) = stations.read(tmp_path / "csv")
-    assert borders.covers(files.shape(geometry), to_e7(LngLat(in_csv.lng, in_csv.lat)))
+    assert borders.covers(geojson.shape(geometry), to_e7(LngLat(in_csv.lng, in_csv.lat)))
     (tmp_path / "json").write_text(exported)
     assert stations.read(tmp_path / "json") == list(service.stations())
 
@@ -385,7 +387,7 @@ def test_stations_drawn_as_finely_as_may_be_fit_in_their_items() -> None:
         for number in range(250)
     ]
 
-    items = writing.stations_items("generation", drawn)
+    stored = items.stations_items("generation", drawn)
 
-    assert len(items) == 3
-    assert max(len(item["stations"]["B"]) for item in items) < 380_000  # an item has 400 KB
+    assert len(stored) == 3
+    assert max(len(item["stations"]["B"]) for item in stored) < 380_000  # an item has 400 KB

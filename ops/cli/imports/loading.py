@@ -20,21 +20,11 @@ from chalicelib.taxis.access import store as accounts_store
 from chalicelib.taxis.access.store import RecordMoved
 from chalicelib.taxis.vocabulary import Account
 from ops.cli.imports import files
+from ops.cli.imports.accounts import Accounts
 from ops.cli.imports.files import Fault, FileRefused, Line
-from ops.cli.imports.kinds import (
-    BATCH,
-    Accounts,
-    Drivers,
-    Key,
-    Kind,
-    Licences,
-    Read,
-    Taxis,
-    Vehicles,
-    Verdict,
-    Wrong,
-    wrong,
-)
+from ops.cli.imports.kinds import BATCH, Key, Kind, Read, Verdict, Wrong, wrong
+from ops.cli.imports.parts import Drivers, Licences, Vehicles
+from ops.cli.imports.taxis import Taxis
 from ops.cli.territory.progress import Progress
 from ops.errors import CannotGoOn
 

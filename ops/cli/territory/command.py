@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ops.cli import target
-from ops.cli.territory import loads
+from ops.cli.territory import conurbations, exclusions, loads, station_loads
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -66,17 +66,17 @@ def _zones(arguments: argparse.Namespace) -> None:
 
 def _conurbations(arguments: argparse.Namespace) -> None:
     target.connect(arguments)
-    loads.load_conurbations(arguments.file)
+    conurbations.load_conurbations(arguments.file)
 
 
 def _exclusion(arguments: argparse.Namespace) -> None:
     target.connect(arguments)
-    loads.load_exclusion(arguments.file)
+    exclusions.load_exclusion(arguments.file)
 
 
 def _stations(arguments: argparse.Namespace) -> None:
     target.connect(arguments)
-    loads.load_stations(arguments.file)
+    station_loads.load_stations(arguments.file)
 
 
 def _remove_zone(arguments: argparse.Namespace) -> None:
@@ -86,4 +86,4 @@ def _remove_zone(arguments: argparse.Namespace) -> None:
 
 def _remove_exclusion(arguments: argparse.Namespace) -> None:
     target.connect(arguments)
-    loads.remove_exclusion(arguments.id)
+    exclusions.remove_exclusion(arguments.id)

@@ -18,8 +18,8 @@ from chalicelib.foundation.geo import E7, LngLat
 from chalicelib.taxis.territory import interior
 from chalicelib.taxis.territory.borders import Shape
 from chalicelib.taxis.territory.rules import Station
-from ops.cli.territory import files
-from ops.cli.territory.files import Fault, FileFaulty, FileRefused
+from ops.cli.territory import geojson
+from ops.reading import Fault, FileFaulty, FileRefused, table, text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class _Row:
 def read(path: Path) -> list[Station]:
     """The stations of a file of either form. Raises FileRefused, FileFaulty."""
     faults: list[str] = []
-    is_geojson = files.text_of(path).lstrip()[:1] == "{"
+    is_geojson = text_of(path).lstrip()[:1] == "{"
     rows = _rows_of_geojson(path, faults) if is_geojson else _rows_of_csv(path, faults)
     found: list[Station] = []
     seen: dict[tuple[str, object], str] = {}
@@ -121,7 +121,7 @@ def read(path: Path) -> list[Station]:
 
 def _rows_of_csv(path: Path, faults: list[str]) -> Iterator[_Row]:
     """The rows of a CSV file; what is no row is added to the faults."""
-    names, rows = files.table(path)
+    names, rows = table(path)
     for column in COLUMNS:
         if column.required and column.name not in names:
             faults.append(f"line 1: the column {column.name} is missing")
@@ -139,7 +139,7 @@ def _rows_of_csv(path: Path, faults: list[str]) -> Iterator[_Row]:
 
 def _rows_of_geojson(path: Path, faults: list[str]) -> Iterator[_Row]:
     """The features of a GeoJSON file; what is no feature is added to the faults."""
-    for number, (line, feature) in enumerate(files.elements(path), start=1):
+    for number, (line, feature) in enumerate(geojson.elements(path), start=1):
         place = f"line {line}, feature {number}"
         if not isinstance(feature, dict) or feature.get("type") != "Feature":
             faults.append(f"{place}: not a GeoJSON Feature")
@@ -242,7 +242,7 @@ def _drawn(geometry: object) -> _Location:
         return _Location(_point(geometry.get("coordinates")))
     if kind not in ("Polygon", "MultiPolygon"):
         raise Fault(f"is a {kind}, not a Point, Polygon or MultiPolygon")
-    polygons = files.shape(geometry)
+    polygons = geojson.shape(geometry)
     corners = sum(len(path.xs) for outline in polygons for path in outline.paths)
     if corners > MAX_CORNERS:
         raise Fault(f"has {corners} corners, more than {MAX_CORNERS}")

@@ -12,7 +12,7 @@ from chalicelib.foundation.geo import E7
 from chalicelib.foundation.store.reads import Item
 from chalicelib.taxis.territory import borders
 from chalicelib.taxis.territory.borders import Outline, Shape
-from ops.cli.territory import writing
+from ops.cli.territory import items
 
 Numbers = NDArray[np.int64]
 
@@ -81,7 +81,7 @@ class Map:
         return {cell: np.concatenate(parts) for cell, parts in sorted(found.items())}
 
     def tiles(
-        self, generation: str, cell: int, edges: Numbers, *, room: int = writing.TILE_BYTES
+        self, generation: str, cell: int, edges: Numbers, *, room: int = items.TILE_BYTES
     ) -> Iterator[tuple[int, Item]]:
         """The tiles in a cell, each of at most `room` bytes, with its own cell.
 
@@ -110,8 +110,8 @@ class Map:
                 (self.pieces[pieces[one]][0], self._outline(own, eastward=bool(eastward[one])))
                 for one, own in _grouped(slab[met], local[met])
             ]
-            item = writing.tile_item(generation, cell, outlines)
-            if writing.item_bytes(item) <= room:
+            item = items.tile_item(generation, cell, outlines)
+            if items.item_bytes(item) <= room:
                 yield cell, item
                 return
         if geo.level(cell) == geo.FINEST_LEVEL:

@@ -26,7 +26,7 @@ from chalicelib.taxis.positions.codec import Report
 from chalicelib.taxis.registry import availability as registry
 from chalicelib.taxis.vocabulary import Role
 from ops.cli import administration
-from ops.cli.territory import loads
+from ops.cli.territory import conurbations, station_loads
 from tests.calls import Answer, Caller
 from tests.taxis.territory import loaded
 
@@ -62,10 +62,12 @@ class Registry:
                 [2.3695, 48.8531],
                 kind="Point",
             )
-            loads.load_stations(loaded.a_file(Path(folder) / "stations", [station]), quiet=True)
-            conurbations = Path(folder) / "conurbations.json"
-            conurbations.write_text(json.dumps([CONURBATION]), "utf-8")
-            loads.load_conurbations(conurbations, quiet=True)
+            station_loads.load_stations(
+                loaded.a_file(Path(folder) / "stations", [station]), quiet=True
+            )
+            listed = Path(folder) / "conurbations.json"
+            listed.write_text(json.dumps([CONURBATION]), "utf-8")
+            conurbations.load_conurbations(listed, quiet=True)
         self.callers: dict[str | None, Caller] = {None: caller(app)}
         for name, *roles in (
             ("admin", Role.ADMIN),

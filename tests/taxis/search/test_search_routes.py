@@ -22,7 +22,7 @@ from chalicelib.taxis.search import rules as search_rules
 from chalicelib.taxis.search.rules import Search
 from chalicelib.taxis.vocabulary import Role
 from ops.cli import administration
-from ops.cli.territory import loads
+from ops.cli.territory import exclusions, loads
 from tests import factories
 from tests.calls import Answer, Caller
 
@@ -77,7 +77,7 @@ def exclude(tmp_path: Path, geometry: dict[str, Any]) -> None:
     file = tmp_path / "exclusion.geojson"
     feature = {"type": "Feature", "id": "way/1", "properties": {"name": "Airport"}}
     file.write_text(json.dumps({**feature, "geometry": geometry}))
-    loads.load_exclusion(file, quiet=True)
+    exclusions.load_exclusion(file, quiet=True)
 
 
 class Operator:

@@ -17,7 +17,7 @@ from chalicelib.taxis.stats.searches import service as searches
 from chalicelib.taxis.stats.searches.service import Report
 from chalicelib.taxis.vocabulary import Role
 from ops.cli import administration
-from ops.cli.territory import loads
+from ops.cli.territory import conurbations
 from tests import factories
 from tests.calls import Caller
 from tests.taxis.hails.hail_factories import CUSTOMER, TAXI, Scene
@@ -302,7 +302,7 @@ def test_the_public_page_tells_what_part_of_each_conurbation_s_licences_is_regis
         '[{"conurbation_id": "idf", "name": "Paris", "declared_ads": 8, "members": ["75056", "94018"]},'
         ' {"conurbation_id": "bdx", "name": "Bordeaux", "declared_ads": null, "members": ["33063"]}]'
     )
-    loads.load_conurbations(file, quiet=True)
+    conurbations.load_conurbations(file, quiet=True)
     count("count-fleets", days=40)
 
     shown = service.public_figures(now=clock.now() + timedelta(days=40))

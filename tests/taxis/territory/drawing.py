@@ -11,7 +11,7 @@ from chalicelib.foundation.geo import E7Point
 from chalicelib.taxis.territory import store
 from chalicelib.taxis.territory.borders import Outline, Path, Shape
 from chalicelib.taxis.territory.rules import Tile
-from ops.cli.territory import writing
+from ops.cli.territory import items
 from ops.cli.territory.tiles import Map
 
 
@@ -71,7 +71,7 @@ def drawn(outline: Outline) -> shapely.Polygon:
 class Tiles:
     """Towns cut into tiles, without any store."""
 
-    def __init__(self, shapes: Mapping[str, Shape], *, room: int = writing.TILE_BYTES) -> None:
+    def __init__(self, shapes: Mapping[str, Shape], *, room: int = items.TILE_BYTES) -> None:
         towns = Map(shapes)
         self.items = {
             cell: item

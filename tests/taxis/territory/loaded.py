@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ops.cli.territory import loads
+from ops.cli.territory import exclusions, loads
 
 PARIS, CHARENTON, BORDEAUX, MULHOUSE = "75056", "94018", "33063", "68224"
 ZONE = "49820f64-544f-461b-9528-6759943390eb"
@@ -83,4 +83,12 @@ def load_zone(folder: Path, *members: str, **changes: object) -> None:
 def load_exclusion(folder: Path, ring: Sequence[Sequence[float]] = EXCLUDED) -> None:
     """Loads the fixtures' exclusion, or another shape under its id."""
     feature = a_feature({"name": "EuroAirport"}, [ring], id=EXCLUSION)
-    loads.load_exclusion(a_file(folder / "exclusion.geojson", [feature]), quiet=True)
+    exclusions.load_exclusion(a_file(folder / "exclusion.geojson", [feature]), quiet=True)
+
+
+def merges_file(folder: Path, *pairs: tuple[str, str]) -> Path:
+    """A list of merges."""
+    path = folder / "merges.csv"
+    rows = "".join(f"{old},Old,{new},New\n" for old, new in pairs)
+    path.write_text("ancien_insee,ancien_nom,nouveau_insee,nouveau_nom\n" + rows)
+    return path

@@ -10,7 +10,7 @@ from chalicelib.foundation.geo import E7Point, LngLat
 from chalicelib.taxis.territory import borders, service
 from chalicelib.taxis.territory.borders import Shape
 from chalicelib.taxis.territory.rules import departement_of
-from ops.cli.territory import files, loads, writing
+from ops.cli.territory import conurbations, drawing, items, loads, station_loads, towns
 from tests.taxis.territory.drawing import Tiles, corners, middles, round_about, towns_by_shapely
 
 DATA = Path(os.environ.get("MARAUDE_SHARED_DATA") or Path(__file__).parents[4] / "shared" / "data")
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def shapes() -> dict[str, Shape]:
     """Every town's outline."""
-    return {town.insee: town.shape for town in files.towns(TOWNS, seen=lambda _: None)}
+    return {town.insee: town.shape for town in towns.read(TOWNS, seen=lambda _: None)}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def tiles(shapes: dict[str, Shape]) -> Tiles:
 
 def test_no_tile_of_the_country_costs_more_than_two_units(tiles: Tiles) -> None:
     assert len(tiles.items) > 1000
-    assert max(map(writing.item_bytes, tiles.items.values())) <= 2 * 4096
+    assert max(map(items.item_bytes, tiles.items.values())) <= 2 * 4096
 
 
 def test_every_kind_of_point_is_in_the_towns_that_shapely_finds(
@@ -74,7 +74,7 @@ def test_every_kind_of_point_is_in_the_towns_that_shapely_finds(
 def test_every_departement_has_a_point_in_one_of_its_towns(
     shapes: dict[str, Shape],
 ) -> None:
-    points = loads.departement_points(shapes)
+    points = drawing.departement_points(shapes)
 
     assert points.keys() == service.departement_names().keys()
     towns = towns_by_shapely(shapes, list(points.values()))
@@ -100,7 +100,7 @@ def test_the_published_zones_load_and_hold_what_they_publish() -> None:
 def test_every_member_of_the_conurbations_that_come_with_the_registry_is_a_town(
     shapes: dict[str, Shape],
 ) -> None:
-    listed = files.conurbations(Path(loads.__file__).with_name("conurbations.json"))
+    listed = conurbations.read(Path(loads.__file__).with_name("conurbations.json"))
 
     members = {insee for one in listed for insee in one.conurbation.members}
 
@@ -109,8 +109,8 @@ def test_every_member_of_the_conurbations_that_come_with_the_registry_is_a_town(
 
 @pytest.mark.usefixtures("store")
 def test_the_published_stations_load_in_both_forms() -> None:
-    loads.load_stations(DATA / "stations-france-sample.geojson", quiet=True)
-    loads.load_stations(DATA / "stations-grenoble.csv", quiet=True)
+    station_loads.load_stations(DATA / "stations-france-sample.geojson", quiet=True)
+    station_loads.load_stations(DATA / "stations-grenoble.csv", quiet=True)
 
     stations = {station.station_id: station for station in service.stations()}
 

@@ -10,7 +10,7 @@ import pytest
 
 from app import app
 from chalicelib.taxis.vocabulary import Role
-from ops.cli.territory import loads
+from ops.cli.territory import station_loads
 from tests.calls import Caller
 from tests.factories import an_account
 from tests.taxis.territory.loaded import (
@@ -119,7 +119,7 @@ def load_stations(folder: Path) -> None:
             a_feature(bare, [7.06, 43.5], kind="Point"),
         ],
     )
-    loads.load_stations(file, quiet=True)
+    station_loads.load_stations(file, quiet=True)
 
 
 def test_stations_are_for_everybody(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_the_csv_of_stations_can_be_loaded_again(tmp_path: Path) -> None:
     exported = tmp_path / "exported.csv"
     exported.write_text(Caller(app).get("/stations/stations.csv").text, newline="")
 
-    loads.load_stations(exported, quiet=True)
+    station_loads.load_stations(exported, quiet=True)
 
     assert Caller(app).get("/stations/stations.json").json["features"] == before
 

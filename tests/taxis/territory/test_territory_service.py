@@ -16,7 +16,7 @@ from chalicelib.foundation.store import documents
 from chalicelib.foundation.store import reads as dynamo
 from chalicelib.foundation.store.reads import Item
 from chalicelib.taxis.territory import borders, service, store
-from ops.cli.territory import files, loads
+from ops.cli.territory import geojson, loads
 from tests.taxis.territory.drawing import drawn
 from tests.taxis.territory.loaded import (
     BORDEAUX,
@@ -244,7 +244,7 @@ def test_a_departement_s_point_is_inside_the_union_of_its_towns(tmp_path: Path) 
         shape = [
             outline
             for _, _, ring in towns
-            for outline in files.shape({"type": "Polygon", "coordinates": [ring]})
+            for outline in geojson.shape({"type": "Polygon", "coordinates": [ring]})
         ]
         point = to_e7(points[number])
         assert borders.covers(tuple(shape), point)

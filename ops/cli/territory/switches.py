@@ -1,0 +1,119 @@
+"""Switches of the territory: small documents that make a load the current one, all at once or not at all."""
+
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from chalicelib.foundation import geo
+from chalicelib.foundation.aws import clients
+from chalicelib.foundation.settings import table
+from chalicelib.foundation.store import documents
+from chalicelib.taxis.territory import borders, store
+from chalicelib.taxis.territory.store import Conurbations, Edition, Exclusions, Shelf
+from ops.cli.territory.items import squeezed
+from ops.errors import CannotGoOn
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+
+class LoadOvertaken(Exception):
+    """Another load has changed the same documents since this one began."""
+
+
+class LoadGaveWay(CannotGoOn):
+    """Another load changed the territory meanwhile."""
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Says so where another load came between. Raises LoadGaveWay."""
+    documents.forget()
+    try:
+        yield
+    except (LoadOvertaken, store.GenerationGone) as error:
+        raise LoadGaveWay(
+            "Another load changed the territory meanwhile; this one changed nothing. Run it again."
+        ) from error
+
+
+def switch_edition(to: Edition) -> None:
+    """Makes an edition the current one. Its version is one more than that of the edition it replaces.
+
+    Raises LoadOvertaken.
+    """
+    _switch(
+        store.edition.name,
+        to.version,
+        {
+            "generation": {"S": to.generation},
+            "tiles": {"B": zlib.compress(" ".join(map(geo.key, sorted(to.tiles))).encode(), 9)},
+            "prefixes": {"S": " ".join(to.prefixes)},
+            "zones": squeezed(
+                [
+                    [zone.zone_id, zone.number, zone.nom, sorted(zone.members)]
+                    for zone in to.zones.zones
+                ]
+            ),
+            "shapes": {"S": to.shapes},
+        },
+    )
+
+
+def switch_exclusions(to: Exclusions) -> None:
+    """Makes these exclusions the current ones. Raises LoadOvertaken."""
+    _switch(
+        store.exclusions.name,
+        to.version,
+        {
+            "exclusions": {
+                "L": [
+                    {
+                        "M": {
+                            "id": {"S": one.exclusion_id},
+                            "name": {"S": one.name},
+                            "shape": {"B": borders.pack(one.shape)},
+                        }
+                    }
+                    for one in to.exclusions.values()
+                ]
+            }
+        },
+    )
+
+
+def switch_conurbations(to: Conurbations) -> None:
+    """Makes these conurbations the current ones. Raises LoadOvertaken."""
+    rows = [
+        [one.conurbation_id, one.name, one.declared_ads, sorted(one.members)]
+        for one in to.conurbations
+    ]
+    _switch(store.conurbations.name, to.version, {"conurbations": squeezed(rows)})
+
+
+def switch_shelf(to: Shelf) -> None:
+    """Makes these stations the current ones. Raises LoadOvertaken."""
+    _switch(
+        store.shelf.name,
+        to.version,
+        {"generation": {"S": to.generation}, "parts": {"N": str(to.parts)}},
+    )
+
+
+def _switch(name: str, version: int, attributes: "Mapping[str, AttributeValueTypeDef]") -> None:
+    condition = "attribute_not_exists(#name)" if version == 1 else "version = :before"
+    try:
+        clients.dynamodb().put_item(
+            TableName=table("config"),
+            Item={"name": {"S": name}, "version": {"N": str(version)}, **attributes},
+            ConditionExpression=condition,
+            **(
+                {"ExpressionAttributeNames": {"#name": "name"}}
+                if version == 1
+                else {"ExpressionAttributeValues": {":before": {"N": str(version - 1)}}}
+            ),
+        )
+    except clients.dynamodb().exceptions.ConditionalCheckFailedException as error:
+        raise LoadOvertaken(f"the document {name} was changed by another load meanwhile") from error
+    documents.forget()
