@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.apps import App
 from ops.errors import CannotGoOn
-from ops.local import gateway, provision
+from ops.local import provision, server
 from ops.local.place import FOREIGN, REGION, STAGE, Place, Run
 from ops.local.process import Process
 from ops.local.state import StateService
@@ -142,7 +142,7 @@ class Stack:
         # Bound here and inherited by the API, so that the port is ours before anything is started,
         # and requests wait while the API is started again.
         try:
-            return gateway.listen(self.port)
+            return server.listen(self.port)
         except OSError:
             raise PortTaken(
                 f"Port {self.port} is in use: stop what listens there, or name another with "

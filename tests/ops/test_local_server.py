@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from chalice import Chalice, Response
 
-from ops.local import gateway
+from ops.local.server import Server, listen
 
 LIMIT = 1000
 VERBS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE", "BREW", "get")
@@ -132,7 +132,7 @@ class Wire:
 
 @dataclass
 class Running:
-    server: gateway.Server
+    server: Server
     hold: Hold
     wires: list[Wire]
 
@@ -144,9 +144,9 @@ class Running:
 @pytest.fixture
 def running() -> Iterator[Running]:
     hold = Hold(threading.Event(), threading.Event())
-    server = gateway.Server(
+    server = Server(
         small_app(hold),
-        gateway.listen(0),
+        listen(0),
         body_limit_bytes=LIMIT,
         read_timeout_s=0.4,
         idle_timeout_s=0.8,
