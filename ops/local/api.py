@@ -24,10 +24,12 @@ def main() -> None:
     args = parser.parse_args()
     stopped = told_to_stop()  # before the application is loaded, which takes a while
 
+    application = apps.application(args.app)
     server = Server(
-        apps.application(args.app),
+        application,
         listen(args.port) if args.fd is None else socket.socket(fileno=args.fd),
         body_limit_bytes=settings().body_limit_bytes,
+        own_headers=application.own_headers,
         read_timeout_s=args.read_timeout,
     )
     threading.Thread(target=server.serve_forever, name="accept", daemon=True).start()

@@ -14,6 +14,8 @@ HOP_BY_HOP = frozenset({"connection", "content-length", "date", "keep-alive", "t
 
 
 class Reply(NamedTuple):
+    """An answer as it goes out."""
+
     status: int
     headers: list[tuple[str, str]]
     body: bytes
@@ -37,11 +39,12 @@ def reply_of(answer: Mapping[str, Any]) -> Reply:
 
 
 class Refused(Exception):
-    """The gateway's own error answer."""
+    """A request that the gateway answers by itself."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
-        self.reply = Reply(status, [], envelope(message))
+        self.status = status
+        self.message = message
 
 
 def envelope(message: str) -> bytes:
@@ -49,10 +52,9 @@ def envelope(message: str) -> bytes:
     return json.dumps({"errors": {"": [message]}}, separators=(",", ":")).encode() + b"\n"
 
 
-FAULT = Reply(
+FAULT = Refused(
     HTTPStatus.INTERNAL_SERVER_ERROR,
-    [],
-    envelope("Internal server error. If the problem persists, please contact the technical team."),
+    "Internal server error. If the problem persists, please contact the technical team.",
 )
 
 

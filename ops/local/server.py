@@ -10,6 +10,7 @@ import socket
 import socketserver
 import threading
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -24,6 +25,9 @@ HEAD_LIMIT = 32_768  # bytes of request line and headers [contract: Transport]
 LINGER_S = 5.0  # how long a client may go on sending what nobody will read
 LINGER_BYTES = 64 * 1_048_576
 
+# Of a verb and a request's headers (names in lower case): the headers of any answer to it.
+OwnHeaders = Callable[[str, Mapping[str, str]], Mapping[str, str]]
+
 log = logging.getLogger("maraude.gateway")
 
 
@@ -36,6 +40,10 @@ class _Connection(socketserver.BaseRequestHandler):
     def setup(self) -> None:
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_LIMIT)
+        self._method, self._headers = (
+            "GET",
+            dict[str, str](),
+        )  # of the request, as far as it is known
         self._waits = threading.Event()  # set while no request is under way
         self.server.opened(self)
 
@@ -57,31 +65,31 @@ class _Connection(socketserver.BaseRequestHandler):
 
     def _serve_one(self) -> bool:
         """Serves one request; whether another may follow."""
-        method = "GET"
+        self._method, self._headers = "GET", {}
         try:
             self._waits.set()
             head = self._event(time.monotonic() + self.server.idle_timeout_s)
             self._waits.clear()
             if not isinstance(head, h11.Request):
                 return False  # closed between two requests
+            self._method = head.method.decode()
+            self._headers = {name.decode(): value.decode("latin-1") for name, value in head.headers}
             if _size(head) > HEAD_LIMIT:
                 raise Refused(
                     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
                     f"The request line and headers are longer than {HEAD_LIMIT} bytes.",
                 )
-            method = head.method.decode()
-            reply = self._answer(method, head, self._body(head))
+            reply = self._answer(head, self._body(head))
         except Refused as refused:
-            reply = refused.reply
+            reply = self._own(refused)
         except h11.RemoteProtocolError as error:
-            reply = Reply(error.error_status_hint, [], envelope(f"Not valid HTTP: {error}."))
+            reply = self._own(Refused(error.error_status_hint, f"Not valid HTTP: {error}."))
         except TimeoutError:
             if self._waits.is_set() and not self._http.trailing_data[0]:
                 return False
-            reply = Reply(
-                HTTPStatus.REQUEST_TIMEOUT, [], envelope("The request took too long to arrive.")
-            )
-        self._send(method, reply)
+            late = Refused(HTTPStatus.REQUEST_TIMEOUT, "The request took too long to arrive.")
+            reply = self._own(late)
+        self._send(reply)
         if self._http.their_state not in (h11.DONE, h11.MUST_CLOSE):
             self._linger()
         return self._http.their_state is h11.DONE and self._http.our_state is h11.DONE
@@ -120,30 +128,35 @@ class _Connection(socketserver.BaseRequestHandler):
                 raise too_long
         return bytes(body)
 
-    def _answer(self, method: str, head: h11.Request, body: bytes) -> Reply:
+    def _own(self, refused: Refused) -> Reply:
+        """The gateway's own answer, with the headers that all answers to the request have."""
+        headers = self.server.own_headers(self._method, self._headers)
+        return Reply(refused.status, [*headers.items()], envelope(refused.message))
+
+    def _answer(self, head: h11.Request, body: bytes) -> Reply:
         """The reply to a whole request. Raises Refused."""
         target = head.target.decode()
         if not target.startswith("/"):
             target = urlsplit(target)._replace(scheme="", netloc="").geturl()
             if not target.startswith("/"):
                 raise Refused(HTTPStatus.BAD_REQUEST, "The request names no path.")
-        headers = {name.decode(): value.decode("latin-1") for name, value in head.headers}
+        handle = self.server.gateway.handle_request
         try:
-            return reply_of(self.server.gateway.handle_request(method, target, headers, body))
+            return reply_of(handle(self._method, target, self._headers, body))
         except Exception:  # whatever the application did, the client gets an answer
-            log.exception("%s %s failed", method, target)
-            return FAULT
+            log.exception("%s %s failed", self._method, target)
+            return self._own(FAULT)
 
-    def _send(self, method: str, reply: Reply) -> None:
+    def _send(self, reply: Reply) -> None:
         closes = self.server.stopping or self._http.their_state is not h11.DONE
         try:
             head = head_of(reply, closes=closes)
         except h11.LocalProtocolError:
             log.exception("the application answered with headers that are not valid HTTP")
-            reply = FAULT
+            reply = self._own(FAULT)
             head = head_of(reply, closes=closes)
         sent = self._http.send(head) or b""
-        if method != "HEAD" and reply.status not in WITHOUT_BODY:
+        if self._method != "HEAD" and reply.status not in WITHOUT_BODY:
             sent += self._http.send(h11.Data(data=reply.body)) or b""
         sent += self._http.send(h11.EndOfMessage()) or b""
         self.request.settimeout(self.server.read_timeout_s)
@@ -180,15 +193,20 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         listener: socket.socket,
         *,
         body_limit_bytes: int,
+        own_headers: OwnHeaders,
         read_timeout_s: float = 20.0,
         idle_timeout_s: float = 75.0,
     ) -> None:
-        """`listener` already listens (`listen`); a request must arrive within `read_timeout_s`."""
+        """`listener` already listens (`listen`); a request must arrive within `read_timeout_s`.
+
+        `own_headers` are those of the answers that never reach the application.
+        """
         super().__init__(listener.getsockname(), _Connection, bind_and_activate=False)
         self.socket.close()
         self.socket = listener
         self.gateway = Gateway(app)
         self.body_limit_bytes = body_limit_bytes
+        self.own_headers = own_headers
         self.read_timeout_s = read_timeout_s
         self.idle_timeout_s = idle_timeout_s
         self.stopping = False

@@ -104,7 +104,7 @@ def adapted(template: dict[str, Any]) -> list[str]:
             variables = (
                 resource["Properties"].setdefault("Environment", {}).setdefault("Variables", {})
             )
-            variables["MARAUDE_ALLOW_PRIVATE_HOOKS"] = "true"
+            variables["MARAUDE_ALLOW_LOOPBACK_HOOKS"] = "true"
     return left_out
 
 
