@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
-from ops.release.package import unpacked
+from ops.release.deployment_zip import unpacked
 
 RUNS = 7
 

@@ -19,7 +19,7 @@ from msgspec import Struct
 from ops.errors import CannotGoOn
 
 if TYPE_CHECKING:
-    from chalice import Chalice
+    from chalicelib.foundation.http.application import Application
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = Path(".chalice", "config.json")
@@ -133,14 +133,14 @@ def find(text: str) -> App:
 
 
 @cache
-def application(app: App) -> "Chalice":
+def application(app: App) -> "Application":
     """What its `app.py` makes, which is loaded once in a process."""
     spec = importlib.util.spec_from_file_location(f"{app.name}_app", app.project / "app.py")
     assert spec is not None  # noqa: S101  # of a file whose name ends in .py
     assert spec.loader is not None  # noqa: S101
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    found: Chalice = module.app
+    found: Application = module.app
     return found
 
 

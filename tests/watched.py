@@ -92,7 +92,7 @@ def _listening() -> Iterator[tuple[io.StringIO, io.StringIO]]:
 @cache
 def day() -> Day:
     """The day, once for all tests of a run."""
-    there = {"MARAUDE_ALLOW_PRIVATE_HOOKS": "true"}
+    there = {"MARAUDE_ALLOW_LOOPBACK_HOOKS": "true"}
     with (
         mock_aws(),
         mock.patch.dict(os.environ, there),

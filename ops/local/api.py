@@ -9,8 +9,8 @@ import threading
 
 from chalicelib.foundation.settings import settings
 from ops import apps
-from ops.local import gateway
 from ops.local.process import told_to_stop
+from ops.local.server import Server, listen
 
 
 def main() -> None:
@@ -24,10 +24,12 @@ def main() -> None:
     args = parser.parse_args()
     stopped = told_to_stop()  # before the application is loaded, which takes a while
 
-    server = gateway.Server(
-        apps.application(args.app),
-        gateway.listen(args.port) if args.fd is None else socket.socket(fileno=args.fd),
+    application = apps.application(args.app)
+    server = Server(
+        application,
+        listen(args.port) if args.fd is None else socket.socket(fileno=args.fd),
         body_limit_bytes=settings().body_limit_bytes,
+        own_headers=application.own_headers,
         read_timeout_s=args.read_timeout,
     )
     threading.Thread(target=server.serve_forever, name="accept", daemon=True).start()

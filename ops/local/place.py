@@ -169,7 +169,7 @@ class Place:
             "MARAUDE_REGION": REGION,
             "MARAUDE_DATA": str(self.root),
             "MARAUDE_SECRET_KEYS": self.secret_keys(),
-            "MARAUDE_ALLOW_PRIVATE_HOOKS": "true",
+            "MARAUDE_ALLOW_LOOPBACK_HOOKS": "true",
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_DEFAULT_REGION": REGION,

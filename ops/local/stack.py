@@ -23,15 +23,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.apps import App
 from ops.errors import CannotGoOn
-from ops.local import gateway, provision
+from ops.local import provision, server
+from ops.local.kept import Kept
 from ops.local.place import FOREIGN, REGION, STAGE, Place, Run
 from ops.local.process import Process
 from ops.local.state import StateService
 
 ANSWER_S = 45.0  # for the API to answer its first request
-STOP_S = {"api": 12.0, "udp": 30.0, "worker": 45.0, "demo": 5.0}
-PAUSE_MAX_S = 30.0
-WELL_S = 60.0  # a process that lived as long is well again
 LOOK_S = 0.2  # between two looks at the processes
 
 
@@ -61,20 +59,6 @@ def say(line: str) -> None:
 
 
 @dataclass
-class _Kept:
-    """A process that is started again when it dies, after pauses that grow."""
-
-    process: Process
-    pause_s: float = 1.0
-    started_s: float = 0.0
-    again_s: float | None = None  # when to start it again
-
-    def start(self) -> None:
-        self.process.start()
-        self.started_s, self.again_s = time.monotonic(), None
-
-
-@dataclass
 class Stack:
     """One local system. `endpoint`: AWS-compatible services to use instead of its own.
 
@@ -91,7 +75,7 @@ class Stack:
     _stop: threading.Event = field(default_factory=threading.Event, init=False)
     _state: StateService | None = field(default=None, init=False)
     _services: str = field(default="", init=False)  # the endpoint in use
-    _kept: dict[str, _Kept] = field(default_factory=dict, init=False)
+    _kept: Kept = field(default_factory=lambda: Kept(say), init=False)
     _interruptible: bool = field(default=False, init=False)  # while others' code runs for long
 
     @property
@@ -142,7 +126,7 @@ class Stack:
         # Bound here and inherited by the API, so that the port is ours before anything is started,
         # and requests wait while the API is started again.
         try:
-            return gateway.listen(self.port)
+            return server.listen(self.port)
         except OSError:
             raise PortTaken(
                 f"Port {self.port} is in use: stop what listens there, or name another with "
@@ -175,32 +159,23 @@ class Stack:
         self._provision()
         logs = self.place.logs
         app = ["--app", str(self.app.project)]
-        self._kept = {
-            "api": _Kept(
-                Process(
-                    "ops.local.api",
-                    [*app, "--fd", str(listener.fileno())],
-                    logs / "api.log",
-                    environment,
-                    keeps=[listener.fileno()],
-                )
+        fd = listener.fileno()
+        self._kept.begin(
+            "api",
+            Process(
+                "ops.local.api", [*app, "--fd", str(fd)], logs / "api.log", environment, keeps=[fd]
             ),
-            "worker": _Kept(
-                Process(
-                    "ops.local.worker",
-                    [*app, "--ingest-window", str(self.ingest_window_s)],
-                    logs / "worker.log",
-                    environment,
-                )
-            ),
-        }
+        )
+        window = ["--ingest-window", str(self.ingest_window_s)]
+        self._kept.begin(
+            "worker",
+            Process("ops.local.worker", [*app, *window], logs / "worker.log", environment),
+        )
         if datagrams is not None:
             fd = datagrams.fileno()
             module = f"{self.app.home.udp}.gateway"
             door = Process(module, ["--fd", str(fd)], logs / "udp.log", environment, keeps=[fd])
-            self._kept["udp"] = _Kept(door)
-        for kept in self._kept.values():
-            kept.start()
+            self._kept.begin("udp", door)
         self._await_api()
         lines = self._start_demo(environment) if self.demo and self.app.home.demo else []
         self._write_run()
@@ -218,8 +193,7 @@ class Stack:
         demo = Process(
             self.app.home.demo, ["--url", self.url], self.place.logs / "demo.log", environment
         )
-        self._kept["demo"] = _Kept(demo)
-        self._kept["demo"].start()
+        self._kept.begin("demo", demo)
         deadline_s = time.monotonic() + ANSWER_S
         while not seed.is_ready():
             if self._stop.is_set():
@@ -247,7 +221,7 @@ class Stack:
 
     def _await_api(self) -> None:
         deadline_s = time.monotonic() + ANSWER_S
-        api = self._kept["api"].process
+        api = self._kept.process("api")
         while not self._answers():
             if self._stop.is_set():
                 raise Stopped
@@ -267,7 +241,7 @@ class Stack:
         return True
 
     def _write_run(self) -> None:
-        pids = {role: kept.process.pid for role, kept in self._kept.items()}
+        pids = self._kept.pids()
         if self._state and self._state.process:
             pids["state"] = self._state.process.pid
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -283,35 +257,14 @@ class Stack:
                 "The state service has died: everything since the last clean stop is lost. "
                 "Starting everything again."
             )
-            self._stop_children()
+            self._kept.stop()
             self._start(listener, datagrams)
-            return
-        for role, kept in self._kept.items():
-            how = kept.process.ended()
-            now_s = time.monotonic()
-            if how is None:
-                continue
-            if kept.again_s is None:
-                if now_s - kept.started_s > WELL_S:
-                    kept.pause_s = 1.0
-                kept.again_s = now_s + kept.pause_s
-                say(
-                    f"The {role} process has ended ({how}); starting it again in "
-                    f"{kept.pause_s:g} s. Its log: {kept.process.log}"
-                )
-                kept.pause_s = min(2 * kept.pause_s, PAUSE_MAX_S)
-            elif now_s >= kept.again_s:
-                kept.start()
-                self._write_run()
+        elif self._kept.start_again():
+            self._write_run()
 
     # --- stopping --------------------------------------------------------------------------------
 
-    def _stop_children(self) -> None:
-        for role in ("demo", "api", "udp", "worker"):
-            if role in self._kept:
-                self._kept.pop(role).process.stop(timeout_s=STOP_S[role])
-
     def _stop_all(self) -> None:
-        self._stop_children()
+        self._kept.stop()
         if self._state:
             self._state.stop()

@@ -18,10 +18,11 @@ from chalicelib.foundation.settings import settings
 from ops import apps
 from ops.apps import App
 from ops.errors import CannotGoOn
+from ops.local.clients import Clients
 from ops.local.delivery import Handler
 from ops.local.mapping import EventSourceMapping, sources
 from ops.local.process import told_to_stop
-from ops.local.runner import Clients, Runner
+from ops.local.runner import Runner
 from ops.local.times import times
 from ops.templates import resources, text_of
 

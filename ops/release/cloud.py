@@ -32,7 +32,7 @@ GAPS = (
     "streams are not encrypted; the gateway's access log and its throttling do not work",
     "the gateway sends payload format 2.0 instead of 1.0: a handler before the application's makes it 1.0",
     "the gateway answers OPTIONS by itself: preflights do not reach the application",
-    "stream triggers ignore retries, bisecting and where failures go (ops/local/runner.py has them)",
+    "stream triggers ignore retries, bisecting and where failures go (ops/local/shards.py has them)",
     "a domain is made, with no certificate and no name in the DNS: it is asked for by the header Host",
     "nobody need confirm a subscription",
     "functions run on this machine's processor, with this machine's compiled modules, not on arm64",
@@ -104,7 +104,7 @@ def adapted(template: dict[str, Any]) -> list[str]:
             variables = (
                 resource["Properties"].setdefault("Environment", {}).setdefault("Variables", {})
             )
-            variables["MARAUDE_ALLOW_PRIVATE_HOOKS"] = "true"
+            variables["MARAUDE_ALLOW_LOOPBACK_HOOKS"] = "true"
     return left_out
 
 

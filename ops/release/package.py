@@ -4,42 +4,29 @@
 
 From a clean export of a commit Chalice makes a zip and a template, merged with the service's own
 (`ops/templates.py`); this module then takes Chalice's REST API out of it, gives each function a role of its
-own (`permissions.py`), takes out of the zip what never runs, compiles the rest, and writes it anew in
-one order and with one date, so that the same commit and the same Python give the same bytes. Lambda
-cannot keep what Python compiles there, so a function would compile all of it at each cold start.
+own (`permissions.py`), and has the zip written anew (`deployment_zip.py`).
 """
 
 import argparse
-import gzip
 import hashlib
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
 from collections.abc import Callable, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-import msgspec
 import yaml
 
 from ops import apps
 from ops.apps import ROOT, App, in_words
 from ops.errors import CannotGoOn
-from ops.release import permissions
+from ops.release import deployment_zip, permissions
 from ops.templates import template
 
-# The services that are called, of the 400 whose descriptions botocore carries. `sts` is looked up
-# for credentials.
-SERVICES = frozenset({"dynamodb", "kinesis", "secretsmanager", "sqs", "sts"})
-
-SITE = Path(msgspec.__file__).parents[1]  # where this machine's packages are
-
-DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip can say
 UNPACKED_LIMIT_BYTES = 250 * 1024 * 1024  # AWS Lambda's, for a function's code
 
 _RUNTIME = "python3.11"  # the templates and Chalice name the same
@@ -88,102 +75,6 @@ def chalice(app: App, source: Path, stage: str, out: Path) -> None:
     # It only warns where a package has no wheel for the functions' processor, and leaves it out.
     if made.returncode != 0 or "Could not install dependencies" in made.stdout + made.stderr:
         raise CannotGoOn(f"chalice package failed:\n{made.stdout}{made.stderr}")
-
-
-# --- what travels -----------------------------------------------------------------------------------
-
-
-def is_foreign(app: App, name: str) -> bool:
-    """Whether a file is of another service's package: Chalice packs all of `chalicelib`."""
-    first, *rest = PurePosixPath(name).parts
-    return first == "chalicelib" and len(rest) > 1 and rest[0] not in {"foundation", app.name}
-
-
-def travels(name: str) -> bool:
-    """Whether a file of Chalice's zip is needed on AWS."""
-    path = PurePosixPath(name)
-    if path.suffix in {".pyi", ".pyx", ".pxd", ".c", ".h"} or path.name == "py.typed":
-        return False
-    if path.parts[0] == "docutils" or path.parts[0].startswith("docutils-"):
-        return False  # of Chalice's own command
-    if path.parts[:2] == ("botocore", "data") and len(path.parts) > 3:
-        return path.parts[2] in SERVICES and path.name != "examples-1.json"
-    if path.parts[:2] == ("boto3", "data") or path.parts[:2] == ("boto3", "examples"):
-        return False  # resources and their texts; only clients are used
-    return "tests" not in path.parts[1:-1]
-
-
-def _trimmed(name: str, content: bytes) -> bytes:
-    """botocore's descriptions without what only people read, and without other services' addresses.
-
-    They are parsed at each cold start, at the first client.
-    """
-    path = PurePosixPath(name)
-    if path.parts[:2] != ("botocore", "data"):
-        return content
-    if path.name == "endpoints.json":
-        description = json.loads(content)
-        for partition in description["partitions"]:
-            services = partition["services"]
-            partition["services"] = {one: services[one] for one in services if one in SERVICES}
-        return json.dumps(description, separators=(",", ":")).encode()
-    if path.name == "service-2.json.gz":
-        description = _without_documentation(json.loads(gzip.decompress(content)))
-        return gzip.compress(json.dumps(description, separators=(",", ":")).encode(), 9, mtime=0)
-    return content
-
-
-def _without_documentation(value: Any) -> Any:  # noqa: ANN401  # JSON
-    if isinstance(value, list):
-        return [_without_documentation(one) for one in value]
-    if isinstance(value, dict):
-        # A member of a structure may have that name; its description is no text.
-        return {
-            name: _without_documentation(one)
-            for name, one in value.items()
-            if name != "documentation" or not isinstance(one, str)
-        }
-    return value
-
-
-def slimmed(app: App, packed: Path, made: Path) -> dict[str, str]:
-    """Writes the zip anew, compiled; answers the SHA-256 of each file in it, by name."""
-    digests = {}
-    with tempfile.TemporaryDirectory() as folder:
-        with zipfile.ZipFile(packed) as before:
-            for name in before.namelist():
-                if is_foreign(app, name) or not travels(name):
-                    continue
-                file = Path(folder, name)
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(_trimmed(name, before.read(name)))
-        _compile(Path(folder))
-        with zipfile.ZipFile(made, "w") as after:
-            for file in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
-                name, content = file.relative_to(folder).as_posix(), file.read_bytes()
-                entry = zipfile.ZipInfo(name, DATE)
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                entry.external_attr = 0o644 << 16
-                after.writestr(entry, content)
-                digests[name] = hashlib.sha256(content).hexdigest()
-    return digests
-
-
-def _compile(folder: Path) -> None:
-    """Compiles every module, never to be compared with its source again (PEP 552).
-
-    In a process of its own, of the Python that no virtual environment has touched: which constants are
-    written once and referred to depends on what else the process has loaded, and so would the bytes
-    (https://github.com/python/cpython/issues/78274). A template among a package's data that is no
-    module stays as it is.
-    """
-    python = str(Path(sys.executable).resolve())
-    how = ["--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", "/var/task"]
-    subprocess.run(
-        [python, "-S", "-m", "compileall", "-qq", "-j", "1", *how, str(folder)],
-        env={"PYTHONHASHSEED": "0"},
-        check=False,
-    )
 
 
 # --- the template ---------------------------------------------------------------------------------
@@ -253,7 +144,7 @@ def build(
         chalice(exported, source, stage, raw)
         out.mkdir(parents=True, exist_ok=True)
         report("taking out what never runs, compiling the rest")
-        digests = slimmed(app, raw / "deployment.zip", out / "deployment.zip")
+        digests = deployment_zip.slimmed(app, raw / "deployment.zip", out / "deployment.zip")
         (out / "sam.yaml").write_text(
             finished(exported, (raw / "sam.yaml").read_text("utf-8"), stage), encoding="utf-8"
         )
@@ -268,7 +159,7 @@ def build(
     }
     text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
     (out / "manifest.json").write_text(text, encoding="utf-8")
-    unpacked = _unpacked_bytes(out / "deployment.zip")
+    unpacked = deployment_zip.unpacked_bytes(out / "deployment.zip")
     if unpacked > UNPACKED_LIMIT_BYTES:
         raise CannotGoOn(
             f"The package has {unpacked} bytes unpacked; Lambda takes no more than {UNPACKED_LIMIT_BYTES}."
@@ -278,20 +169,6 @@ def build(
 
 def _digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-def unpacked(package: Path, folder: Path) -> None:
-    """The files of a zip, with this machine's compiled modules in place of the functions' own."""
-    with zipfile.ZipFile(package) as files:
-        files.extractall(folder)
-    for theirs in [*folder.rglob("*.so")]:
-        name = theirs.name.replace("aarch64", platform.machine())
-        shutil.copy2(SITE / theirs.relative_to(folder).with_name(name), theirs.with_name(name))
-
-
-def _unpacked_bytes(packed: Path) -> int:
-    with zipfile.ZipFile(packed) as files:
-        return sum(entry.file_size for entry in files.infolist())
 
 
 def main(argv: Sequence[str] | None = None) -> int:

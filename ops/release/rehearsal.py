@@ -52,7 +52,15 @@ def rehearse(
         cloud.running(Path(folder, "cloud")) as endpoint,
         cloud.desk(Path(folder), endpoint, of_commits=of_commits) as shell,
     ):
-        deployment = Deployment(app, endpoint, Path(folder), stage, made, shell, tell)
+        deployment = Deployment(
+            app=app,
+            endpoint=endpoint,
+            place=Path(folder),
+            stage=stage,
+            package=made,
+            shell=shell,
+            tell=tell,
+        )
         own = importlib.import_module(app.home.rehearsal) if app.home.rehearsal else None
         deployment.to_come += own.TO_COME if own else ()
         deployment.step("deploying", deployment.deploy)

@@ -80,7 +80,7 @@ def test_no_way_to_write_an_address_inside_is_called(url: str) -> None:
         raise OSError
 
     outcome = webhook.send(
-        replace(HAIL, url=url), now=NOW, limits=QUICK, allow_private=False, connect=connect
+        replace(HAIL, url=url), now=NOW, limits=QUICK, allow_loopback=False, connect=connect
     )
 
     assert outcome.failure is not None
@@ -98,7 +98,7 @@ def test_a_name_that_stands_for_another_address_a_moment_later_is_looked_up_once
         called.append(address[0])
         raise OSError
 
-    send("http://taxis.example/", allow_private=False, lookup=lookup, connect=connect)
+    send("http://taxis.example/", allow_loopback=False, lookup=lookup, connect=connect)
 
     assert set(called) == {"1.1.1.1"}
     assert len(found) == 2

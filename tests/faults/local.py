@@ -18,9 +18,9 @@ from bench.load.fleet import Places
 from chalicelib.foundation.geo import E7
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions.entries import Entries
+from ops.local.clients import Clients
 from ops.local.place import Place
 from ops.local.process import ROOT, environment
-from ops.local.runner import Clients
 from tests.eventually import eventually
 
 STOPS_S = 90

@@ -26,7 +26,7 @@ FUNCTIONS = {"hail-dispatch": "call_operators", "hail-deadlines": "apply_deadlin
 
 # Whole seconds, the shortest there are.
 SHORT = {
-    "MARAUDE_ALLOW_PRIVATE_HOOKS": "true",
+    "MARAUDE_ALLOW_LOOPBACK_HOOKS": "true",
     "MARAUDE_DISPATCH_WITHIN_S": "1",
     "MARAUDE_WAIT_RECEIVED_S": "1",
     "MARAUDE_WAIT_RECEIVED_BY_OPERATOR_S": "1",

@@ -15,9 +15,10 @@ from chalicelib.taxis.positions.rules import Position
 from chalicelib.taxis.registry import availability
 from chalicelib.taxis.vocabulary import TaxiStatus
 from ingest_lambda import handler, records
-from ops.local import runner as runners
+from ops.local import shards
+from ops.local.clients import Clients
 from ops.local.mapping import EventSourceMapping
-from ops.local.runner import Clients, Runner
+from ops.local.runner import Runner
 from tests.eventually import eventually
 from tests.faults import injected
 from tests.faults.conftest import TIMES, Tell
@@ -35,8 +36,8 @@ def registry(store: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG
     """A registry whose taxis are all free."""
     known = Registry(taxis=10**6)
     monkeypatch.setattr(availability, "availability_of", known.availability_of)
-    monkeypatch.setattr(runners, "POLL_S", 0.02)
-    monkeypatch.setattr(runners, "RESHARD_S", 0.05)
+    monkeypatch.setattr(shards, "POLL_S", 0.02)
+    monkeypatch.setattr(shards, "RESHARD_S", 0.05)
     records._url.cache_clear()
 
 
@@ -94,7 +95,7 @@ def test_a_stream_that_is_split_and_merged_loses_nothing_and_keeps_the_order(tel
         f"parents and children: {len(accepted) - lost} newest are stored, {out_of_order} were "
         "handled before an older one",
         lost=lost,
-        guard="ops.local.runner._StreamFeeder._under_way: a child waits for its parents",
+        guard="ops.local.shards.StreamFeeder._under_way: a child waits for its parents",
     )
     assert ended
     assert newest.keys() == accepted.keys()

@@ -15,12 +15,12 @@ def answers(*found: str) -> addresses.Lookup:
 
 
 def resolved(
-    url: str, lookup: addresses.Lookup, *, allow_private: bool = False, timeout_s: float = 2
+    url: str, lookup: addresses.Lookup, *, allow_loopback: bool = False, timeout_s: float = 2
 ) -> list[str]:
     """The addresses of a URL's host."""
     endpoint = addresses.read(url)
     return addresses.resolve(
-        endpoint, timeout_s=timeout_s, allow_private=allow_private, lookup=lookup
+        endpoint, timeout_s=timeout_s, allow_loopback=allow_loopback, lookup=lookup
     )
 
 
@@ -125,13 +125,23 @@ def test_each_way_to_write_this_machine_is_refused_by_what_the_system_makes_of_i
     endpoint = addresses.read(f"http://{host}:8000/")
 
     with pytest.raises(EndpointRefused):
-        addresses.resolve(endpoint, timeout_s=2, allow_private=False)
+        addresses.resolve(endpoint, timeout_s=2, allow_loopback=False)
 
 
-def test_a_desk_may_allow_private_addresses() -> None:
-    found = resolved("http://localhost/", answers("127.0.0.1", "127.0.0.1"), allow_private=True)
+def test_a_desk_may_allow_its_own_addresses() -> None:
+    found = resolved("http://localhost/", answers("127.0.0.1", "127.0.0.1"), allow_loopback=True)
 
     assert found == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["0.0.0.1", "10.0.0.1", "169.254.169.254", "192.168.1.1", "::", "fd00:ec2::254", "fe80::1"],
+)
+def test_a_desk_allows_no_other_address_that_is_not_public(address: str) -> None:
+    for found in (answers(address), answers("127.0.0.1", address)):
+        with pytest.raises(EndpointRefused, match=addresses.INVALID):
+            resolved("http://taxis.example/", found, allow_loopback=True)
 
 
 def test_a_name_that_nobody_knows_is_refused_as_such() -> None:

@@ -61,7 +61,7 @@ def witness(
     boto3.client("secretsmanager").create_secret(Name=SECRET, SecretString=settings().secret_keys)
     monkeypatch.delenv("MARAUDE_SECRET_KEYS")
     monkeypatch.setenv("MARAUDE_SECRET_ID", SECRET)
-    monkeypatch.setenv("MARAUDE_ALLOW_PRIVATE_HOOKS", "true")
+    monkeypatch.setenv("MARAUDE_ALLOW_LOOPBACK_HOOKS", "true")
     forget_settings()
     yield Witness(TAXIS, monkeypatch, forget=forget_queues, end=notes.notes.end)
     monkeypatch.undo()

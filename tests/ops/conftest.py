@@ -1,16 +1,18 @@
 """Real services for the tests that need real calls: one MiniStack for the session."""
 
 import http.client
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chalicelib.foundation import sealing
 from chalicelib.foundation.settings import forget as forget_settings
+from ops.local.clients import Clients
 from ops.local.place import Place
-from ops.local.runner import Clients
 
 
 @dataclass(frozen=True)
@@ -67,3 +69,13 @@ def environment() -> Iterator[Callable[..., None]]:
     with pytest.MonkeyPatch.context() as patch:
         yield change
     forget()
+
+
+def calls_of(*clients: Any) -> Counter[str]:
+    """The calls that these clients make from now on, by operation."""
+    calls: Counter[str] = Counter()
+    for client in clients:
+        client.meta.events.register(
+            "before-call.*.*", lambda model, **_: calls.update([model.name])
+        )
+    return calls

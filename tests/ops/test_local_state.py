@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from ops.local.clients import Clients
 from ops.local.place import Place, PlaceBusy
 from ops.local.provision import provision
-from ops.local.runner import Clients
 from ops.local.state import StateFailed, StateService
 
 pytestmark = pytest.mark.local_stack

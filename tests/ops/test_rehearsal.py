@@ -62,7 +62,7 @@ def test_of_a_function_nothing_is_changed_but_the_format_of_its_events_and_whom_
         if resource["Type"] == "AWS::Serverless::Function":
             changed = template["Resources"][name]
             assert changed["Properties"]["Environment"]["Variables"].pop(
-                "MARAUDE_ALLOW_PRIVATE_HOOKS"
+                "MARAUDE_ALLOW_LOOPBACK_HOOKS"
             )
             if name == "APIHandler":
                 assert changed["Properties"].pop("Handler") == "ops.release.format_2.handle"

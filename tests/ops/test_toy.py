@@ -15,7 +15,7 @@ from ops.local import payload
 from ops.local.place import REGION, Place
 from ops.local.process import environment
 from ops.local.provision import provision
-from ops.release import package, permissions
+from ops.release import deployment_zip, permissions
 from ops.release.deployment import TICK
 from ops.release.rehearsal import rehearse
 from tests.conftest import package_of
@@ -79,7 +79,7 @@ def test_nothing_is_wrong_with_its_template(made: Path) -> None:
 
 
 def test_its_application_answers_from_the_zip_alone(made: Path, tmp_path: Path) -> None:
-    package.unpacked(made / "deployment.zip", tmp_path)
+    deployment_zip.unpacked(made / "deployment.zip", tmp_path)
 
     ran = subprocess.run(
         [sys.executable, "-I", "-S", "-c", ANSWERS.format(folder=str(tmp_path))],

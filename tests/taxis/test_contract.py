@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from chalice.local import LambdaContext
 from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import Schema, fields
@@ -16,6 +17,7 @@ from chalicelib.taxis.contract import LeTaxi, parsed
 from chalicelib.taxis.envelope import Paged, Request, meta, reply
 from chalicelib.taxis.vocabulary import Role
 from ops.cli import administration
+from ops.local import payload
 from tests.calls import Answer, Caller
 
 JSON = {"Content-Type": "application/json"}
@@ -231,6 +233,19 @@ def test_a_parameter_of_a_path_is_decoded_once(client: Caller, sent: str, meant:
     assert response.data == [{"id": meant}]
 
 
+@pytest.mark.parametrize("handed_on", ["/things/auth0%7C1", "/things/auth0|1"])
+def test_a_path_is_the_event_s_whether_its_gateway_decodes_it_or_not(handed_on: str) -> None:
+    event = payload.event(
+        "PUT", handed_on, "", JSON, "{}", encoded=False, source="192.0.2.1", request_id="r"
+    )
+    event["requestContext"]["path"] = "/prod/things/other"
+    event["pathParameters"] = {"proxy": "things/another"}
+
+    answer = an_app()(event, LambdaContext("api", 256))
+
+    assert json.loads(answer["body"])["data"] == [{"id": "auth0|1"}]
+
+
 def test_an_encoded_slash_is_a_slash_as_on_aws(client: Caller) -> None:
     assert client.send("PUT", "/things/a%2Fb", headers=JSON, body=b"{}").status == 404
 
@@ -254,6 +269,19 @@ def test_a_preflight_needs_no_key_and_echoes_what_it_asks(client: Caller) -> Non
 
 def test_refusals_carry_cors_headers_too(client: Caller) -> None:
     assert client.send("GET", "/nowhere").headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_a_gateway_that_answers_by_itself_is_given_the_headers_of_every_answer() -> None:
+    asked = {"origin": "https://console.example", "x-request-id": "mine"}
+
+    headers = an_app().own_headers("GET", asked)
+
+    assert headers == {
+        "Access-Control-Allow-Origin": "https://console.example",
+        "Vary": "Origin, Cookie",
+        "X-Request-Id": "mine",
+    }
+    assert an_app().own_headers("GET", {})["X-Request-Id"].isalnum()
 
 
 def test_a_refusal_shows_every_fault_at_its_place(client: Caller) -> None:

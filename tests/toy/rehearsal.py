@@ -5,7 +5,8 @@ from collections.abc import Collection
 
 import urllib3
 
-from ops.release.deployment import Deployment, RehearsalFailed
+from ops.release.deployment import Deployment
+from ops.release.pages import RehearsalFailed
 
 TO_COME = ()
 COUNTED_WITHIN_S = 30.0

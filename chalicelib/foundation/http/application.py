@@ -118,12 +118,21 @@ class Application(Chalice):
             answer = _sent(self.contract.fault(request_id))
         answer["headers"] = {
             **answer.get("headers", {}),
-            **self.contract.headers(method, headers),
-            "X-Request-Id": request_id,
+            **self.own_headers(method, headers, request_id=request_id),
         }
         if method == "HEAD":
             answer["body"] = ""
         return answer
+
+    def own_headers(
+        self, method: str, headers: Mapping[str, str], *, request_id: str = ""
+    ) -> dict[str, str]:
+        """The headers that every answer to a request of these headers (names in lower case) has.
+
+        A gateway asks for them, too, where it answers by itself.
+        """
+        own = self.contract.headers(method, headers)
+        return {**own, "X-Request-Id": request_id or _request_id(headers)}
 
     def _label(self, method: str, found: Match | None) -> str:
         """A route's name in metrics: few, whatever is asked for."""
@@ -136,7 +145,8 @@ class Application(Chalice):
     ) -> Request:
         """The request of an event; its route goes into the log line. Raises what the contract refuses a body with."""
         about = event["requestContext"]
-        method, path = about["httpMethod"], event.get("path") or about["path"]
+        # The context has a path, too: of some gateways with their stage before it.
+        method, path = about["httpMethod"], event["path"]
         found = self._router.match(path)
         line.route = self._label(method, found)
         pattern, named = found or (None, {})

@@ -86,10 +86,13 @@ def resolve(
     endpoint: Endpoint,
     *,
     timeout_s: float,
-    allow_private: bool,
+    allow_loopback: bool,
     lookup: Lookup = socket.getaddrinfo,
 ) -> list[str]:
     """The addresses that the endpoint's host resolves to, in the system's order; each of them is public.
+
+    At a desk, where operators' servers run on the same machine, it may be that machine's own, too
+    (`allow_loopback`).
 
     The system's resolver reads decimal, octal and hexadecimal forms too, so what it makes of a host
     is checked and not the host's text. Raises EndpointRefused.
@@ -100,8 +103,9 @@ def resolve(
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     if not addresses:
         raise EndpointRefused(UNRESOLVED)
-    if not allow_private and not all(is_public(ipaddress.ip_address(one)) for one in addresses):
-        raise EndpointRefused(INVALID)
+    for one in map(ipaddress.ip_address, addresses):
+        if not is_public(one) and not (allow_loopback and one.is_loopback):
+            raise EndpointRefused(INVALID)
     return addresses
 
 

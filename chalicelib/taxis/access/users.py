@@ -146,10 +146,11 @@ def _write(record: store.Record, fields: Mapping[str, Any]) -> store.Record:
 
 def _check_hook(url: str) -> None:
     """Validates a webhook's URL [contract: Webhook addresses]. Raises HookRefused."""
-    if not url or settings().allow_private_hooks:
+    if not url:
         return
+    loopback = settings().allow_loopback_hooks
     try:
-        addresses.resolve(addresses.read(url), timeout_s=LOOK_UP_S, allow_private=False)
+        addresses.resolve(addresses.read(url), timeout_s=LOOK_UP_S, allow_loopback=loopback)
     except addresses.EndpointRefused as error:
         raise HookRefused(in_body("hail_endpoint_production", str(error))) from error
 

@@ -77,7 +77,7 @@ def call_operator(message: Message) -> None:
             call,
             now=began,
             limits=Limits(connect_s=known.hook_connect_s, exchange_s=known.hook_within_s),
-            allow_private=known.allow_private_hooks,
+            allow_loopback=known.allow_loopback_hooks,
             accept_empty=known.hook_accept_empty,
         )
     finally:

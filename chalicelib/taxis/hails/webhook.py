@@ -122,7 +122,7 @@ def send(
     *,
     now: datetime,
     limits: Limits,
-    allow_private: bool = False,
+    allow_loopback: bool = False,
     accept_empty: bool = False,
     lookup: Lookup = socket.getaddrinfo,
     connect: Callable[..., socket.socket] = socket.create_connection,
@@ -137,7 +137,7 @@ def send(
         endpoint = addresses.read(dispatch.url)
         headers = _headers(dispatch, endpoint, now)
         resolved = addresses.resolve(
-            endpoint, timeout_s=deadline.left_s(), allow_private=allow_private, lookup=lookup
+            endpoint, timeout_s=deadline.left_s(), allow_loopback=allow_loopback, lookup=lookup
         )
         connected = _connected(endpoint, resolved, deadline, limits, connect, trust)
     except (EndpointRefused, _HeaderIllegal) as refused:

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 from ops import apps
 from ops.errors import CannotGoOn
-from ops.release import package as packaging
+from ops.release import deployment_zip
 from ops.release.audit.decisions import ROOT, Decisions
 from ops.release.audit.outcome import Outcome
 
@@ -127,7 +127,9 @@ def shipped(decisions: Decisions) -> list[Licensed]:
     """What travels in the zip of any service, by name."""
     every = (requirements(app.project / "requirements.txt") for app in apps.every().values())
     found = closure(chain.from_iterable(every))
-    kept = {name: one for name, one in found.items() if packaging.travels(f"{name}/__init__.py")}
+    kept = {
+        name: one for name, one in found.items() if deployment_zip.travels(f"{name}/__init__.py")
+    }
     return _licensed({**kept, CHALICE: distribution(CHALICE)}, decisions.spelled)
 
 

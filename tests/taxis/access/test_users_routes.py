@@ -307,20 +307,26 @@ def test_hails_go_to_the_public_internet_only(call: Call) -> None:
     assert operator.get(path_of("operator")).data[0]["name"] == "operator"
 
 
-def test_a_registry_on_a_desk_takes_any_webhook(
+def test_a_registry_on_a_desk_takes_webhooks_of_its_own_machine_besides_public_ones(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MARAUDE_ALLOW_PRIVATE_HOOKS", "true")
+    monkeypatch.setenv("MARAUDE_ALLOW_LOOPBACK_HOOKS", "true")
     forget_settings()
     operator = call("operator")
+    own = {"http://127.0.0.1:9000/", "http://[::1]/", "http://2130706433/"}
 
-    answer = operator.put(
-        path_of("operator"), {"hail_endpoint_production": "http://127.0.0.1:9000/"}
-    )
+    kept = {
+        url: operator.put(path_of("operator"), {"hail_endpoint_production": url})
+        for url in (*own, *NO_PLACES_FOR_HAILS)
+    }
 
     monkeypatch.undo()
     forget_settings()
-    assert answer.data[0]["hail_endpoint_production"] == "http://127.0.0.1:9000/"
+    for url, answer in kept.items():
+        if url in own or url.startswith("http://127."):
+            assert answer.data[0]["hail_endpoint_production"] == url
+        else:
+            assert field_errors(answer) == {"hail_endpoint_production": [NO_PLACES_FOR_HAILS[url]]}
 
 
 def test_hails_go_where_the_account_says(call: Call) -> None:

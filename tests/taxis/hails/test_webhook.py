@@ -49,7 +49,7 @@ def send(
 ) -> Outcome:
     """Sends a hail there, with the account's own header; this machine will do."""
     hail = replace(HAIL, url=url, header_name=name, header_value=value)
-    return webhook.send(hail, now=NOW, limits=limits, **{"allow_private": True, **others})
+    return webhook.send(hail, now=NOW, limits=limits, **{"allow_loopback": True, **others})
 
 
 def exchange(script: servers.Script, *, limits: Limits = PATIENT) -> Outcome:
@@ -387,7 +387,7 @@ def test_the_connection_goes_to_the_address_that_was_checked_and_not_to_a_later_
     with servers.serving(servers.answers(servers.http(), requests)) as operator:
         connections = Connections(operator.port, failing=1)
         outcome = send(
-            "http://taxis.example/", allow_private=False, lookup=names, connect=connections
+            "http://taxis.example/", allow_loopback=False, lookup=names, connect=connections
         )
 
     assert outcome.failure is None
@@ -409,7 +409,7 @@ def test_each_address_of_a_name_is_tried() -> None:
 @pytest.mark.parametrize("url", ["http://127.0.0.1:{port}/", "http://2130706433:{port}/", "", "x"])
 def test_a_private_address_or_no_address_is_a_failure_and_nothing_is_sent(url: str) -> None:
     with servers.serving(servers.answers(servers.http())) as operator:
-        outcome = send(url.format(port=operator.port), allow_private=False)
+        outcome = send(url.format(port=operator.port), allow_loopback=False)
 
     assert outcome.failure == "This endpoint is invalid."
     assert operator.connections == 0

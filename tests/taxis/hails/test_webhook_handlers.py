@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("near_servers")
 @pytest.fixture
 def near_servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Operators' servers may be on this machine."""
-    monkeypatch.setenv("MARAUDE_ALLOW_PRIVATE_HOOKS", "true")
+    monkeypatch.setenv("MARAUDE_ALLOW_LOOPBACK_HOOKS", "true")
     forget_settings()
     yield
     monkeypatch.undo()

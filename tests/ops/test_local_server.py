@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from chalice import Chalice, Response
 
-from ops.local import gateway
+from ops.local.server import Server, listen
 
 LIMIT = 1000
 VERBS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE", "BREW", "get")
@@ -132,7 +132,7 @@ class Wire:
 
 @dataclass
 class Running:
-    server: gateway.Server
+    server: Server
     hold: Hold
     wires: list[Wire]
 
@@ -144,10 +144,14 @@ class Running:
 @pytest.fixture
 def running() -> Iterator[Running]:
     hold = Hold(threading.Event(), threading.Event())
-    server = gateway.Server(
+    server = Server(
         small_app(hold),
-        gateway.listen(0),
+        listen(0),
         body_limit_bytes=LIMIT,
+        own_headers=lambda method, headers: {
+            "X-Request-Id": f"{method} {headers.get('x-request-id')}",
+            "Access-Control-Allow-Origin": headers.get("origin", "*"),
+        },
         read_timeout_s=0.4,
         idle_timeout_s=0.8,
     )
@@ -189,9 +193,11 @@ def assert_still_sane(wire: Wire) -> None:
 
 
 def is_refusal(answer: Answer) -> bool:
-    """Whether it is an error in the contract's envelope."""
+    """Whether it is an error in the contract's envelope, with the headers that every answer has."""
     return (
-        answer.headers["Content-Type"] == "application/json"
+        answer.headers["Access-Control-Allow-Origin"] == "*"
+        and answer.headers["X-Request-Id"].endswith(" None")
+        and answer.headers["Content-Type"] == "application/json"
         and list(answer.json) == ["errors"]
         and all(
             isinstance(message, str) for one in answer.json["errors"].values() for message in one
@@ -382,6 +388,26 @@ def test_what_cannot_be_served_is_refused_in_the_contracts_envelope(
     assert answer.status == status
     assert is_refusal(answer)
     assert_still_sane(running.wire() if answer.headers["Connection"] == "close" else wire)
+
+
+def test_what_is_refused_by_its_head_is_answered_to_its_origin_under_its_id(wire: Wire) -> None:
+    head = b"Host: x\r\nOrigin: https://console.example\r\nX-Request-Id: mine\r\n"
+
+    answer = wire.send(
+        b"PUT /echo HTTP/1.1\r\n%sContent-Length: %d\r\n\r\n" % (head, LIMIT + 1)
+    ).answer()
+
+    assert answer.status == 413
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://console.example"
+    assert answer.headers["X-Request-Id"] == "PUT mine"
+
+
+def test_a_request_that_cannot_be_read_is_not_answered_as_the_one_before_it(wire: Wire) -> None:
+    first = wire.send(b"GET /echo HTTP/1.1\r\nHost: x\r\nX-Request-Id: first\r\n\r\n").answer()
+    second = wire.send(b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n").answer()
+
+    assert (first.status, second.status) == (200, 400)
+    assert second.headers["X-Request-Id"] == "GET None"
 
 
 def test_a_connection_that_cannot_be_understood_is_closed(wire: Wire) -> None:
