@@ -9,7 +9,10 @@
 | all ids of an operator         | page#number             | by number     | 0.5 unit a page,   | POST /geotaxi |
 |                                |                         |               | each 30 s          | and UDP       |
 | the ids added meanwhile        | page#number, from one   | by number     | 1 unit for two     | POST /geotaxi |
-|                                | before the newest known |               | pages, strong      | of a new taxi |
+|                                | before the newest known |               | pages, strong      | of a new      |
+|                                |                         |               |                    | taxi; GET     |
+|                                |                         |               |                    | /taxis of an  |
+|                                |                         |               |                    | operator      |
 | which page an id is on         | page#number             | by number     | 1 unit for two     | the night     |
 |                                |                         |               | pages, strong      |               |
 | room for one more id           | page#number             | newest page   | 1 unit, strong; 2  | POST /taxis   |

@@ -9,6 +9,7 @@ from chalicelib.foundation.errors import Unknown, in_url
 from chalicelib.foundation.geo import Circle, LngLat
 from chalicelib.foundation.observe import metrics
 from chalicelib.foundation.store import reads
+from chalicelib.taxis.fleets import service as fleets
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.rules import Found
 from chalicelib.taxis.registry import service as registry
@@ -34,8 +35,8 @@ class Candidate(Struct, frozen=True):
 class Answer(Struct, frozen=True):
     """The result of a search after each step [contract: Search order].
 
-    `near` counts the free and fresh within the largest radius, `found` holds those of them that may
-    pick up here and that the viewer may see, `seen` those whose own radius reaches the customer,
+    `near` counts the free and fresh within the largest radius that the viewer may know of, `found`
+    holds those of them that may pick up here, `seen` those whose own radius reaches the customer,
     nearest first.
     """
 
@@ -48,9 +49,9 @@ class Answer(Struct, frozen=True):
 def search(point: LngLat, *, viewer: Account, now: datetime) -> Answer | None:
     """The taxis for a customer at a point; None where the point is in no known town.
 
-    Cells and tile come in one BatchGetItem, details in a second one where they are not at hand. A
-    search that reaches a town is noted for the statistics [contract: Search statistics].
-    Raises CruisingForbidden.
+    Cells and tile come in one BatchGetItem, details in a second one where they are not at hand. An
+    operator's search asks for its fleet besides. A search that reaches a town is noted for the
+    statistics [contract: Search statistics]. Raises CruisingForbidden.
     """
     if territory.excluded(point):
         _count("excluded")
@@ -60,14 +61,16 @@ def search(point: LngLat, *, viewer: Account, now: datetime) -> Answer | None:
     if not place.towns:
         _count("no_town")
         return None
+    if not viewer.has(Role.MOTEUR, Role.ADMIN):
+        # Before anything is counted, or read: neither the numbers nor the time of the answer may move
+        # with where somebody else's taxi is.
+        own = fleets.all_ids_of(viewer.owner)
+        near = [taxi for taxi in near if taxi.taxi_id in own]
     details = registry.details([taxi.taxi_id for taxi in near])
-    sees_all = viewer.has(Role.MOTEUR, Role.ADMIN)
     allowed = tuple(
         Candidate(taxi, shown)
         for taxi in near
-        if (shown := details.get(taxi.taxi_id)) is not None
-        and shown.insee in place.allowed
-        and (sees_all or shown.owner == viewer.owner)
+        if (shown := details.get(taxi.taxi_id)) is not None and shown.insee in place.allowed
     )
     found = _one_a_vehicle(allowed)
     seen = _one_a_vehicle(

@@ -349,6 +349,50 @@ def test_debug_says_what_each_step_left(operator: Operator, search_app: Caller) 
     assert [step["data"] for step in steps] == [["75056"], 1, 3, 2, 1]
 
 
+@pytest.mark.parametrize("insee", ["75056", "33063"])
+def test_an_operators_answer_does_not_move_with_another_operators_taxi(
+    operator: Operator, insee: str, calls: list[str]
+) -> None:
+    operator.taxi(10)
+    other = Operator("other")
+    steps, asked = [], []
+    for north_m in (20, 900):
+        other.taxi(north_m, insee=insee)
+        search(operator.calls)
+        calls.clear()
+        steps.append(search(operator.calls, debug="").json["debug"])
+        asked.append([*calls])
+
+    assert [step["data"] for step in steps[0]] == [["75056"], 1, 1, 1, 1]
+    assert steps[0] == steps[1]
+    assert asked[0] == asked[1]
+
+
+def test_an_operators_first_answer_costs_the_same_beside_another_operators_taxi(
+    operator: Operator, calls: list[str]
+) -> None:
+    other = Operator("other")
+    asked = []
+    for north_m in (900, 20):  # first it is too far away to be met
+        other.taxi(north_m)
+        cache.forget_all()
+        documents.forget()
+        calls.clear()
+        search(operator.calls)
+        asked.append([*calls])
+
+    assert asked[0] == asked[1]
+
+
+def test_an_operator_finds_its_taxi_of_a_moment_ago(operator: Operator) -> None:
+    operator.taxi(10)
+    search(operator.calls)
+
+    operator.taxi(20)
+
+    assert distances(search(operator.calls)) == [10, 20]
+
+
 @pytest.mark.parametrize(
     ("query", "tree"),
     [
