@@ -1,154 +1,60 @@
-"""Hails and their customers, the statuses of a hail, and who may bring about which: pure.
-
-`STEPS` is the one table of truth. Partners and the registry itself (webhook answers, deadlines) move
-a hail along it and in no other way [contract: Steps of a hail] [contract: Deadlines of a hail]; `lifecycle` applies it.
-"""
+"""Hails, the requests that make and change them, and their customers: pure."""
 
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import NamedTuple, TypedDict
 
 from msgspec import Struct
 
 from chalicelib.foundation.errors import Forbidden, Malformed, Unavailable, Unknown
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.vocabulary import Account, Role, TaxiStatus
-
-
-class Status(StrEnum):
-    """The statuses of a hail, in the contract's order [contract: The hail object]."""
-
-    RECEIVED = "received"
-    SENT_TO_OPERATOR = "sent_to_operator"  # never produced, old records may hold it
-    RECEIVED_BY_OPERATOR = "received_by_operator"
-    RECEIVED_BY_TAXI = "received_by_taxi"
-    ACCEPTED_BY_TAXI = "accepted_by_taxi"
-    ACCEPTED_BY_CUSTOMER = "accepted_by_customer"
-    CUSTOMER_ON_BOARD = "customer_on_board"
-    FAILURE = "failure"
-    DECLINED_BY_TAXI = "declined_by_taxi"
-    INCIDENT_TAXI = "incident_taxi"
-    TIMEOUT_TAXI = "timeout_taxi"
-    DECLINED_BY_CUSTOMER = "declined_by_customer"
-    INCIDENT_CUSTOMER = "incident_customer"
-    TIMEOUT_CUSTOMER = "timeout_customer"
-    TIMEOUT_ACCEPTED_BY_CUSTOMER = "timeout_accepted_by_customer"
-    FINISHED = "finished"
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing can follow."""
-        return not STEPS.get(self)
-
-
-class Party(StrEnum):
-    """The party that takes a step."""
-
-    MOTEUR = "moteur"
-    OPERATEUR = "operateur"
-    REGISTRY = "registry"
-
-
-_M, _O, _R = Party
-
-_UNANSWERED = {
-    Status.DECLINED_BY_CUSTOMER: _M,
-    Status.RECEIVED_BY_OPERATOR: _R,
-    Status.FAILURE: _R,
-}
-
-STEPS: Mapping[Status, Mapping[Status, Party]] = {
-    Status.RECEIVED: _UNANSWERED,
-    Status.SENT_TO_OPERATOR: _UNANSWERED,
-    Status.RECEIVED_BY_OPERATOR: {
-        Status.RECEIVED_BY_TAXI: _O,
-        Status.DECLINED_BY_CUSTOMER: _M,
-        Status.FAILURE: _R,
-    },
-    Status.RECEIVED_BY_TAXI: {
-        Status.ACCEPTED_BY_TAXI: _O,
-        Status.DECLINED_BY_TAXI: _O,
-        Status.INCIDENT_TAXI: _O,
-        Status.DECLINED_BY_CUSTOMER: _M,
-        Status.INCIDENT_CUSTOMER: _M,
-        Status.TIMEOUT_TAXI: _R,
-    },
-    Status.ACCEPTED_BY_TAXI: {
-        Status.INCIDENT_TAXI: _O,
-        Status.ACCEPTED_BY_CUSTOMER: _M,
-        Status.DECLINED_BY_CUSTOMER: _M,
-        Status.INCIDENT_CUSTOMER: _M,
-        Status.TIMEOUT_CUSTOMER: _R,
-    },
-    Status.ACCEPTED_BY_CUSTOMER: {
-        Status.INCIDENT_TAXI: _O,
-        Status.INCIDENT_CUSTOMER: _M,
-        Status.CUSTOMER_ON_BOARD: _O,
-        Status.TIMEOUT_ACCEPTED_BY_CUSTOMER: _R,
-    },
-    Status.CUSTOMER_ON_BOARD: {
-        Status.INCIDENT_TAXI: _O,
-        Status.INCIDENT_CUSTOMER: _M,
-        Status.FINISHED: _O,
-        Status.TIMEOUT_TAXI: _R,
-    },
-}
-
-# The status of a hail after its deadline.
-LATE: Mapping[Status, Status] = {
-    Status.RECEIVED: Status.FAILURE,
-    Status.SENT_TO_OPERATOR: Status.FAILURE,
-    Status.RECEIVED_BY_OPERATOR: Status.FAILURE,
-    Status.RECEIVED_BY_TAXI: Status.TIMEOUT_TAXI,
-    Status.ACCEPTED_BY_TAXI: Status.TIMEOUT_CUSTOMER,
-    Status.ACCEPTED_BY_CUSTOMER: Status.TIMEOUT_ACCEPTED_BY_CUSTOMER,
-    Status.CUSTOMER_ON_BOARD: Status.TIMEOUT_TAXI,
-}
-
-# Steps that need the taxi: no other hail may hold it.
-TOWARDS_A_RIDE = (
-    Status.RECEIVED_BY_TAXI,
-    Status.ACCEPTED_BY_TAXI,
-    Status.ACCEPTED_BY_CUSTOMER,
-    Status.CUSTOMER_ON_BOARD,
+from chalicelib.taxis.hails.statuses import (
+    LATE,
+    STEPS,
+    TAXI,
+    TOWARDS_A_RIDE,
+    Party,
+    Status,
+    Waits,
+    deadline,
+    taxi_after,
 )
+from chalicelib.taxis.vocabulary import Account, Role
 
-# The taxi's status while its hail is so, and after it [contract: The taxi during a hail].
-TAXI: Mapping[Status, TaxiStatus] = {
-    Status.RECEIVED: TaxiStatus.ANSWERING,
-    Status.SENT_TO_OPERATOR: TaxiStatus.ANSWERING,
-    Status.RECEIVED_BY_OPERATOR: TaxiStatus.ANSWERING,
-    Status.RECEIVED_BY_TAXI: TaxiStatus.ANSWERING,
-    Status.ACCEPTED_BY_TAXI: TaxiStatus.ANSWERING,
-    Status.ACCEPTED_BY_CUSTOMER: TaxiStatus.ONCOMING,
-    Status.CUSTOMER_ON_BOARD: TaxiStatus.OCCUPIED,
-    Status.FAILURE: TaxiStatus.FREE,
-    Status.DECLINED_BY_TAXI: TaxiStatus.OFF,
-    Status.INCIDENT_TAXI: TaxiStatus.FREE,
-    Status.TIMEOUT_TAXI: TaxiStatus.OFF,
-    Status.DECLINED_BY_CUSTOMER: TaxiStatus.FREE,
-    Status.INCIDENT_CUSTOMER: TaxiStatus.FREE,
-    Status.TIMEOUT_CUSTOMER: TaxiStatus.FREE,
-    Status.TIMEOUT_ACCEPTED_BY_CUSTOMER: TaxiStatus.OCCUPIED,
-    Status.FINISHED: TaxiStatus.FREE,
-}
-
-
-def taxi_after(
-    taxi: TaxiStatus, before: Status, after: Status, *, is_hailed: bool = True
-) -> TaxiStatus:
-    """The taxi's status after a step of the hail that holds it.
-
-    Only what the hail itself has set changes: a driver who went off or occupied meanwhile stays so.
-    Where another operator describes the same vehicle (not `is_hailed`), it does not go off with the
-    driver who declined or kept silent.
-    """
-    if taxi is not TAXI[before]:
-        return taxi
-    return TAXI[after] if is_hailed or TAXI[after] is not TaxiStatus.OFF else TaxiStatus.FREE
-
+__all__ = [
+    "FIELDS",
+    "FIRST_BAN",
+    "INCIDENT_CUSTOMER_REASONS",
+    "INCIDENT_TAXI_REASONS",
+    "LATE",
+    "LONGEST_BAN",
+    "LONGEST_TEXT",
+    "RATING_REASONS",
+    "REPORTING_REASONS",
+    "STEPS",
+    "TAXI",
+    "TOWARDS_A_RIDE",
+    "Busy",
+    "Customer",
+    "FieldRefused",
+    "Hail",
+    "HailChange",
+    "HailForbidden",
+    "HailRequest",
+    "HailUnknown",
+    "Party",
+    "Status",
+    "StepRefused",
+    "Transition",
+    "Waits",
+    "day_of",
+    "deadline",
+    "is_hail_id",
+    "is_visible",
+    "knows_taxi",
+    "taxi_after",
+]
 
 INCIDENT_TAXI_REASONS = (
     *("no_show", "address", "traffic", "breakdown", "traffic_jam", "garbage_truck"),
@@ -163,8 +69,6 @@ RATING_REASONS = (
 )
 
 LONGEST_TEXT = 255  # characters of a customer's id
-
-Waits = Mapping[Status, timedelta]  # how long a hail may stay as it is
 
 
 class HailUnknown(Unknown):
@@ -284,10 +188,12 @@ class HailChange(TypedDict, total=False):
 
 FIELDS: Mapping[str, Party] = {
     **dict.fromkeys(
-        ("incident_taxi_reason", "reporting_customer", "reporting_customer_reason"), _O
+        ("incident_taxi_reason", "reporting_customer", "reporting_customer_reason"), Party.OPERATEUR
     ),
-    **dict.fromkeys(("customer_lon", "customer_lat", "customer_address"), _M),
-    **dict.fromkeys(("incident_customer_reason", "rating_ride", "rating_ride_reason"), _M),
+    **dict.fromkeys(("customer_lon", "customer_lat", "customer_address"), Party.MOTEUR),
+    **dict.fromkeys(
+        ("incident_customer_reason", "rating_ride", "rating_ride_reason"), Party.MOTEUR
+    ),
 }
 
 
@@ -297,14 +203,6 @@ _HAIL_ID = re.compile(r"[0-9a-f]{7}")
 def is_hail_id(text: str) -> bool:
     """Whether a hail could have this id."""
     return _HAIL_ID.fullmatch(text) is not None
-
-
-def deadline(status: Status, since: datetime, waits: Waits) -> datetime | None:
-    """The deadline of a hail's status, in whole milliseconds; None where the hail is over."""
-    if status.is_over:
-        return None
-    due = since + waits[status]
-    return due.replace(microsecond=due.microsecond // 1000 * 1000)
 
 
 def is_visible(created_at: datetime, viewer: Account, *, now: datetime, kept: timedelta) -> bool:
