@@ -1,5 +1,9 @@
 """The registry's entry points for HTTP, queues and schedules: makes the Chalice application, decides nothing."""
 
+from chalicelib.foundation import process
+
+process.start()
+
 from chalice import Cron, Rate
 from chalice.app import SQSEvent
 

@@ -14,9 +14,6 @@ from botocore.exceptions import ClientError
 
 from chalicelib.foundation.settings import BadSetting
 
-# Lambda's own root logger says WARNING.
-logging.getLogger("maraude").setLevel(logging.INFO)
-
 _FRAMES = 12  # the innermost of each exception
 
 

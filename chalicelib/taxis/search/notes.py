@@ -100,6 +100,8 @@ class Notes:
 
     def _start(self) -> None:
         self._ending = False
+        if self._thread is None:
+            atexit.register(self.end)
         self._thread = threading.Thread(target=self._run, name="searches", daemon=True)
         self._thread.start()
 
@@ -129,7 +131,6 @@ class Notes:
 
 
 notes = Notes()
-atexit.register(notes.end)
 
 
 def note(
