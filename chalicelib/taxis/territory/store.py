@@ -2,8 +2,9 @@
 
 | question                 | table     | key                               | cost               | asked by           |
 | ------------------------ | --------- | --------------------------------- | ------------------ | ------------------ |
-| where everything is, and | config    | territory                         | 2 units, strong,   | any request        |
-| the zones' members       |           |                                   | each 30 s          |                    |
+| where everything is, the | config    | territory                         | 2 units, strong,   | any request        |
+| zones' members, codes of |           |                                   | each 30 s          |                    |
+| merged towns             |           |                                   |                    |                    |
 | the exclusions           | config    | exclusions                        | the same call      | GET /taxis         |
 | the conurbations         | config    | conurbations                      | the same call      | GET /stats/letaxi  |
 | the borders round a      | territory | tile/<generation>/<cell>          | 2 units at most,   | GET /taxis, /zupc  |
@@ -79,6 +80,7 @@ class Edition(Struct, frozen=True, dict=True):
     prefixes: tuple[str, ...] = ()  # of the codes: three letters
     zones: Zones = NO_ZONES
     shapes: str = ""  # the generation of the zones' shapes
+    merged: Mapping[str, str] = field(default_factory=dict)  # codes that are no town's, and the new
 
     @cached_property
     def _tree(self) -> CellTree:
@@ -93,6 +95,10 @@ class Edition(Struct, frozen=True, dict=True):
         """The entry that holds a town's name if there is such a town; None where there cannot be."""
         known = insee[:OUTLINES_PREFIX] in self.prefixes
         return entry_name("names", self.generation, insee[:NAMES_PREFIX]) if known else None
+
+    def present(self, insee: str) -> str:
+        """The code that a town has now: the new one where it has merged [contract: Merged towns]."""
+        return self.merged.get(insee, insee)
 
     def all_names(self) -> list[str]:
         """The entries of all names."""
@@ -146,6 +152,11 @@ def _edition(item: Item | None) -> Edition:
             )
         ),
         shapes=item["shapes"]["S"],
+        merged={
+            old: new
+            for new, olds in (_opened(item, "merged").items() if "merged" in item else ())
+            for old in olds
+        },
     )
 
 

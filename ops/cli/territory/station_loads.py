@@ -29,7 +29,7 @@ def load_stations(path: Path, *, quiet: bool = False) -> None:
     new = len(after) - len(known)
     unchanged = sum(known.get(station.station_id) == station for station in listed)
     towns = {insee for some in names.values() for insee in some}
-    strangers = sum(station.insee not in towns for station in listed)
+    strangers = sum(edition.present(station.insee) not in towns for station in listed)
     Progress(quiet=quiet).result(
         f"stations: {new} new, {len(listed) - new - unchanged} changed, {unchanged} unchanged; "
         f"{len(after)} in all; {strangers} in a town that is not loaded"

@@ -5,7 +5,6 @@ for; a column of one is a property of the other. Both forms are held to the same
 loaded from one can be exported as the other.
 """
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from chalicelib.taxis.territory import interior
 from chalicelib.taxis.territory.borders import Shape
 from chalicelib.taxis.territory.rules import Station
 from ops.cli.territory import geojson
-from ops.reading import Fault, FileFaulty, FileRefused, table, text_of
+from ops.reading import Fault, FileFaulty, FileRefused, lng_lat, table, text, text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +171,7 @@ def _station(values: Mapping[str, Any]) -> Station:
 def _text(column: Column, value: object) -> str:
     if not isinstance(value, str):
         raise Fault(f"{value!r} is not a text")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise Fault(f"is no text: {error.reason}") from error
-    if len(value) > 255:
-        raise Fault("is longer than 255 characters")
+    kept = text(value, "the value")
     if column.required and _is_nothing(value):
         raise Fault("is missing")
     if _is_nothing(value):
@@ -186,7 +180,7 @@ def _text(column: Column, value: object) -> str:
         raise Fault(f"{value!r} is not of the form {column.pattern.pattern}")
     if column.telephone and not _is_telephone(value):
         raise Fault(f"{value!r} is not a telephone number")
-    return value.strip()
+    return kept
 
 
 def _is_nothing(text: str) -> bool:
@@ -230,7 +224,7 @@ def _written_point(text: str) -> LngLat:
     found = _GEOPOINT.fullmatch(text)
     if found is None:
         raise Fault(f"{text!r} is not a longitude and a latitude with a comma between")
-    return _on_earth(float(found[1]), float(found[2]))
+    return lng_lat([float(found[1]), float(found[2])])
 
 
 def _drawn(geometry: object) -> _Location:
@@ -239,7 +233,7 @@ def _drawn(geometry: object) -> _Location:
         raise Fault("is missing")
     kind = geometry.get("type")
     if kind == "Point":
-        return _Location(_point(geometry.get("coordinates")))
+        return _Location(lng_lat(geometry.get("coordinates")))
     if kind not in ("Polygon", "MultiPolygon"):
         raise Fault(f"is a {kind}, not a Point, Polygon or MultiPolygon")
     polygons = geojson.shape(geometry)
@@ -250,20 +244,3 @@ def _drawn(geometry: object) -> _Location:
     if inside is None:
         raise Fault("has no inside")
     return _Location(LngLat(inside.lng_e7 / E7, inside.lat_e7 / E7), polygons)
-
-
-def _point(coordinates: object) -> LngLat:
-    # More numbers than two are a height and whatever a producer adds (RFC 7946, 3.1.1).
-    if (
-        not isinstance(coordinates, list)
-        or len(coordinates) < 2
-        or any(type(number) not in (int, float) for number in coordinates)
-    ):
-        raise Fault(f"{coordinates!r} is not a longitude and a latitude")
-    return _on_earth(*coordinates[:2])
-
-
-def _on_earth(lng: float, lat: float) -> LngLat:
-    if not (math.fabs(lng) <= 180 and math.fabs(lat) <= 90):
-        raise Fault(f"{lng}, {lat} is not a longitude within ±180 and a latitude within ±90")
-    return LngLat(float(lng), float(lat))

@@ -57,8 +57,16 @@ def switch_edition(to: Edition) -> None:
                 ]
             ),
             "shapes": {"S": to.shapes},
+            **({"merged": squeezed(_by_new_code(to.merged))} if to.merged else {}),
         },
     )
+
+
+def _by_new_code(merged: Mapping[str, str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for old, new in sorted(merged.items()):
+        found.setdefault(new, []).append(old)
+    return found
 
 
 def switch_exclusions(to: Exclusions) -> None:
