@@ -20,8 +20,9 @@ def load_stations(path: Path, *, quiet: bool = False) -> None:
         shelf = before
         if after != known:
             generation = items.new_generation()
-            parts = writing.put_all(items.stations_items(generation, list(after.values())))
-            shelf = store.Shelf(before.version + 1, generation, parts)
+            stored = items.stations_items(generation, list(after.values()))
+            writing.put_all(stored)
+            shelf = store.Shelf(before.version + 1, generation, len(stored))
             switches.switch_shelf(shelf)
         writing.clear({"stations"}, but={before.generation, shelf.generation})
         edition = store.edition.current()

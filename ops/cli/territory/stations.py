@@ -47,7 +47,6 @@ COLUMNS = (
 MISSING = ("", "null")  # what stands for no value in the CSV form
 
 MAX_PLACES = 9999
-MAX_CORNERS = 200  # of a station's polygons, so that what is stored of a hundred fits in an item
 
 # Where French numbers are given out, the overseas regions by codes of their own.
 _PHONE_REGIONS = ("FR", "GP", "MQ", "GF", "RE", "YT")
@@ -237,9 +236,6 @@ def _drawn(geometry: object) -> _Location:
     if kind not in ("Polygon", "MultiPolygon"):
         raise Fault(f"is a {kind}, not a Point, Polygon or MultiPolygon")
     polygons = geojson.shape(geometry)
-    corners = sum(len(path.xs) for outline in polygons for path in outline.paths)
-    if corners > MAX_CORNERS:
-        raise Fault(f"has {corners} corners, more than {MAX_CORNERS}")
     inside = interior.interior_point(polygons)
     if inside is None:
         raise Fault("has no inside")
