@@ -1,6 +1,7 @@
 """`maraude replay`: taxis driven along recorded trips through the public API."""
 
 import argparse
+import math
 import signal
 import sys
 import time
@@ -72,6 +73,8 @@ def _factor(text: str) -> float:
 def _lon_lat(text: str) -> LonLat:
     try:
         lon, lat = (float(part) for part in text.split(","))
+        if not math.isfinite(lon + lat):
+            raise ValueError(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not LON,LAT") from None
     return lon, lat
@@ -110,7 +113,7 @@ class Drive:
 
 def ways(path: Path, *, taxis: int | None, shift: LonLat) -> list[Trip]:
     """A way for each taxi: the file's trips, from the first again where there are more taxis."""
-    found = trips.shifted(trips.read(path), shift)
+    found = trips.shifted(trips.read(path, most=taxis), shift)
     if not found:
         raise CannotGoOn(f"{path} holds no trip of two points or more.")
     return [found[number % len(found)] for number in range(taxis or len(found))]

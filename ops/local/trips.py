@@ -1,13 +1,13 @@
 """Recorded trips, and the position along them at a time: pure."""
 
-import csv
 import json
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
+from ops import reading
 from ops.errors import CannotGoOn
 
 POINT_EVERY_S = 15.0  # of the Porto recording (ECML/PKDD 2015 taxi challenge)
@@ -44,27 +44,27 @@ class Trip:
         return lon1 + (lon2 - lon1) * part, lat1 + (lat2 - lat1) * part
 
 
-def read(path: Path) -> list[Trip]:
-    """The trips of a CSV file with a column `polyline` of JSON [[lon, lat], ...]. Raises TripsUnreadable.
+def read(path: Path, *, most: int | None = None) -> list[Trip]:
+    """The first trips of a CSV file with a column `polyline` of JSON [[lon, lat], ...].
 
-    A recording of fewer than two points went nowhere and is left out.
+    A recording of fewer than two points went nowhere and is left out. Raises TripsUnreadable.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return [trip for trip in _trips(path, csv.DictReader(file)) if len(trip.points) > 1]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise TripsUnreadable(f"{path} cannot be read: {error}") from error
+        return list(islice((trip for trip in _trips(path) if len(trip.points) > 1), most))
+    except CannotGoOn as error:
+        raise TripsUnreadable(str(error)) from error
 
 
-def _trips(path: Path, rows: Iterable[dict[str, str]]) -> Iterator[Trip]:
-    for line, row in enumerate(rows, start=2):
-        if "polyline" not in row:
-            raise TripsUnreadable(f"{path}: there is no column `polyline`.")
+def _trips(path: Path) -> Iterator[Trip]:
+    for line, row in reading.rows(path, ("polyline",)):
         try:
-            yield Trip(tuple((float(lon), float(lat)) for lon, lat in json.loads(row["polyline"])))
-        except (ValueError, TypeError) as error:
-            raise TripsUnreadable(
-                f"{path}: line {line}: polyline must be a JSON list of [lon, lat]: {error}"
+            points = json.loads(row["polyline"])
+            if not isinstance(points, list):
+                raise reading.Fault("it is no list")
+            yield Trip(tuple(map(reading.lng_lat, points)))
+        except (ValueError, RecursionError, reading.Fault) as error:
+            raise reading.FileRefused(
+                path, line, f"polyline must be a JSON list of [lon, lat]: {error}"
             ) from error
 
 

@@ -12,12 +12,17 @@ import pytest
 
 from chalicelib.foundation import clock
 from chalicelib.foundation.aws import clients
+from chalicelib.foundation.store import reads
+from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import service as access
 from chalicelib.taxis.fleets import service as fleets
 from chalicelib.taxis.registry import availability_change, own_taxis, registration
+from chalicelib.taxis.registry import store as registry
+from chalicelib.taxis.territory import store as territory
 from chalicelib.taxis.vocabulary import Account, Role, TaxiStatus
 from ops.cli import administration
 from ops.cli.main import main
+from ops.cli.territory import switches
 from tests import factories
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -207,6 +212,27 @@ def test_a_dry_run_counts_what_would_come_and_changes_nothing(
         "accounts: would be 2 new, 0 changed, 0 same, 0 faulty",
         *(f"{kind}: would be 1 new, 0 changed, 0 same, 0 faulty" for kind in list(FILES)[1:]),
     ]
+
+
+@pytest.mark.parametrize("mergers", ["kept", "given to the import"])
+def test_licences_and_taxis_of_merged_towns_come_to_the_new_town(
+    mergers: str, folder: Path, tmp_path: Path
+) -> None:
+    write(folder, "ads", [{**ADS[0], "insee": "75899"}])
+    write(folder, "taxis", [{**TAXIS[0], "ads.insee": "75899"}])
+    merges = tmp_path / "merges.csv"
+    merges.write_text(f"ancien_insee,nouveau_insee\n75899,{factories.PARIS}\n")
+    if mergers == "kept":
+        edition = territory.edition.current()
+        switches.switch_edition(
+            replace(edition, version=edition.version + 1, merged={"75899": factories.PARIS})
+        )
+
+    assert load(folder, *([] if mergers == "kept" else ["--merges", str(merges)])) == 0
+
+    taxi = reads.one(registry.taxis(["skK5ddt"]))["skK5ddt"]
+    assert taxi.insee == factories.PARIS
+    assert load(folder, "--merges", str(merges), "--dry-run") == 0
 
 
 def test_what_has_changed_is_brought_up_to_date(

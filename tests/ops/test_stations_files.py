@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,9 @@ import pytest
 from app import app
 from chalicelib.foundation.geo import LngLat, to_e7
 from chalicelib.taxis.territory import borders, service
-from chalicelib.taxis.territory.borders import Shape
-from chalicelib.taxis.territory.rules import Station
-from ops.cli.territory import geojson, items, station_loads, stations
+from ops.cli.territory import geojson, station_loads, stations
 from ops.reading import FileFaulty, FileRefused
 from tests.calls import Caller
-from tests.taxis.territory.drawing import a_polygon
 from tests.taxis.territory.loaded import a_feature, a_file, a_ring
 
 DATA = Path(os.environ.get("MARAUDE_SHARED_DATA") or Path(__file__).parents[3] / "shared" / "data")
@@ -229,7 +225,6 @@ FAR = [[5 + number / 1000, 45.0] for number in range(200)]
         ({"type": "Point"}, "None is not a longitude"),
         ({"type": "Polygon", "coordinates": [a_ring(5, 45, 6, 46)[:-1]]}, "a ring is not closed"),
         ({"type": "Polygon", "coordinates": [[[5, 45]] * 4]}, "has no inside"),
-        ({"type": "Polygon", "coordinates": [[*FAR, [5.1, 46], FAR[0]]]}, "has 202 corners"),
     ],
 )
 def test_a_station_s_geometry_is_a_point_or_polygons(
@@ -370,24 +365,3 @@ def test_a_drawn_station_is_shown_as_it_is_drawn_and_a_point_inside_in_the_csv(
     assert borders.covers(geojson.shape(geometry), to_e7(LngLat(in_csv.lng, in_csv.lat)))
     (tmp_path / "json").write_text(exported)
     assert stations.read(tmp_path / "json") == list(service.stations())
-
-
-def test_stations_drawn_as_finely_as_may_be_fit_in_their_items() -> None:
-    anywhere = random.Random(2026)
-
-    def a_shape() -> Shape:
-        corners = [
-            (anywhere.randint(-48_000_000, 82_000_000), anywhere.randint(412_000_000, 511_000_000))
-            for _ in range(stations.MAX_CORNERS - 1)
-        ]
-        return (a_polygon(corners),)
-
-    drawn = [
-        Station(f"38185-T-{number:03}", "Gare", "38185", 5.7, 45.1, polygons=a_shape())
-        for number in range(250)
-    ]
-
-    stored = items.stations_items("generation", drawn)
-
-    assert len(stored) == 3
-    assert max(len(item["stations"]["B"]) for item in stored) < 380_000  # an item has 400 KB

@@ -88,6 +88,29 @@ def test_towns_load_from_every_form_of_file(form: str, tmp_path: Path) -> None:
     assert service.place_of(IN_PARIS).towns == (PARIS,)
 
 
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [("code", "nom"), ("INSEE_COM", "NOM"), ("code_insee", "nom_officiel")],
+    ids=["geo.api.gouv.fr", "IGN", "IGN of 2025"],
+)
+def test_public_maps_call_a_town_s_code_otherwise(code: str, name: str, tmp_path: Path) -> None:
+    town = a_feature({code: PARIS, name: "Paris"}, [RINGS[PARIS][1]])
+
+    loads.load_towns(a_file(tmp_path / "towns", [town]), quiet=True)
+
+    assert service.town_names([PARIS]) == {PARIS: "Paris"}
+
+
+@pytest.mark.parametrize("heights", [[35], [35, 1.5], [None]])
+def test_a_ring_may_have_heights_at_some_points_only(heights: list[object], tmp_path: Path) -> None:
+    ring: list[list[Any]] = [[*point] for point in RINGS[PARIS][1]]
+    ring[1] += heights
+
+    loads.load_towns(a_file(tmp_path / "towns", [a_town(PARIS, "Paris", ring)]), quiet=True)
+
+    assert service.place_of(IN_PARIS).towns == (PARIS,)
+
+
 def test_a_load_says_what_it_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     load_towns(tmp_path, PARIS, CHARENTON, BORDEAUX)
     file = a_file(
@@ -209,6 +232,7 @@ def with_ring(*ring: list[Any]) -> dict[str, Any]:
         (a_town("01001", " ", SQUARE), "nom is missing"),
         (a_town("01001", "X" * 256, SQUARE), "longer than 255"),
         (a_town("01001", "\ud800", SQUARE), "nom is no text"),
+        (a_town("01001", "a\0b", SQUARE), "nom has a NUL character"),
         (a_town(PARIS, "X", SQUARE), f"{PARIS} is there already, on line 1"),
         (with_ring(*SQUARE[:-1]), "not closed"),
         (with_ring(*SQUARE[:2], SQUARE[0]), "3 points, fewer than four"),

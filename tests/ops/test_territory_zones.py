@@ -62,6 +62,26 @@ def test_a_zone_without_present_codes_takes_the_published_ones_moved(tmp_path: P
     assert service.zones()[0].members == {PARIS, BORDEAUX}
 
 
+def test_codes_of_yaml_files_are_moved_along_the_mergers_given(tmp_path: Path) -> None:
+    load_towns(tmp_path)
+    folder = a_folder(tmp_path / "repository", a_75_ZUPC_Paris=YAML)
+    merges = merges_file(tmp_path, ("01004", BORDEAUX))
+
+    loads.load_zones(folder, merges=merges, quiet=True)
+
+    assert service.zones()[0].members == {PARIS, BORDEAUX}
+
+
+def test_a_single_yaml_file_follows_the_mergers_given(tmp_path: Path) -> None:
+    load_towns(tmp_path)
+    folder = a_folder(tmp_path / "repository", a_75_ZUPC_Paris=YAML)
+    merges = merges_file(tmp_path, ("01004", BORDEAUX))
+
+    loads.load_zones(folder / "a_75_ZUPC_Paris" / "zone.yaml", merges=merges, quiet=True)
+
+    assert service.zones()[0].members == {PARIS, BORDEAUX}
+
+
 def test_a_zone_of_a_special_polygon_only_is_left_out_and_counted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

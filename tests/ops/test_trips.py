@@ -1,9 +1,11 @@
 """Recorded trips as something that moves."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from ops.cli import main
 from ops.local import trips
 from ops.local.trips import Trip
 
@@ -57,7 +59,7 @@ def test_a_recording_of_one_point_is_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("trip,way\n1,x\n", "no column `polyline`"),
+        ("trip,way\n1,x\n", "column polyline is missing"),
         ('trip,polyline\n1,"[[1,2],[3,4]]"\n2,"[[1,2],[3]]"\n', "line 3"),
         ("trip,polyline\n1,nothing\n", "line 2"),
     ],
@@ -67,6 +69,60 @@ def test_a_file_that_is_no_recording_is_refused_with_its_line(
 ) -> None:
     with pytest.raises(trips.TripsUnreadable, match=reason):
         trips.read(a_file(tmp_path, text))
+
+
+def test_the_published_recording_of_porto_is_read_under_its_own_header(tmp_path: Path) -> None:
+    path = a_file(
+        tmp_path,
+        '"TRIP_ID","CALL_TYPE","ORIGIN_CALL","ORIGIN_STAND","TAXI_ID","TIMESTAMP","DAY_TYPE",'
+        '"MISSING_DATA","POLYLINE"\n'
+        '"1372636858620000589","C","","","20000589","1372636858","A","False",'
+        '"[[-8.618643,41.141412],[-8.618499,41.141376]]"\n'
+        '"1372637303620000596","B","","7","20000596","1372637303","A","False","[]"\n',
+    )
+
+    assert trips.read(path) == [Trip(((-8.618643, 41.141412), (-8.618499, 41.141376)))]
+
+
+def test_a_recording_may_begin_with_a_mark_of_its_order_of_bytes(tmp_path: Path) -> None:
+    path = a_file(tmp_path, '\ufeffpolyline\n"[[1,2],[3,4]]"\n')
+
+    assert trips.read(path) == [Trip(((1, 2), (3, 4)))]
+
+
+def test_a_trip_of_a_day_is_read_whole(tmp_path: Path) -> None:
+    points = [[2.123456, 48.123456]] * 20_000
+    path = a_file(tmp_path, f'polyline\n"{json.dumps(points)}"\n')
+
+    assert len(trips.read(path)[0].points) == 20_000
+
+
+def test_only_as_many_trips_are_read_as_are_driven(tmp_path: Path) -> None:
+    path = a_file(tmp_path, 'polyline\n"[[1,2],[3,4]]"\n"[[5,6],[7,8]]"\nno polyline\n')
+
+    assert len(trips.read(path, most=2)) == 2
+
+
+@pytest.mark.parametrize(
+    "point", ["[NaN,4]", "[3,Infinity]", "[181,4]", "[3,91]", '["3",4]', "[3]"]
+)
+def test_a_point_that_is_nowhere_is_refused_with_its_line(point: str, tmp_path: Path) -> None:
+    path = a_file(
+        tmp_path, f"polyline\n'[[1,2],{point}]'\n".replace("'", '"').replace('"3"', '""3""')
+    )
+
+    with pytest.raises(trips.TripsUnreadable, match="line 2: polyline must be"):
+        trips.read(path)
+
+
+@pytest.mark.parametrize("shift", ["nan,1", "1,inf", "1", "a,b"])
+def test_a_shift_that_is_no_number_of_degrees_is_refused(
+    shift: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main.main(["replay", "trips.csv", f"--shift={shift}"])
+
+    assert "is not LON,LAT" in capsys.readouterr().err
 
 
 def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate, va
 
 from chalicelib.foundation import passwords
 from chalicelib.foundation.http import json_schema
+from chalicelib.foundation.http.fields import Text
 from chalicelib.foundation.http.json_schema import TEXT, WHOLE, list_of, nullable, record
 from chalicelib.taxis.access.rules import AccountFilter, Line
 from chalicelib.taxis.access.users import User
@@ -36,8 +37,8 @@ def _is_password(text: str) -> None:
         validate.Length(min=passwords.SHORTEST)(text)
 
 
-def _text(*rules: Any, longest: int = 255) -> fields.String:  # noqa: ANN401
-    return fields.String(allow_none=True, validate=[*rules, validate.Length(max=longest)])
+def _text(*rules: Any, longest: int = 255) -> Text:  # noqa: ANN401
+    return Text(*rules, longest=longest, allow_none=True)
 
 
 class RoleSchema(Schema):

@@ -11,6 +11,7 @@ from chalicelib.foundation.observe import metrics
 from chalicelib.foundation.retry import Retry
 from chalicelib.foundation.store import reads
 from chalicelib.foundation.store.writes import Moved
+from chalicelib.foundation.values import replace
 from chalicelib.taxis.fleets import service as fleets
 from chalicelib.taxis.registry import departements, rules, store, vehicles
 from chalicelib.taxis.registry.departements import Departement
@@ -60,13 +61,17 @@ def register_driver(
     return driver, where, store.put_driver(viewer.owner, driver, now=now)
 
 
-def register_ads(viewer: Account, ads: Ads, *, now: datetime) -> bool:
-    """Stores an ADS, replaced as a whole; whether it is new. Raises VehicleUnknown, TownUnknown."""
+def register_ads(viewer: Account, ads: Ads, *, now: datetime) -> tuple[Ads, bool]:
+    """The ADS, replaced as a whole, and whether it is new; that of a merged town is the new town's.
+
+    Raises VehicleUnknown, TownUnknown.
+    """
+    ads = replace(ads, insee=territory.present_code(ads.insee))
     if ads.vehicle_id is not None and vehicles.description(viewer.owner, ads.vehicle_id) is None:
         raise VehicleUnknown(in_body("vehicle_id", "Vehicle not found"))
     if not territory.town_exists(ads.insee):
         raise TownUnknown(in_body("insee", "Town not found with this INSEE"))
-    return store.put_ads(viewer.owner, ads, now=now)
+    return ads, store.put_ads(viewer.owner, ads, now=now)
 
 
 def register_vehicle(
@@ -99,6 +104,7 @@ def register_taxi(
     An import says which `taxi_id` a new one gets. Raises PartsUnknown, and Busy, also where another
     taxi has that id.
     """
+    named = replace(named, insee=territory.present_code(named.insee))
     for _ in RETRY.attempts():
         ads, driver, description, taxi_id_found = _parts(viewer.owner, named)
         town = territory.town_names([ads.insee]).get(ads.insee, "")

@@ -50,8 +50,7 @@ def post_driver(request: Request) -> Reply:
 )
 def post_ads(request: Request) -> Reply:
     """Registers a parking licence (ADS), or replaces the one there is."""
-    ads = request.one()
-    is_new = registration.register_ads(request.viewer, ads, now=request.now)
+    ads, is_new = registration.register_ads(request.viewer, request.one(), now=request.now)
     return reply([presentation.ads_object(ads)], status=201 if is_new else 200)
 
 

@@ -8,6 +8,7 @@ from chalicelib.foundation.cache import Memory
 from chalicelib.foundation.geo import E7, LngLat, to_e7
 from chalicelib.foundation.store import documents, reads
 from chalicelib.foundation.store.reads import Read
+from chalicelib.foundation.values import replace
 from chalicelib.taxis.settings import settings
 from chalicelib.taxis.territory import interior, rules, store
 from chalicelib.taxis.territory.rules import (
@@ -97,8 +98,12 @@ def zones() -> tuple[Zone, ...]:
 
 
 def conurbations() -> tuple[Conurbation, ...]:
-    """All conurbations, by id; from a document that is at hand."""
-    return store.conurbations.current().conurbations
+    """All conurbations, by id, with the present codes of their members; from documents at hand."""
+    present = store.edition.current().present
+    return tuple(
+        replace(one, members=frozenset(map(present, one.members)))
+        for one in store.conurbations.current().conurbations
+    )
 
 
 def drawn_zones() -> list[tuple[Zone, Mapping[str, object]]]:
@@ -121,18 +126,24 @@ def _of_entries(entries: Sequence[str]) -> dict[str, str]:
 
 
 def town_names(insees: Collection[str]) -> Mapping[str, str]:
-    """The names of those of the towns that there are."""
+    """The names of those of the towns that there are; of a merged one, that of the new town."""
 
     def ask(edition: Edition) -> Mapping[str, str]:
-        entries = {entry for insee in insees if (entry := edition.names(insee)) is not None}
+        present = {insee: edition.present(insee) for insee in insees}
+        entries = {entry for one in present.values() if (entry := edition.names(one)) is not None}
         known = _of_entries(sorted(entries))
-        return {insee: known[insee] for insee in insees if insee in known}
+        return {insee: known[one] for insee, one in present.items() if one in known}
 
     return _in_edition(ask)
 
 
+def present_code(insee: str) -> str:
+    """The code that a town has now: the new one where it has merged; from a document at hand."""
+    return store.edition.current().present(insee)
+
+
 def town_exists(insee: str) -> bool:
-    """Whether a town has this code."""
+    """Whether a town has this code, or had it before it merged."""
     return insee in town_names([insee])
 
 

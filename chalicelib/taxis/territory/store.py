@@ -2,8 +2,9 @@
 
 | question                 | table     | key                               | cost               | asked by           |
 | ------------------------ | --------- | --------------------------------- | ------------------ | ------------------ |
-| where everything is, and | config    | territory                         | 2 units, strong,   | any request        |
-| the zones' members       |           |                                   | each 30 s          |                    |
+| where everything is, the | config    | territory                         | 2 units, strong,   | any request        |
+| zones' members, codes of |           |                                   | each 30 s          |                    |
+| merged towns             |           |                                   |                    |                    |
 | the exclusions           | config    | exclusions                        | the same call      | GET /taxis         |
 | the conurbations         | config    | conurbations                      | the same call      | GET /stats/letaxi  |
 | the borders round a      | territory | tile/<generation>/<cell>          | 2 units at most,   | GET /taxis, /zupc  |
@@ -23,6 +24,9 @@
 What is large is written under a new generation, which nobody reads until one conditional write of
 a small document names it: a load that is interrupted has changed nothing. The generation that was
 current before stays until the next load, for processes that have not yet seen the change.
+
+An item of outlines, names, zones or stations that is too large for one goes on in `<entry>/1` and so on; the
+first says in `parts` how many there are, so that what fits in one costs no other reading.
 
 A tile is read strongly, and so limited to 8 KB. Twice that could be read eventually for the same
 two units, but a tile that a replica has not got yet would be taken for the open sea.
@@ -79,6 +83,7 @@ class Edition(Struct, frozen=True, dict=True):
     prefixes: tuple[str, ...] = ()  # of the codes: three letters
     zones: Zones = NO_ZONES
     shapes: str = ""  # the generation of the zones' shapes
+    merged: Mapping[str, str] = field(default_factory=dict)  # codes that are no town's, and the new
 
     @cached_property
     def _tree(self) -> CellTree:
@@ -93,6 +98,10 @@ class Edition(Struct, frozen=True, dict=True):
         """The entry that holds a town's name if there is such a town; None where there cannot be."""
         known = insee[:OUTLINES_PREFIX] in self.prefixes
         return entry_name("names", self.generation, insee[:NAMES_PREFIX]) if known else None
+
+    def present(self, insee: str) -> str:
+        """The code that a town has now: the new one where it has merged [contract: Merged towns]."""
+        return self.merged.get(insee, insee)
 
     def all_names(self) -> list[str]:
         """The entries of all names."""
@@ -146,6 +155,11 @@ def _edition(item: Item | None) -> Edition:
             )
         ),
         shapes=item["shapes"]["S"],
+        merged={
+            old: new
+            for new, olds in (_opened(item, "merged").items() if "merged" in item else ())
+            for old in olds
+        },
     )
 
 
@@ -190,6 +204,11 @@ def entry_name(kind: str, generation: str, name: str) -> str:
     return f"{kind}/{generation}/{name}"
 
 
+def part_entry(entry: str, number: int) -> str:
+    """Where an item goes on that is too large for one; the first part is the entry itself."""
+    return f"{entry}/{number}"
+
+
 def tile_entry(generation: str, cell: int) -> str:
     return entry_name("tile", generation, geo.key(cell))
 
@@ -201,7 +220,24 @@ def _items(entries: Iterable[str]) -> Read[dict[str, Item]]:
 
 
 def _read(entries: Sequence[str]) -> dict[str, Item]:
-    """The items by their entries, in their order. Raises GenerationGone."""
+    """The items by their entries, in their order, each whole. Raises GenerationGone."""
+    found = _parts(entries)
+    further = {
+        entry: [part_entry(entry, number) for number in range(1, int(item["parts"]["N"]))]
+        for entry, item in found.items()
+        if "parts" in item
+    }
+    rest = _parts([part for parts in further.values() for part in parts])
+    for entry, parts in further.items():
+        name = next(name for name, value in found[entry].items() if "B" in value)
+        packed = b"".join(
+            _bytes(item, name) for item in (found[entry], *(rest[part] for part in parts))
+        )
+        found[entry] = {**found[entry], name: {"B": packed}}
+    return found
+
+
+def _parts(entries: Sequence[str]) -> dict[str, Item]:
     found: dict[str, Item] = {}
     # A page of BatchGetItem ends at 16 MB; these are at most 400 KB each.
     for start in range(0, len(entries), 40):

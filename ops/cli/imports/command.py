@@ -36,6 +36,12 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         help="this account and what it registered, nothing else; may be repeated",
     )
     load.add_argument(
+        "--merges",
+        metavar="FILE",
+        type=Path,
+        help="towns that merged, besides those that `territory` was given: CSV, as of load-towns",
+    )
+    load.add_argument(
         "--keys",
         metavar="FILE",
         type=Path,
@@ -51,6 +57,7 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 def _run(arguments: argparse.Namespace) -> None:
     from chalicelib.foundation import clock
     from ops.cli.imports.loading import Import
+    from ops.cli.territory import mergers
 
     def show_fault(fault: object) -> None:
         print(fault, file=sys.stderr)
@@ -67,6 +74,7 @@ def _run(arguments: argparse.Namespace) -> None:
         on_fault=show_fault,
         tell_key=tell_key if arguments.keys else None,
         only=arguments.only,
+        merged=mergers.read(arguments.merges) if arguments.merges else {},
         at_once=arguments.at_once,
     )
     found.run(now=clock.now(), dry_run=arguments.dry_run, skip_faulty=arguments.skip_faulty)

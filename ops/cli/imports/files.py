@@ -9,6 +9,7 @@ from typing import Any
 
 from marshmallow import fields
 
+from ops import reading
 from ops.cli.imports.forms import Form
 from ops.errors import CannotGoOn
 
@@ -56,7 +57,7 @@ def lines(path: Path, form: Form) -> Iterator[Line | Fault]:
     """
     read = _csv if path.suffix == ".csv" else _json
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with reading.opened(path) as file:
             yield from read(path.name, file, form)
     except OSError as error:
         raise FileRefused(f"{path}: {error.strerror}.") from None
@@ -81,14 +82,14 @@ def _json(name: str, file: Iterator[str], _: Form) -> Iterator[Line | Fault]:
 
 def _csv(name: str, file: Iterator[str], form: Form) -> Iterator[Line | Fault]:
     header = next(file, "")
-    columns = next(csv.reader([header], delimiter=_delimiter(header)), [])
+    columns = next(reading.csv_reader([header], header), [])
     kept = {column for column in columns if _may_be_empty(form.fields, column.split("."))}
     if not columns or "" in columns or len(set(columns)) < len(columns):
         raise FileRefused(f"{name}: its first line must name each column, once.")
     strangers = {column.split(".")[0] for column in columns} - form.fields.keys() - form.dropped
     if strangers and not form.takes_others:
         raise FileRefused(f"{name}: there is no field {', '.join(sorted(strangers))}.")
-    rows = csv.reader(file, delimiter=_delimiter(header), strict=True)
+    rows = reading.csv_reader(file, header)
     while True:
         number = rows.line_num + 2  # the header is read already
         try:
@@ -105,10 +106,6 @@ def _csv(name: str, file: Iterator[str], form: Form) -> Iterator[Line | Fault]:
             yield Fault(
                 name, number, "", f"It has {len(row)} cells; there are {len(columns)} columns."
             )
-
-
-def _delimiter(header: str) -> str:
-    return ";" if header.count(";") > header.count(",") else ","
 
 
 def _may_be_empty(known: Mapping[str, fields.Field], path: list[str]) -> bool:

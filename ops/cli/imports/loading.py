@@ -16,8 +16,11 @@ from typing import Any
 from marshmallow import ValidationError
 
 from chalicelib.foundation.errors import Refusal
+from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import store as accounts_store
 from chalicelib.taxis.access.store import RecordMoved
+from chalicelib.taxis.registry.rules import Ads
+from chalicelib.taxis.territory import service as territory
 from chalicelib.taxis.vocabulary import Account
 from ops.cli.imports import files
 from ops.cli.imports.accounts import Accounts
@@ -60,10 +63,15 @@ class Import:
         on_fault: Callable[[Fault], None],
         tell_key: Callable[[str, str], None] | None,
         only: Collection[str] = (),
+        merged: Mapping[str, str] | None = None,
         at_once: int = 8,
         quiet: bool = False,
     ) -> None:
-        """`tell_key` is given the keys that are made; None where there is nowhere to put them."""
+        """`tell_key` is given the keys that are made; None where there is nowhere to put them.
+
+        `merged` has new codes of towns, beside those that the territory keeps.
+        """
+        self._merged = merged or {}
         self._on_fault, self._only, self._at_once = on_fault, frozenset(only), at_once
         self._progress = Progress(quiet=quiet)
         self._may_make_keys = tell_key is not None
@@ -155,7 +163,20 @@ class Import:
         if file.kind is not self._accounts and not (account or operator in self._accounts.coming):
             yield file.fault(line.number, Wrong("operator", f"there is no account {operator!r}"))
             return
-        yield Read(line.number, operator, account, beside, body)
+        yield Read(line.number, operator, account, beside, self._with_present_code(body))
+
+    def _with_present_code(self, body: Any) -> Any:  # noqa: ANN401  # what a form makes
+        """A licence or a taxi under the code that its town has now."""
+        if isinstance(body, Ads):
+            return replace(body, insee=self._present(body.insee))
+        if isinstance(body, Mapping) and "ads" in body:
+            ads = body["ads"]
+            return {**body, "ads": {**ads, "insee": self._present(ads["insee"])}}
+        return body
+
+    def _present(self, insee: str) -> str:
+        is_town = territory.town_exists(insee)
+        return territory.present_code(insee if is_town else self._merged.get(insee, insee))
 
     # --- writing ---------------------------------------------------------------------------------
 

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from chalicelib.foundation.values import replace
 from chalicelib.taxis.territory import store
 from chalicelib.taxis.territory.rules import Conurbation
-from ops.cli.territory import switches
+from ops.cli.territory import mergers, switches
 from ops.cli.territory.geojson import json_of, with_lines
 from ops.cli.territory.progress import Progress
 from ops.cli.territory.towns import unknown_towns
@@ -75,11 +76,22 @@ def load_conurbations(path: Path, *, quiet: bool = False) -> None:
     licences they declared; its members are the towns of their metropolises (DGCL and INSEE, 2026).
     Raises FileRefused, FileFaulty, LoadGaveWay.
     """
-    listed = read(path)
+    published = read(path)
     with switches.alone():
         before = store.conurbations.current()
-        named = store.names(store.edition.current().all_names())
+        edition = store.edition.current()
+        named = store.names(edition.all_names())
         towns = {insee for some in named.values() for insee in some}
+        listed = [
+            ListedConurbation(
+                one.line,
+                replace(
+                    one.conurbation,
+                    members=mergers.followed(one.conurbation.members, edition.merged, towns),
+                ),
+            )
+            for one in published
+        ]
         faults = [
             f"line {one.line}: members of {one.conurbation.conurbation_id} "
             f"are unknown towns: {', '.join(unknown)}"

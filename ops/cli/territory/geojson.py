@@ -139,14 +139,15 @@ def shape(geometry: object) -> Shape:
 
 def _ring(points: object) -> borders.Path:
     try:
-        corners = np.array(points)
-    except ValueError:  # not all points are of the same length
+        # What stands behind longitude and latitude is a height, where there is one (RFC 7946, 3.1.1).
+        corners = np.array([point[:2] for point in points])  # type: ignore[attr-defined]
+    except (TypeError, ValueError):  # no points at all, or not all have two
         corners = np.array(None)
-    if corners.ndim != 2 or corners.shape[1] not in (2, 3) or corners.dtype.kind not in "if":
+    if corners.ndim != 2 or corners.shape[1] != 2 or corners.dtype.kind not in "if":
         raise Fault("a ring is not a list of points [longitude, latitude]")
     if len(corners) < 4:
         raise Fault(f"a ring has {len(corners)} points, fewer than four")
-    corners = corners[:, :2].astype(float)  # a third number is a height
+    corners = corners.astype(float)
     if not (np.abs(corners) <= (180, 90)).all():  # false for NaN too
         far = corners[~(np.abs(corners) <= (180, 90)).all(axis=1)][0].tolist()
         raise Fault(f"the point {far} is not a longitude within ±180 and a latitude within ±90")

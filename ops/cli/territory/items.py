@@ -20,13 +20,19 @@ from chalicelib.taxis.territory.store import (
     NAMES_PREFIX,
     OUTLINES_PREFIX,
     entry_name,
+    part_entry,
     tile_entry,
 )
+from ops.errors import CannotGoOn
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 TILE_BYTES = 8192  # of a whole item: two units of a strong read
+# DynamoDB holds 400 KB in an item; the local one counts packed bytes by the text that they travel as,
+# four for three.
+ITEM_BYTES = 290 * 1024
+_MARGIN = 1024  # for the entry, and for the number of parts
 
 
 def squeezed(value: object) -> "AttributeValueTypeDef":
@@ -52,6 +58,26 @@ def item_bytes(item: Item) -> int:
     return sum(
         len(name) + len(value.get("B") or str(value["S"]).encode()) for name, value in item.items()
     )
+
+
+def divided(item: Item) -> Iterator[Item]:
+    """An item as it is stored: packed bytes that one cannot hold go on in `<entry>/1` and so on.
+
+    The first says in `parts` how many there are; whoever reads them puts them together again.
+    """
+    name = next(name for name, value in item.items() if "B" in value)
+    packed, entry = bytes(item[name]["B"]), item["entry"]["S"]
+    beside = item_bytes({other: value for other, value in item.items() if other != name})
+    room = ITEM_BYTES - _MARGIN - beside
+    if room < _MARGIN:
+        raise CannotGoOn(f"{entry} has {beside} bytes beside its borders, too many for an item.")
+    pieces = [packed[start : start + room] for start in range(0, len(packed), room)]
+    if len(pieces) <= 1:
+        yield item
+        return
+    yield {**item, name: {"B": pieces[0]}, "parts": {"N": str(len(pieces))}}
+    for number, piece in enumerate(pieces[1:], start=1):
+        yield {"entry": {"S": part_entry(entry, number)}, name: {"B": piece}}
 
 
 def tile_item(generation: str, cell: int, pieces: Sequence[tuple[str, Outline]]) -> Item:
@@ -106,7 +132,7 @@ def zone_item(generation: str, zone_id: str, geojson: Mapping[str, object]) -> I
     }
 
 
-_STATIONS_A_PART = 100  # even if each is drawn with as many corners as the desk allows
+_STATIONS_A_PART = 100  # read side by side; a part of large ones is divided as any item is
 
 
 def stations_items(generation: str, stations: Sequence[Station]) -> list[Item]:

@@ -1,5 +1,6 @@
 """Loads of the map into the registry, once a file is parsed: towns and their zones."""
 
+import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from chalicelib.taxis.territory import store
 from chalicelib.taxis.territory.borders import Shape
 from chalicelib.taxis.territory.rules import Town, Zone, Zones
 from chalicelib.taxis.territory.store import Edition
-from ops.cli.territory import drawing, items, switches, writing
+from ops.cli.territory import drawing, items, mergers, switches, writing
 from ops.cli.territory import towns as towns_files
 from ops.cli.territory import zones as zones_files
 from ops.cli.territory.progress import Progress
@@ -27,16 +28,20 @@ def load_towns(path: Path, *, merges: Path | None = None, quiet: bool = False) -
 
     With `merges`, the old codes of a CSV file give way to the new ones: in the list of towns unless
     the GeoJSON file has them, in zones, and in licences. A merge into a town that is not there is
-    left alone. Raises FileRefused, LoadGaveWay.
+    kept until it is there, and all are kept for whatever meets an old code later.
+    Raises FileRefused, LoadGaveWay.
     """
     progress = Progress(quiet=quiet)
     drawn = towns_files.read(path, seen=lambda n: progress.step("towns read", n))
-    merged = [] if merges is None else towns_files.merges(merges)
+    given = {} if merges is None else mergers.read(merges)
     with switches.alone():
         before = store.edition.current()
         names, shapes = _stored(before)
         towns = {town.insee for town in drawn}
-        moves = {merge.old: merge.new for merge in merged if merge.new in towns | names.keys()}
+        merged = mergers.joined(before.merged, given)
+        there = towns | names.keys()
+        moves = {old: new for old, new in merged.items() if new in there}
+        arrived = {old for old in moves.keys() - given.keys() if moves[old] not in names}
         gone = moves.keys() - towns
         removed = gone & names.keys()
         after = {insee: name for insee, name in names.items() if insee not in gone}
@@ -44,10 +49,16 @@ def load_towns(path: Path, *, merges: Path | None = None, quiet: bool = False) -
         new = sum(town.insee not in names for town in drawn)
         changed = sum(town.insee in names and not _same(town, names, shapes) for town in drawn)
         zones = _moved(before.zones, moves)
+        merged = {old: new for old, new in merged.items() if old not in after}
         shapes |= {town.insee: town.shape for town in drawn}
-        if new or changed or removed or zones != before.zones:
+        if new or changed or removed or (zones, merged) != (before.zones, before.merged):
             listed = [Town(insee, name) for insee, name in sorted(after.items())]
-            _publish(before, listed, {insee: shapes[insee] for insee in after}, zones, progress)
+            _publish(
+                replace(before, zones=zones, merged=merged),
+                listed,
+                {insee: shapes[insee] for insee in after},
+                progress,
+            )
         else:
             writing.clear_territory(before, before)
     unchanged = len(drawn) - new - changed
@@ -55,11 +66,14 @@ def load_towns(path: Path, *, merges: Path | None = None, quiet: bool = False) -
         f"towns: {new} new, {changed} changed, {unchanged} unchanged, {len(removed)} merged away; "
         f"{len(after)} in all"
     )
-    if merged:
+    if given:
+        kept = len(given.keys() - moves.keys())
         progress.result(
-            f"merges: {len(moves)} followed, {len(merged) - len(moves)} into towns that are not there"
+            f"merges: {len(given) - kept} followed, {kept} into towns that are not there"
         )
-        _move_licences(moves, progress)
+    if given or arrived:
+        asked = given.keys() | arrived
+        _move_licences({old: new for old, new in moves.items() if old in asked}, progress)
 
 
 def _move_licences(moves: Mapping[str, str], progress: Progress) -> None:
@@ -95,13 +109,12 @@ def _moved(zones: Zones, moves: Mapping[str, str]) -> Zones:
 
 
 def _publish(
-    before: Edition,
+    edition: Edition,
     towns: list[Town],
     shapes: Mapping[str, Shape],
-    zones: Zones,
     progress: Progress,
 ) -> None:
-    """Writes a whole new generation and makes it current. Raises LoadOvertaken."""
+    """Writes a whole new generation of an edition and makes it current. Raises LoadOvertaken."""
     generation = items.new_generation()
     cells: set[int] = set()
 
@@ -122,16 +135,16 @@ def _publish(
     writing.put_all(items.names_items(generation, towns))
     progress.step("departements drawn", 0)
     writing.put_all([items.points_item(generation, drawing.departement_points(shapes))])
-    after = Edition(
-        version=before.version + 1,
+    after = replace(
+        edition,
+        version=edition.version + 1,
         generation=generation,
         tiles=frozenset(cells),
         prefixes=items.prefixes(towns),
-        zones=zones,
-        shapes=_put_zone_shapes(zones, shapes),
+        shapes=_put_zone_shapes(edition.zones, shapes),
     )
     switches.switch_edition(after)
-    writing.clear_territory(before, after)
+    writing.clear_territory(edition, after)
 
 
 # --- zones ----------------------------------------------------------------------------------------
@@ -140,16 +153,23 @@ def _publish(
 def load_zones(path: Path, *, merges: Path | None = None, quiet: bool = False) -> None:
     """Loads the zones of a zupc.json file, a zone.yaml or a folder of them, by their ids.
 
-    Zones that the file does not name stay as they are. With `merges`, published codes without a
-    present one are moved along that CSV file. Raises FileRefused, LoadGaveWay, CannotGoOn.
+    Zones that the file does not name stay as they are. Codes that are no town's are moved along the
+    mergers of earlier loads and those of `merges`, which are kept. Raises FileRefused, LoadGaveWay,
+    CannotGoOn.
     """
     progress = Progress(quiet=quiet)
-    moved = {} if merges is None else {merge.old: merge.new for merge in towns_files.merges(merges)}
-    listed, left_out = zones_files.read(path, moved=moved)
+    given = {} if merges is None else mergers.read(merges)
+    published, left_out = zones_files.read(path)
     with switches.alone():
         before = store.edition.current()
         named = store.names(before.all_names())
         towns = {insee for some in named.values() for insee in some}
+        merged = mergers.joined(before.merged, given)
+        merged = {old: new for old, new in merged.items() if old not in towns}
+        listed = [
+            dataclasses.replace(zone, members=mergers.followed(zone.members, merged, towns))
+            for zone in published
+        ]
         _check_members(listed, towns)
         known = {zone.zone_id: zone for zone in before.zones.zones}
         after = dict(known)
@@ -157,13 +177,15 @@ def load_zones(path: Path, *, merges: Path | None = None, quiet: bool = False) -
             number = known[zone.zone_id].number if zone.zone_id in known else _next_number(after)
             after[zone.zone_id] = Zone(zone.zone_id, number, zone.nom, zone.members)
         zones = Zones(tuple(sorted(after.values(), key=lambda zone: zone.number)))
-        if zones != before.zones:
+        if (zones, merged) != (before.zones, before.merged):
             prefixes = items.prefixes(
                 Town(insee, "") for zone in zones.zones for insee in zone.members & towns
             )
             progress.step("zones drawn", 0, len(after))
             shapes = _put_zone_shapes(zones, store.outlines(before, prefixes))
-            edition = replace(before, version=before.version + 1, zones=zones, shapes=shapes)
+            edition = replace(
+                before, version=before.version + 1, zones=zones, shapes=shapes, merged=merged
+            )
             switches.switch_edition(edition)
             writing.clear_territory(before, edition)
         else:

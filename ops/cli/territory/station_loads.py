@@ -20,8 +20,9 @@ def load_stations(path: Path, *, quiet: bool = False) -> None:
         shelf = before
         if after != known:
             generation = items.new_generation()
-            parts = writing.put_all(items.stations_items(generation, list(after.values())))
-            shelf = store.Shelf(before.version + 1, generation, parts)
+            stored = items.stations_items(generation, list(after.values()))
+            writing.put_all(stored)
+            shelf = store.Shelf(before.version + 1, generation, len(stored))
             switches.switch_shelf(shelf)
         writing.clear({"stations"}, but={before.generation, shelf.generation})
         edition = store.edition.current()
@@ -29,7 +30,7 @@ def load_stations(path: Path, *, quiet: bool = False) -> None:
     new = len(after) - len(known)
     unchanged = sum(known.get(station.station_id) == station for station in listed)
     towns = {insee for some in names.values() for insee in some}
-    strangers = sum(station.insee not in towns for station in listed)
+    strangers = sum(edition.present(station.insee) not in towns for station in listed)
     Progress(quiet=quiet).result(
         f"stations: {new} new, {len(listed) - new - unchanged} changed, {unchanged} unchanged; "
         f"{len(after)} in all; {strangers} in a town that is not loaded"

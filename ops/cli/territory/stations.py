@@ -5,7 +5,6 @@ for; a column of one is a property of the other. Both forms are held to the same
 loaded from one can be exported as the other.
 """
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from chalicelib.taxis.territory import interior
 from chalicelib.taxis.territory.borders import Shape
 from chalicelib.taxis.territory.rules import Station
 from ops.cli.territory import geojson
-from ops.reading import Fault, FileFaulty, FileRefused, table, text_of
+from ops.reading import Fault, FileFaulty, FileRefused, lng_lat, table, text, text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,6 @@ COLUMNS = (
 MISSING = ("", "null")  # what stands for no value in the CSV form
 
 MAX_PLACES = 9999
-MAX_CORNERS = 200  # of a station's polygons, so that what is stored of a hundred fits in an item
 
 # Where French numbers are given out, the overseas regions by codes of their own.
 _PHONE_REGIONS = ("FR", "GP", "MQ", "GF", "RE", "YT")
@@ -172,12 +170,7 @@ def _station(values: Mapping[str, Any]) -> Station:
 def _text(column: Column, value: object) -> str:
     if not isinstance(value, str):
         raise Fault(f"{value!r} is not a text")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise Fault(f"is no text: {error.reason}") from error
-    if len(value) > 255:
-        raise Fault("is longer than 255 characters")
+    kept = text(value, "the value")
     if column.required and _is_nothing(value):
         raise Fault("is missing")
     if _is_nothing(value):
@@ -186,7 +179,7 @@ def _text(column: Column, value: object) -> str:
         raise Fault(f"{value!r} is not of the form {column.pattern.pattern}")
     if column.telephone and not _is_telephone(value):
         raise Fault(f"{value!r} is not a telephone number")
-    return value.strip()
+    return kept
 
 
 def _is_nothing(text: str) -> bool:
@@ -230,7 +223,7 @@ def _written_point(text: str) -> LngLat:
     found = _GEOPOINT.fullmatch(text)
     if found is None:
         raise Fault(f"{text!r} is not a longitude and a latitude with a comma between")
-    return _on_earth(float(found[1]), float(found[2]))
+    return lng_lat([float(found[1]), float(found[2])])
 
 
 def _drawn(geometry: object) -> _Location:
@@ -239,31 +232,11 @@ def _drawn(geometry: object) -> _Location:
         raise Fault("is missing")
     kind = geometry.get("type")
     if kind == "Point":
-        return _Location(_point(geometry.get("coordinates")))
+        return _Location(lng_lat(geometry.get("coordinates")))
     if kind not in ("Polygon", "MultiPolygon"):
         raise Fault(f"is a {kind}, not a Point, Polygon or MultiPolygon")
     polygons = geojson.shape(geometry)
-    corners = sum(len(path.xs) for outline in polygons for path in outline.paths)
-    if corners > MAX_CORNERS:
-        raise Fault(f"has {corners} corners, more than {MAX_CORNERS}")
     inside = interior.interior_point(polygons)
     if inside is None:
         raise Fault("has no inside")
     return _Location(LngLat(inside.lng_e7 / E7, inside.lat_e7 / E7), polygons)
-
-
-def _point(coordinates: object) -> LngLat:
-    # More numbers than two are a height and whatever a producer adds (RFC 7946, 3.1.1).
-    if (
-        not isinstance(coordinates, list)
-        or len(coordinates) < 2
-        or any(type(number) not in (int, float) for number in coordinates)
-    ):
-        raise Fault(f"{coordinates!r} is not a longitude and a latitude")
-    return _on_earth(*coordinates[:2])
-
-
-def _on_earth(lng: float, lat: float) -> LngLat:
-    if not (math.fabs(lng) <= 180 and math.fabs(lat) <= 90):
-        raise Fault(f"{lng}, {lat} is not a longitude within ±180 and a latitude within ±90")
-    return LngLat(float(lng), float(lat))

@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.foundation import geo
 from chalicelib.foundation.aws import clients
@@ -11,7 +11,7 @@ from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import documents
 from chalicelib.taxis.territory import borders, store
 from chalicelib.taxis.territory.store import Conurbations, Edition, Exclusions, Shelf
-from ops.cli.territory.items import squeezed
+from ops.cli.territory.items import ITEM_BYTES, squeezed
 from ops.errors import CannotGoOn
 
 if TYPE_CHECKING:
@@ -57,8 +57,16 @@ def switch_edition(to: Edition) -> None:
                 ]
             ),
             "shapes": {"S": to.shapes},
+            **({"merged": squeezed(_by_new_code(to.merged))} if to.merged else {}),
         },
     )
+
+
+def _by_new_code(merged: Mapping[str, str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for old, new in sorted(merged.items()):
+        found.setdefault(new, []).append(old)
+    return found
 
 
 def switch_exclusions(to: Exclusions) -> None:
@@ -101,7 +109,27 @@ def switch_shelf(to: Shelf) -> None:
     )
 
 
+class DocumentTooLarge(CannotGoOn):
+    """A document that every process reads whole would not fit into an item."""
+
+
+def _value_bytes(value: Any) -> int:  # noqa: ANN401  # what DynamoDB takes
+    """The size of an attribute's value, at least as DynamoDB counts it."""
+    ((kind, inner),) = value.items()
+    if kind == "L":
+        return 3 + sum(1 + _value_bytes(one) for one in inner)
+    if kind == "M":
+        return 3 + sum(1 + len(name) + _value_bytes(one) for name, one in inner.items())
+    return len(inner if kind == "B" else str(inner).encode())
+
+
 def _switch(name: str, version: int, attributes: "Mapping[str, AttributeValueTypeDef]") -> None:
+    size = _value_bytes({"M": attributes})
+    if size > ITEM_BYTES - 1024:
+        raise DocumentTooLarge(
+            f"The document {name} would have {size // 1024} KB, more than {ITEM_BYTES // 1024}: "
+            "load fewer of them, or shapes of fewer corners. Nothing was changed."
+        )
     condition = "attribute_not_exists(#name)" if version == 1 else "version = :before"
     try:
         clients.dynamodb().put_item(

@@ -13,11 +13,12 @@ from chalicelib.foundation.store.reads import Item
 from chalicelib.taxis.territory import borders
 from chalicelib.taxis.territory.borders import Outline, Shape
 from ops.cli.territory import items
+from ops.errors import CannotGoOn
 
 Numbers = NDArray[np.int64]
 
 
-class TileTooFull(Exception):
+class TileTooFull(CannotGoOn):
     """Even a tile of the finest level does not hold the borders that pass near it."""
 
 
@@ -115,7 +116,9 @@ class Map:
                 yield cell, item
                 return
         if geo.level(cell) == geo.FINEST_LEVEL:
-            raise TileTooFull(f"too many borders pass near {geo.box(cell)}")
+            raise TileTooFull(
+                f"Too many borders pass near {geo.box(cell)}: draw them with fewer corners."
+            )
         for child in geo.children(cell):
             yield from self.tiles(generation, child, slab, room=room)
 

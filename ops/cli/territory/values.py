@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ops.reading import Fault
+from ops.reading import Fault, text
 
 INSEE = re.compile(r"[0-9A-Z]{5}")
 
@@ -14,13 +14,7 @@ def member(of: Mapping[str, Any], name: str) -> str:
     value = of.get(name)
     if not isinstance(value, str) or not value.strip():
         raise Fault(f"{name} is missing or not a text")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise Fault(f"{name} is no text: {error.reason}") from error
-    if len(value) > 255:
-        raise Fault(f"{name} is longer than 255 characters")
-    return value.strip()
+    return text(value, name)
 
 
 def insee_of(value: object, *, named: str = "insee") -> str:

@@ -9,6 +9,7 @@ from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import reads
 from chalicelib.foundation.store.reads import Item
 from chalicelib.taxis.territory.store import Edition
+from ops.cli.territory.items import divided
 
 _ITEMS_A_CALL = 25  # BatchWriteItem's limit
 
@@ -17,8 +18,13 @@ _UNPROCESSED = Retry(tries=8, pause_s=0.05)  # of what DynamoDB leaves: some 6 s
 
 
 def put_all(items: Iterable[Item], *, done: Callable[[int], None] = lambda _: None) -> int:
-    """Writes items of the territory and returns how many. `done` hears the count as it grows."""
-    return _write_all(({"PutRequest": {"Item": item}} for item in items), done)
+    """Writes items of the territory, divided where they must be, and returns how many that made.
+
+    `done` hears the count as it grows.
+    """
+    return _write_all(
+        ({"PutRequest": {"Item": part}} for item in items for part in divided(item)), done
+    )
 
 
 def _write_all(requests: Iterable[Mapping[str, object]], done: Callable[[int], None]) -> int:

@@ -25,16 +25,16 @@ class ListedZone:
     members: frozenset[str]
 
 
-def read(path: Path, *, moved: Mapping[str, str]) -> tuple[list[ListedZone], int]:
+def read(path: Path) -> tuple[list[ListedZone], int]:
     """The zones of a file or folder, and how many were left out for having only a special polygon.
 
-    `moved` gives the present code for a published one. Raises FileRefused, CannotGoOn.
+    Codes are as they stand there. Raises FileRefused, CannotGoOn.
     """
     if path.is_dir():
         return _zones_of_folder(path)
     if path.suffix in (".yaml", ".yml"):
         return _unique([_zone_of_yaml(path)]), 0
-    return _zones_of_json(path, moved)
+    return _zones_of_json(path)
 
 
 def _unique(listed: list[ListedZone]) -> list[ListedZone]:
@@ -57,7 +57,7 @@ def _zone_id(value: object) -> str:
         raise Fault(f"the zone's id {value!r} is not a UUID") from None
 
 
-def _zones_of_json(path: Path, moved: Mapping[str, str]) -> tuple[list[ListedZone], int]:
+def _zones_of_json(path: Path) -> tuple[list[ListedZone], int]:
     text = text_of(path)
     whole = json_of(path, text)
     if not isinstance(whole, dict) or not isinstance(whole.get("zones"), list):
@@ -68,7 +68,7 @@ def _zones_of_json(path: Path, moved: Mapping[str, str]) -> tuple[list[ListedZon
         try:
             if not isinstance(zone, dict):
                 raise Fault("a zone is not an object")
-            members = _codes(zone, moved)
+            members = _codes(zone)
             if not members and zone.get("has_feature") is True:
                 left_out += 1
                 continue
@@ -82,15 +82,12 @@ def _zones_of_json(path: Path, moved: Mapping[str, str]) -> tuple[list[ListedZon
     return _unique(found), left_out
 
 
-def _codes(zone: Mapping[str, Any], moved: Mapping[str, str]) -> frozenset[str]:
+def _codes(zone: Mapping[str, Any]) -> frozenset[str]:
     present = zone.get("insee_2026")
     codes = zone.get("insee_publies") if present is None else present
     if not isinstance(codes, list):
         raise Fault("neither insee_2026 nor insee_publies is a list of codes")
-    checked = [insee_of(code) for code in codes]
-    return frozenset(
-        checked if present is not None else (moved.get(code, code) for code in checked)
-    )
+    return frozenset(map(insee_of, codes))
 
 
 # What a zone.yaml may hold that is no list of towns [contract: Zone files].

@@ -218,6 +218,11 @@ BAD_FIELDS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"fleet_size": 3}, {"fleet_size": ["Unknown field."]}),
     ({"name": 12}, {"name": ["Not a valid string."]}),
     ({"name": "x" * 256}, {"name": ["Longer than maximum length 255."]}),
+    ({"name": "a\0b"}, {"name": ["NUL characters are not permitted."]}),
+    (
+        {"phone_number_customer": "\0"},
+        {"phone_number_customer": ["NUL characters are not permitted."]},
+    ),
     ({"password": None}, {"password": ["Field may not be null."]}),
     ({"password": "1234567"}, {"password": ["Shorter than minimum length 8."]}),
     ({"roles": [{"id": 1}]}, {"roles": {"0": {"id": ["Unknown field."]}}}),

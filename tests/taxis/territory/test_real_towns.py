@@ -1,5 +1,6 @@
 """The registry's towns against the public map of all of them, where the files are at hand."""
 
+import json
 import os
 import random
 from pathlib import Path
@@ -95,6 +96,21 @@ def test_the_published_zones_load_and_hold_what_they_publish() -> None:
     assert paris.towns == ("75056",)
     assert len(paris.allowed) == 80
     assert len(service.drawn_zones()) == 37
+
+
+@pytest.mark.usefixtures("store")
+def test_the_zones_codes_as_published_follow_the_list_of_mergers(tmp_path: Path) -> None:
+    loads.load_towns(DATA / "zupc-communes.geojson", quiet=True)
+    published = json.loads((DATA / "zupc.json").read_text())
+    present = {zone["zupc_id"]: {*zone.pop("insee_2026")} for zone in published["zones"]}
+    file = tmp_path / "zupc.json"
+    file.write_text(json.dumps(published))
+
+    loads.load_zones(file, merges=DATA / "communes-fusions-2018-2026.csv", quiet=True)
+
+    assert {zone.zone_id: zone.members for zone in service.zones()} == {
+        zone_id: members for zone_id, members in present.items() if members
+    }
 
 
 def test_every_member_of_the_conurbations_that_come_with_the_registry_is_a_town(
