@@ -19,6 +19,7 @@ from chalicelib.foundation.http.refusals import (
     EndpointUnknown,
     Invalid,
     RoleMissing,
+    listed,
     status_of,
 )
 from chalicelib.foundation.http.replies import HTML, JSON, Reply, encode
@@ -35,6 +36,9 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 # These three are declared with a slash in the reference, which knows no other verb for them without
 # one [contract: Unknown routes and verbs].
 SLASHED = frozenset({"/geotaxi", "/hails", "/users"})
+
+# The headers of a request that change what is answered; the reference names the first two.
+DEPENDS_ON = ("Origin", "Cookie", "X-Api-Key", "X-Logas")
 
 FAULT = "Internal server error. If the problem persists, please contact the technical team."
 
@@ -102,7 +106,7 @@ class LeTaxi(Contract):
             headers["WWW-Authenticate"] = ' realm="Authentication Required"'
         if isinstance(refusal, errors.TooMany):
             headers["Retry-After"] = str(refusal.retry_after_s)
-        return Reply(status, encode({"errors": _texts(_tree(refusal))}), headers)
+        return Reply(status, encode({"errors": listed(_tree(refusal))}), headers)
 
     def fault(self, request_id: str) -> Reply:
         """The answer to a fault of ours."""
@@ -110,17 +114,22 @@ class LeTaxi(Contract):
         return Reply(500, encode({"errors": {"": [text]}}), {"Content-Type": JSON})
 
     def headers(self, method: str, headers: Mapping[str, str]) -> Mapping[str, str]:
-        """The CORS headers of every answer, and more for a preflight [contract: CORS]."""
-        cors = {
+        """The CORS headers of every answer, and more for a preflight; what caches may do [contract: CORS]."""
+        found = {
             "Access-Control-Allow-Origin": headers.get("origin") or "*",
-            "Vary": "Origin, Cookie",
+            "Vary": ", ".join(DEPENDS_ON),
         }
         if method == "OPTIONS":
-            cors["Access-Control-Allow-Methods"] = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
+            found["Access-Control-Allow-Methods"] = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
+            found["Vary"] += ", Access-Control-Request-Headers"
             requested = headers.get("access-control-request-headers")
             if requested:
-                cors["Access-Control-Allow-Headers"] = requested
-        return cors
+                found["Access-Control-Allow-Headers"] = requested
+        if "x-api-key" in headers or method not in SAFE:
+            # Account objects have a key in them, hails a phone number. Without a key and without changing
+            # anything one sees what everybody sees.
+            found["Cache-Control"] = "no-store"
+        return found
 
     def preflight(self) -> Reply:
         """The reply to OPTIONS: its headers say all."""
@@ -179,11 +188,4 @@ def _tree(refusal: errors.Refusal) -> Mapping[Any, Any]:
         for step in way:
             place = place.setdefault(step, {})
         place.setdefault(last, []).append(fault.message)
-    return tree
-
-
-def _texts(tree: object) -> object:
-    """The same tree with every key as text: marshmallow counts list elements with integers."""
-    if isinstance(tree, Mapping):
-        return {str(key): _texts(value) for key, value in tree.items()}
     return tree

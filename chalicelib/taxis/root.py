@@ -1,4 +1,4 @@
-"""Route of `GET /`: a redirect to the console."""
+"""Route of `GET /`: a redirect to the installation's console, or a word on what is here."""
 
 from html import escape
 
@@ -10,10 +10,23 @@ from chalicelib.taxis.settings import settings
 
 routes = Routes()
 
+_HERE = """<!doctype html>
+<html lang="en">
+<title>Registry of available taxis</title>
+<p>This is the API of a registry of available taxis: <a href="/doc">how it is used</a>, and the same
+<a href="/swagger.json">as OpenAPI</a>.</p>
+"""
 
-@routes.get("/", roles=None, answers={301: json_schema.Sent(None, HTML)})
+
+@routes.get(
+    "/",
+    roles=None,
+    answers={200: json_schema.Sent(None, HTML), 301: json_schema.Sent(None, HTML)},
+)
 def get_root(_: Request) -> Reply:
-    """Redirects to the console [contract: Root and documentation]."""
+    """Redirects to the console, where the installation has one [contract: Root and documentation]."""
     there = settings().console_url
+    if not there:
+        return Reply(200, _HERE, {"Content-Type": HTML})
     body = f'<!doctype html>\n<title>Redirecting</title>\n<p><a href="{escape(there)}">{escape(there)}</a></p>\n'
     return Reply(301, body, {"Content-Type": HTML, "Location": there})

@@ -4,6 +4,8 @@ The numbers that a decree sets (radius, freshness) stand here with the reference
 defaults [contract: Numbers].
 """
 
+import re
+
 from chalicelib.foundation import settings as common
 from chalicelib.foundation.settings import BadSetting, positive
 
@@ -11,7 +13,7 @@ from chalicelib.foundation.settings import BadSetting, positive
 class Settings(common.Settings, frozen=True):
     """One deployment's values. Times end in `_s` (seconds), lengths in `_m` (metres)."""
 
-    console_url: str = "https://console.api.taxi"
+    console_url: str = ""  # where `GET /` leads; empty for no console
     integration_enabled: bool = False
     integration_account_email: str = "neotaxi"
     allow_loopback_hooks: bool = False  # operators' servers on this machine: at a desk only
@@ -63,6 +65,8 @@ class Settings(common.Settings, frozen=True):
             *("taxi_kept_days", "part_kept_days", "key_days"),
             *(name for name in self.__struct_fields__ if name.startswith("wait_")),
         )
+        if self.console_url and not re.fullmatch(r"https?://[!-~]+", self.console_url):
+            raise BadSetting("MARAUDE_CONSOLE_URL must be an address that begins with https://")
         if self.udp_stale_s < 0:
             raise BadSetting("MARAUDE_UDP_STALE_S must be 0 or more")
         if not self.radius_min_m <= self.radius_max_m <= 0xFFFF:

@@ -152,7 +152,7 @@ class Stack:
     def _start(self, listener: socket.socket, datagrams: socket.socket | None) -> None:
         self.port = listener.getsockname()[1]
         self._services = self.endpoint or self._start_state()
-        environment = self.place.environment(self._services)
+        environment = self._demo_settings() | self.place.environment(self._services)
         for name in FOREIGN:
             os.environ.pop(name, None)
         os.environ.update(environment)
@@ -184,6 +184,13 @@ class Stack:
             say("positions by UDP to {}:{} (docs/udp.md)".format(*datagrams.getsockname()))
         for line in lines:
             say(line)
+
+    def _demo_settings(self) -> dict[str, str]:
+        """What the demonstration sets, where the environment says nothing else."""
+        if not (self.demo and self.app.home.demo):
+            return {}
+        settings: dict[str, str] = importlib.import_module(self.app.home.demo).SETTINGS
+        return {name: os.environ.get(name, value) for name, value in settings.items()}
 
     def _start_demo(self, environment: dict[str, str]) -> list[str]:
         self._interruptible = True

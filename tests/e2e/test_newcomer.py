@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import urllib3
@@ -127,6 +128,39 @@ def test_the_printed_position_shows_in_the_printed_search(system: System) -> Non
         return bool(found) and found[0]["crowfly_distance"] == 0
 
     eventually(there)
+
+
+def test_the_console_s_two_simulators_share_a_ride_at_once(system: System) -> None:
+    """What the official console's pages send, whoever has logged in."""
+    logged_in = {"X-Api-Key": key_in(system.requests()[0]), "X-Logas": "neotaxi"}
+
+    def send(method: str, path: str, element: object = None) -> list[dict[str, Any]]:
+        body = None if element is None else json.dumps({"data": [element]})
+        headers = {**logged_in, "Content-Type": "application/json"}
+        answer = urllib3.request(method, system.url + path, body=body, headers=headers)
+        assert answer.status in {200, 201}, answer.data
+        return [] if not answer.data else list(json.loads(answer.data)["data"])
+
+    def found() -> list[dict[str, Any]]:
+        shown = send("GET", "/taxis?lon=2.3310&lat=48.8710")
+        return [one for one in shown if one["driver"]["professional_licence"] == "integration"]
+
+    def status(hail_id: str) -> str:
+        return str(send("GET", f"/hails/{hail_id}")[0]["status"])
+
+    [taxi] = send("GET", "/taxis/all")
+    position = {"taxi_id": taxi["id"], "lon": "2.3312", "lat": "48.8711"}
+    send("POST", "/geotaxi", {"positions": [position]})
+    eventually(lambda: [one["id"] for one in found()] == [taxi["id"]])
+    asked = {"taxi_id": taxi["id"], "operateur": "neotaxi", "customer_id": "somebody"}
+    asked |= {"customer_lon": 2.331, "customer_lat": 48.871, "customer_address": "9 rue Scribe"}
+    [hail] = send("POST", "/hails", {**asked, "customer_phone_number": "0600000001"})
+    eventually(lambda: status(hail["id"]) == "received_by_taxi")
+    send("PUT", f"/hails/{hail['id']}", {"status": "accepted_by_taxi", "taxi_phone_number": "06"})
+    for step in ("accepted_by_customer", "customer_on_board", "finished"):
+        send("PUT", f"/hails/{hail['id']}", {"status": step})
+
+    assert status(hail["id"]) == "finished"
 
 
 def test_a_datagram_moves_a_taxi(system: System) -> None:

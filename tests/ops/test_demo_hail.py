@@ -148,6 +148,17 @@ def test_a_driver_who_says_nothing_comes_back_when_the_registry_has_ended_it() -
     assert did == ["received_by_taxi", "free"]
 
 
+def test_at_the_console_s_simulator_a_person_answers_what_has_arrived_and_frees_the_taxi() -> None:
+    registry = Registry()
+    fleet = drivers(registry, Temper.BY_HAND)
+    registry.add("h")
+
+    fleet.take("h", "taxi")
+
+    eventually(lambda: not fleet.with_hail())
+    assert registry.puts == [("/hails/h", "received_by_taxi")]
+
+
 def test_a_driver_does_not_drive_to_a_customer_who_has_withdrawn() -> None:
     registry = Registry()
 
@@ -186,7 +197,7 @@ def test_a_hail_that_comes_twice_is_shown_once() -> None:
 def test_drivers_are_of_all_tempers_and_most_accept() -> None:
     met = [hook.temper(f"h{number}") for number in range(300)]
 
-    assert set(met) == set(Temper)
+    assert set(met) == {Temper.ACCEPTS, Temper.DECLINES, Temper.SILENT}
     assert met.count(Temper.ACCEPTS) > 150
 
 

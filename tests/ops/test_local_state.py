@@ -1,5 +1,6 @@
 """The state service: what outlives a clean stop and start."""
 
+import http.client
 import os
 import socket
 from contextlib import closing
@@ -8,9 +9,12 @@ from typing import Any
 import pytest
 
 from ops.local.clients import Clients
+from ops.local.emulator import callers
 from ops.local.place import Place, PlaceBusy
 from ops.local.provision import provision
 from ops.local.state import StateFailed, StateService
+
+from .conftest import MiniStack
 
 pytestmark = pytest.mark.local_stack
 
@@ -124,3 +128,55 @@ def test_a_service_that_does_not_start_is_said(place: Place) -> None:
         service.start()
 
     assert service.process is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_program"),
+    [
+        ({"Host": "127.0.0.1:4566"}, True),
+        ({"Host": "LOCALHOST"}, True),
+        ({"Host": "[::1]:4566"}, True),
+        ({"Host": "127.0.0.1:4566", "Sec-Fetch-Site": "none"}, True),
+        ({"Host": "rebound.example:4566"}, False),
+        ({"Host": "127.0.0.1.rebound.example"}, False),
+        ({"Host": "rebound.example:127.0.0.1"}, False),
+        ({"Host": ""}, False),
+        ({}, False),
+        ({"Host": "127.0.0.1:4566", "Origin": "https://elsewhere.example"}, False),
+        ({"Host": "127.0.0.1:4566", "Origin": "null"}, False),
+        ({"Host": "127.0.0.1:4566", "Sec-Fetch-Site": "cross-site"}, False),
+    ],
+)
+def test_a_web_page_is_known_by_what_its_browser_says_of_it(
+    headers: dict[str, str], *, is_program: bool
+) -> None:
+    sent = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+    assert callers.is_program(sent) is is_program
+
+
+def test_one_right_host_among_two_is_not_enough() -> None:
+    assert not callers.is_program([(b"host", b"127.0.0.1"), (b"host", b"rebound.example")])
+
+
+@pytest.mark.parametrize(
+    "page", [{"Host": "rebound.example"}, {"Origin": "https://elsewhere.example"}]
+)
+def test_a_foreign_page_reads_and_changes_nothing(
+    services: MiniStack, page: dict[str, str]
+) -> None:
+    services.clients.sqs.create_queue(QueueName="kept")
+    connection = http.client.HTTPConnection(services.endpoint.removeprefix("http://"), timeout=30)
+    answered = []
+
+    for method, path in (
+        ("GET", "/?Action=ListQueues&Version=2012-11-05"),
+        ("POST", "/_ministack/reset"),
+    ):
+        connection.request(method, path, headers=page)
+        answer = connection.getresponse()
+        answered.append((answer.status, b"kept" in answer.read()))
+    connection.close()
+
+    assert answered == [(403, False), (403, False)]
+    assert len(services.clients.sqs.list_queues()["QueueUrls"]) == 1

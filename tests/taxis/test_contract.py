@@ -11,6 +11,7 @@ from marshmallow import Schema, fields
 
 from chalicelib.foundation import errors
 from chalicelib.foundation.http.application import Application
+from chalicelib.foundation.http.refusals import listed
 from chalicelib.foundation.http.replies import Reply
 from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.contract import LeTaxi, parsed
@@ -271,6 +272,37 @@ def test_refusals_carry_cors_headers_too(client: Caller) -> None:
     assert client.send("GET", "/nowhere").headers["Access-Control-Allow-Origin"] == "*"
 
 
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "kept"),
+    [
+        ("GET", "/things", {}, True),
+        ("HEAD", "/things", {}, True),
+        ("GET", "/things", {"X-Api-Key": "wrong"}, False),
+        ("GET", "/viewer", {"x-api-key": "wrong"}, False),
+        ("GET", "/nowhere", {"X-API-KEY": "wrong"}, False),
+        ("PUT", "/things/a", JSON, False),  # as a login is
+        ("POST", "/things", {}, False),
+        ("BREW", "/things", {}, False),
+    ],
+)
+def test_no_cache_keeps_what_a_key_opens_or_a_request_changes(
+    client: Caller, method: str, path: str, headers: dict[str, str], *, kept: bool
+) -> None:
+    response = client.send(method, path, headers=headers, body=b"{}")
+
+    assert response.headers.get("Cache-Control") == (None if kept else "no-store")
+    assert response.headers["Vary"] == "Origin, Cookie, X-Api-Key, X-Logas"
+
+
+def test_a_preflight_varies_on_the_headers_that_it_asks_for(client: Caller) -> None:
+    assert (
+        client.send("OPTIONS", "/things")
+        .headers["Vary"]
+        .endswith(", X-Logas, Access-Control-Request-Headers")
+    )
+
+
 def test_a_gateway_that_answers_by_itself_is_given_the_headers_of_every_answer() -> None:
     asked = {"origin": "https://console.example", "x-request-id": "mine"}
 
@@ -278,7 +310,7 @@ def test_a_gateway_that_answers_by_itself_is_given_the_headers_of_every_answer()
 
     assert headers == {
         "Access-Control-Allow-Origin": "https://console.example",
-        "Vary": "Origin, Cookie",
+        "Vary": "Origin, Cookie, X-Api-Key, X-Logas",
         "X-Request-Id": "mine",
     }
     assert an_app().own_headers("GET", {})["X-Request-Id"].isalnum()
@@ -291,6 +323,40 @@ def test_a_refusal_shows_every_fault_at_its_place(client: Caller) -> None:
         409,
         {"data": {"0": {"ads": {"insee": ["moved"], "numero": ["moved"]}}}},
     )
+
+
+def test_of_very_many_faults_the_first_are_shown_known_fields_before_unknown_ones() -> None:
+    unknown = {f"field{number}": ["Unknown field."] for number in range(200_000)}
+
+    shown = listed({**unknown, "data": {0: {**unknown, "size": ["Not a valid integer."]}}})
+
+    assert shown["data"] == {"0": {"size": ["Not a valid integer."]}}
+    assert shown[""] == ["399901 more errors are not listed."]
+    assert len(shown) == 1 + 99 + 1
+
+
+def test_a_hundred_faults_are_all_shown() -> None:
+    tree = {"": ["a"], **{f"field{number}": ["Unknown field."] for number in range(99)}}
+
+    assert listed(tree) == tree
+    assert listed({**tree, "one": ["b", "c"]})[""] == ["a", "1 more errors are not listed."]
+
+
+@pytest.mark.usefixtures("store")
+def test_a_refusal_is_never_much_longer_than_what_it_refuses() -> None:
+    _, key = administration.add("op", roles=[Role.OPERATEUR])
+    caller = Caller(an_app(), key=key)
+    bodies = {
+        "many names": {f"é{number}": None for number in range(40_000)},
+        "one name": {"é" * 200_000: 1},
+        "names inside": {"data": [{f"n{number}": 1 for number in range(40_000)}]},
+    }
+
+    for what, body in bodies.items():
+        sent = json.dumps(body, ensure_ascii=False).encode()
+        answer = caller.send("POST", "/things", headers=JSON, body=sent)
+        assert answer.status == 400, what
+        assert len(answer.text) < 10_000, what
 
 
 def test_a_fault_of_ours_is_a_json_500_whose_id_is_in_the_log(

@@ -85,7 +85,7 @@ SELF_OR_ADMIN = (401, 403, 403, 200, 200, 403, 403, 403, 403, 200)
 SEARCH_APPS = (401, 403, 403, 403, 403, 403, 200, 200, 200, 200)
 
 ANSWERS: Mapping[str, tuple[int, ...]] = {
-    "GET /": everybody(301),
+    "GET /": everybody(200),
     "GET /doc": everybody(200),
     "GET /swagger.json": everybody(200),
     "POST /internal/auth": everybody(200),

@@ -1,12 +1,44 @@
 """`GET /`: where a person who opens the registry's address is sent."""
 
+from collections.abc import Iterator
+
+import pytest
+
 from app import app
-from chalicelib.taxis.settings import settings
+from chalicelib.foundation.settings import BadSetting, read
+from chalicelib.foundation.settings import forget as forget_settings
+from chalicelib.taxis.settings import Settings
 from tests.calls import Caller
 
 
-def test_a_person_is_sent_to_the_console() -> None:
+@pytest.fixture
+def console(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An installation's own console."""
+    url = "https://console.example/fr/?a=1&b=2"
+    monkeypatch.setenv("MARAUDE_CONSOLE_URL", url)
+    forget_settings()
+    yield url
+    monkeypatch.undo()
+    forget_settings()
+
+
+def test_a_person_is_sent_to_the_installation_s_console(console: str) -> None:
     answer = Caller(app).get("/")
 
-    assert (answer.status, answer.headers["Location"]) == (301, settings().console_url)
-    assert f'<a href="{settings().console_url}">' in answer.text
+    assert (answer.status, answer.headers["Location"]) == (301, console)
+    assert 'href="https://console.example/fr/?a=1&amp;b=2"' in answer.text
+
+
+def test_where_there_is_no_console_nobody_is_sent_to_another_host() -> None:
+    answer = Caller(app).get("/")
+
+    assert answer.status == 200
+    assert "Location" not in answer.headers
+    assert "://" not in answer.text
+    assert '<a href="/doc">' in answer.text
+
+
+@pytest.mark.parametrize("url", ["console.example", "javascript:alert(1)", "https://a b", "/doc"])
+def test_a_console_that_is_at_no_address_is_named(url: str) -> None:
+    with pytest.raises(BadSetting, match="MARAUDE_CONSOLE_URL"):
+        read(Settings, {"MARAUDE_CONSOLE_URL": url})

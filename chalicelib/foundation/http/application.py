@@ -117,8 +117,8 @@ class Application(Chalice):
             logs.fault(log, error, "request_failed", request_id=request_id, route=line.route)
             answer = _sent(self.contract.fault(request_id))
         answer["headers"] = {
-            **answer.get("headers", {}),
             **self.own_headers(method, headers, request_id=request_id),
+            **answer.get("headers", {}),  # a view may say otherwise how long its answer is good
         }
         if method == "HEAD":
             answer["body"] = ""

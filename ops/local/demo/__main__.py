@@ -8,7 +8,7 @@ import urllib3
 
 from ops.local.client import ApiRefused
 from ops.local.demo import hook, seed
-from ops.local.demo.hook import Drivers
+from ops.local.demo.hook import Drivers, Temper
 from ops.local.demo.seed import Seeded
 
 REPORT_EVERY_S = 5.0  # the partner guide's period [contract: Numbers]
@@ -52,11 +52,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m ops.local.demo")
     parser.add_argument("--url", required=True)
     url = parser.parse_args().url
-    operator, _ = seed.clients(url)
+    operator, _, integration = seed.clients(url)
     drivers = Drivers(operator)
+    simulated = Drivers(integration, temper=lambda _: Temper.BY_HAND)
     # First of all: the fleet of an earlier run can be hailed already.
-    with hook.serving(drivers) as address:
-        seed.send_hails_to(address)
+    with hook.serving(drivers) as address, hook.serving(simulated) as simulators:
+        seed.send_hails_to(address, simulators)
         keep_driving(seed.seed(url), drivers)
 
 

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
 
     from ops.local.demo import seed
 
-    _, search_app = seed.clients(url)
+    _, search_app, _ = seed.clients(url)
     Customer(search_app).ride()
 
 

@@ -29,4 +29,5 @@ def car(number: int) -> Car:
 
 DRIVEN = tuple(car(number) for number in range(1, 61))  # by the simulator
 READERS = car(100)  # for whoever copies the printed lines: parked, moved by the third
+SIMULATED = car(102)  # of the integration account: for the official console's driver simulator
 SPARE = car(101)  # its driver, vehicle and licence are there; the second line makes the taxi

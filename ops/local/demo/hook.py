@@ -41,6 +41,7 @@ class Temper(Enum):
     ACCEPTS = "accepts"
     DECLINES = "declines"
     SILENT = "says nothing"
+    BY_HAND = "is somebody at the console's driver simulator"
 
 
 def temper(hail_id: str) -> Temper:
@@ -90,11 +91,14 @@ class Drivers:
         threading.Thread(target=self._live, args=(hail_id, taxi_id), daemon=True).start()
 
     def _live(self, hail_id: str, taxi_id: str) -> None:
+        mood = self.temper(hail_id)
         try:
-            self._answer(hail_id, taxi_id)
+            self._answer(hail_id, taxi_id, mood)
         except Trouble as trouble:
             log.info("the driver of %s gives up hail %s: %s", taxi_id, hail_id, trouble)
         try:
+            if mood is Temper.BY_HAND:
+                return  # whoever it is sets the taxi's status, too
             ended = self._await(hail_id, OVER)["status"]
             if ended in ("declined_by_taxi", "timeout_taxi"):
                 time.sleep(self.pace.to_come_back_s)  # the registry has set the taxi `off`
@@ -105,12 +109,12 @@ class Drivers:
             with self._lock:
                 del self._hails[hail_id]
 
-    def _answer(self, hail_id: str, taxi_id: str) -> None:
-        pace, mood = self.pace, self.temper(hail_id)
+    def _answer(self, hail_id: str, taxi_id: str, mood: Temper) -> None:
+        pace = self.pace
         time.sleep(pace.to_notice_s)
         self._step(hail_id, "received_by_taxi")
         log.info("hail %s for taxi %s: its driver %s", hail_id, taxi_id, mood.value)
-        if mood is Temper.SILENT:
+        if mood in (Temper.SILENT, Temper.BY_HAND):
             return
         time.sleep(pace.to_decide_s)
         if mood is Temper.DECLINES:

@@ -42,8 +42,8 @@ def territory() -> None:
         loads.load_zones(HERE / "zones.json", quiet=True)
 
 
-def clients(url: str) -> tuple[Client, Client]:
-    """The demonstration's operator and search app."""
+def clients(url: str) -> tuple[Client, Client, Client]:
+    """The demonstration's operator, its search app, and the account that the console's simulators act as."""
     from chalicelib.taxis.vocabulary import Role
     from ops.cli import administration
 
@@ -53,14 +53,24 @@ def clients(url: str) -> tuple[Client, Client]:
     _, search_app = administration.add(
         demo.SEARCH_APP, roles=[Role.MOTEUR], name="Appli de démonstration"
     )
-    return Client(url, operator), Client(url, search_app)
+    _, integration = administration.add(
+        _integration_email(), roles=[Role.OPERATEUR, Role.MOTEUR], name="Simulateurs de la console"
+    )
+    return Client(url, operator), Client(url, search_app), Client(url, integration)
 
 
-def send_hails_to(address: str) -> None:
-    """Sends the hails of the demonstration's taxis there from now on."""
+def _integration_email() -> str:
+    from chalicelib.taxis.settings import settings
+
+    return settings().integration_account_email
+
+
+def send_hails_to(address: str, simulators: str) -> None:
+    """Sends the hails of the demonstration's taxis, and those of the simulators', there from now on."""
     from ops.cli import administration
 
-    administration.add(demo.OPERATOR, hook=(address, "", ""))
+    administration.add(_integration_email(), hook=(simulators, "", ""))
+    administration.add(demo.OPERATOR, hook=(address, "", ""))  # last: then all `is_ready`
 
 
 def is_ready() -> bool:
@@ -74,10 +84,11 @@ def is_ready() -> bool:
 def seed(url: str) -> Seeded:
     """Loads territory, accounts and fleet; what is there already stays."""
     territory()
-    operator, search_app = clients(url)
+    operator, search_app, integration = clients(url)
     driven = tuple(fleet.put_on_the_road(operator, car) for car in demo.DRIVEN)
     readers = fleet.put_on_the_road(operator, demo.READERS)
     fleet.register_parts(operator, demo.SPARE)
+    fleet.put_on_the_road(integration, demo.SIMULATED)
     return Seeded(operator, search_app, driven, readers)
 
 
@@ -97,7 +108,7 @@ def prepare(url: str) -> list[str]:
                 "the logs in the data folder's logs/ say why."
             )
         time.sleep(0.2)
-    send_hails_to("")  # where the last run's drivers listened nobody does any more
+    send_hails_to("", "")  # where the last run's drivers listened nobody does any more
     return lines(seeded)
 
 

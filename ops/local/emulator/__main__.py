@@ -9,7 +9,7 @@ import os
 import uvicorn
 from ministack.app import app
 
-from ops.local.emulator import kinesis, queries
+from ops.local.emulator import callers, kinesis, queries
 
 KEEP_ALIVE_S = 75  # as MiniStack has it; botocore's pools keep their connections
 
@@ -19,7 +19,7 @@ def main() -> None:
     kinesis.repair()
     queries.repair()
     uvicorn.run(
-        app,
+        callers.for_programs(app),
         host=os.environ["BIND_HOST"],
         port=int(os.environ["GATEWAY_PORT"]),
         http="httptools",

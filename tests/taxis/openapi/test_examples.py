@@ -14,8 +14,8 @@ from tests.taxis.openapi import story
 
 pytestmark = pytest.mark.usefixtures("store")
 
-# What is answered is the document itself.
-OWN_EXAMPLE = {"/swagger.json", "/doc"}
+# What is answered is the document itself; where `/` leads is the installation's.
+OWN_EXAMPLE = {"/swagger.json", "/doc", "/"}
 
 
 def test_what_the_examples_tell_is_what_comes() -> None:
