@@ -144,13 +144,14 @@ def read(sent: bytes) -> Datagram:
     lat = _degrees(lat_text, MAX_LAT)
     lon = _degrees(lon_text, _MAX_LNG)
     sent_s = _seconds(timestamp)
+    signed: tuple[bytes, ...]
     if found.signature is not UNSET:
         signature, sign = found.signature, hmac_sha256
         lines = (PURPOSE, timestamp, found.operator, found.taxi, lat_text, lon_text)
         # With both, whoever takes the signature away would leave what is easier to deceive.
         if found.hash is not UNSET or sent_s is None or any("\n" in line for line in lines):
             raise Unreadable(Drop.BAD_FIELD)
-        texts = ["\n".join(lines)]
+        signed = ("\n".join(lines).encode(),)
     else:
         if UNSET in (found.device, found.status, found.hash) or not bytes(found.version):
             raise Unreadable(Drop.BAD_FIELD)
@@ -160,14 +161,15 @@ def read(sent: bytes) -> Datagram:
         _refuse_other_partings(lat, lon, lon_text, f"{what}{version}")
         as_sent = f"{timestamp}{who}{lat_text}{lon_text}{what}{version}"
         shortest = f"{short_timestamp}{who}{lat}{lon}{what}{short_version}"
-        texts = [as_sent] if as_sent == shortest else [as_sent, shortest]
+        same = as_sent == shortest
+        signed = (as_sent.encode(),) if same else (as_sent.encode(), shortest.encode())
     return Datagram(
         operator=found.operator,
         taxi_id=found.taxi,
         lng_e7=round(lon * E7),
         lat_e7=round(lat * E7),
         sent_s=sent_s,
-        signed=tuple(text.encode() for text in texts),
+        signed=signed,
         sign=sign,
         signature=signature.encode(),
     )
@@ -182,10 +184,12 @@ def _refuse_other_partings(lat: float, lon: float, lon_text: str, behind: str) -
     """
     if _RUNS_ON.match(behind):
         raise Unreadable(Drop.AMBIGUOUS)
-    if not lon_text.startswith("-") and not any(
-        area.south <= lat <= area.north and area.west <= lon <= area.east for area in _FRANCE
-    ):
-        raise Unreadable(Drop.AMBIGUOUS)
+    if lon_text.startswith("-"):
+        return
+    for west, south, east, north in _FRANCE:
+        if west <= lon <= east and south <= lat <= north:
+            return
+    raise Unreadable(Drop.AMBIGUOUS)
 
 
 def _text(raw: msgspec.Raw) -> tuple[str, str]:
