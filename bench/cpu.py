@@ -95,7 +95,11 @@ def run(scene: Scene) -> Cost:
         {
             "eventSource": "aws:kinesis",
             "eventID": f"shardId-000000000000:{number}",
-            "kinesis": {"sequenceNumber": str(number), "data": base64.b64encode(packed).decode()},
+            "kinesis": {
+                "sequenceNumber": str(number),
+                "data": base64.b64encode(packed).decode(),
+                "approximateArrivalTimestamp": scene.cloud.now.timestamp(),
+            },
         }
         for number, (_, packed) in enumerate(sent)
     ]

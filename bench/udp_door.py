@@ -49,7 +49,7 @@ class Received:
 
     datagrams: int
     cpu_s: float
-    verified: int = 0  # that are in the stream, or older than one of the same taxi that is
+    verified: int = 0  # that are in the stream, or no newer than one of the same taxi that is
 
 
 # --- what is sent --------------------------------------------------------------------------------
@@ -180,7 +180,8 @@ async def _door_receives(where: socket.socket, until: Awaitable[None]) -> Receiv
         cpu_s = time.process_time() - before_s
     for line in printed.getvalue().splitlines():
         counts.update({name: n for name, n in json.loads(line).items() if isinstance(n, int)})
-    return Received(counts["received"], cpu_s, counts["accepted"] + counts["superseded"])
+    verified = sum(counts[name] for name in ("accepted", "superseded", "dropped_duplicate"))
+    return Received(counts["received"], cpu_s, verified)
 
 
 RECEIVERS: dict[str, Callable[[socket.socket, Awaitable[None]], Any]] = {

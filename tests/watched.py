@@ -141,10 +141,16 @@ def _lived() -> Mapping[str, str]:
 def _load_paris() -> None:
     west, south, east, north = 2.30, 48.85, 2.36, 48.88
     ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    inside = [[2.346, 48.857], [2.354, 48.857], [2.354, 48.8585], [2.346, 48.8585], [2.346, 48.857]]
     feature = {
         "type": "Feature",
         "properties": {"insee": "75056", "nom": "Paris"},
-        "geometry": {"type": "Polygon", "coordinates": [ring]},
+        "geometry": {"type": "Polygon", "coordinates": [ring, inside]},
+    }
+    feature_inside = {
+        "type": "Feature",
+        "properties": {"insee": "94018", "nom": "Charenton-le-Pont"},
+        "geometry": {"type": "Polygon", "coordinates": [inside]},
     }
     feature_far = {
         "type": "Feature",
@@ -164,7 +170,9 @@ def _load_paris() -> None:
     with tempfile.TemporaryDirectory() as folder:
         towns, exclusion = Path(folder, "towns.geojson"), Path(folder, "zone.geojson")
         towns.write_text(
-            json.dumps({"type": "FeatureCollection", "features": [feature, feature_far]})
+            json.dumps(
+                {"type": "FeatureCollection", "features": [feature, feature_inside, feature_far]}
+            )
         )
         exclusion.write_text(json.dumps(zone))
         loads.load_towns(towns, quiet=True)
@@ -179,8 +187,8 @@ def _search(caller: Caller, scene: Scene) -> None:
     scene.as_operateur.put(f"/taxis/{scene.taxi_id}", {"radius": 150})
     assert caller.get("/taxis", lon=TAXI.lng + 0.004, lat=TAXI.lat).data == []  # none reaching
     scene.as_operateur.put(f"/taxis/{scene.taxi_id}", {"radius": None})
+    assert caller.get("/taxis", lon=TAXI.lng, lat=48.858).data == []  # none allowed
     _, stranger = scene.caller("other-operator", Role.OPERATEUR)
-    assert stranger.get("/taxis", lon=TAXI.lng, lat=TAXI.lat).data == []  # none allowed
     same_plate = factories.a_vehicle(licence_plate="AA-001-BB")
     assert stranger.post("/vehicles", same_plate).status == 201
     assert caller.get("/taxis", lon=TAXI.lng, lat="x", phone=PHONE, key=MADE_UP_KEY).status == 400
@@ -258,7 +266,7 @@ def _record(number: int, packed: bytes) -> dict[str, Any]:
         "sequenceNumber": str(number),
         "partitionKey": "paris",
         "data": base64.b64encode(packed).decode(),
-        "approximateArrivalTimestamp": clock.now().timestamp(),
+        "approximateArrivalTimestamp": clock.now().timestamp() - 1,
     }
     return {"eventSource": "aws:kinesis", "eventID": f"shardId-0:{number}", "kinesis": inner}
 

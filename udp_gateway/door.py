@@ -1,4 +1,4 @@
-"""State of the UDP gateway: known operators, queued datagrams and positions, counts. Never blocks.
+"""State of the UDP gateway: known operators, queued datagrams, counts. Never blocks.
 
 It has no socket, no thread and no clock: who has them gives it datagrams (`take`), asks for what is to
 be looked up (`questions`) and brings the answers (`settle`, `fail`), and takes what is to be sent
@@ -12,17 +12,18 @@ are found, and a flood of others costs a bounded number of reads.
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import NamedTuple
 
-from udp_gateway import datagram
+from udp_gateway import datagram, order
 from udp_gateway.datagram import Datagram, Drop, Unreadable
+from udp_gateway.order import Order
+from udp_gateway.outbox import Batch, Outbox, Position
 from udp_gateway.senders import Sender
 
 AGAIN_S = 1.0  # between two look-ups of an operator
 STRANGE_S = 5.0  # how long an e-mail stays unknown
 TRUSTED_S = 60.0  # a suspension or a new key bites within a minute [architecture: D7]
-PERIOD_S = 1.0  # positions that came within it are sent together, as of its beginning
+PERIOD_S = 1.0  # positions that came within it are sent together
 
 OPERATORS_AT_ONCE = 16  # looked up together
 WAITING = 30_000  # datagrams of operators that are known, and as many of others: 30 MB each
@@ -33,10 +34,10 @@ STRANGE = 4096  # e-mails that are remembered to be nobody's
 
 
 class Waiting(NamedTuple):
-    """A queued datagram, and the beginning of the period in which it came."""
+    """A queued datagram, and when it came."""
 
     sent: Datagram
-    period_s: float
+    came_s: float
 
 
 @dataclass(slots=True)
@@ -85,21 +86,6 @@ class Question(NamedTuple):
     waiting: list[Datagram]
 
 
-class Position(NamedTuple):
-    """Where a taxi is, and the beginning of the period in which it said so."""
-
-    lng_e7: int
-    lat_e7: int
-    period_s: float
-
-
-class Batch(NamedTuple):
-    """Positions (taxi id, lng_e7, lat_e7) to be sent together, as of one moment."""
-
-    received_at: datetime
-    positions: list[tuple[str, int, int]]
-
-
 class Door:
     """One gateway's. Not thread-safe: everything is called by the event loop.
 
@@ -112,30 +98,24 @@ class Door:
     ) -> None:
         """Operators are looked up again each `renew_s`, while they send.
 
-        `stale_s`: age by the sender's clock from which a datagram is refused, 0 for none. For as long at
-        least, one is refused too that is older than another of its taxi, so that a datagram that somebody
-        has kept takes no taxi back. `late_s`: age from which a position is not worth sending. `taxis`:
-        those whose positions may wait at most.
+        `stale_s`: age by the sender's clock from which a datagram is refused. For as long at least, one is
+        refused too that is no newer than another of its taxi, so that a datagram that somebody has kept
+        takes no taxi back. 0: no clock but ours counts. `late_s`: age from which a position is not worth
+        sending. `taxis`: those whose positions may wait at most.
         """
         self._renew_s = renew_s
         self._stale_s = stale_s
-        self._late_s = late_s
-        self._taxis = taxis
         self._known: dict[str, _Known] = {}
         self._strange: dict[str, float] = {}  # e-mail, when it was looked up; oldest first
         self._known_room = _Room(operators=WAITING)
         self._strange_room = _Room(operators=STRANGERS)
         self._due: dict[str, None] = {}  # known operators to look up again, in order
         self._asked: dict[str, int] = {}  # being looked up, and how many waited when that began
-        self._outbox: dict[str, Position] = {}
-        self._period_s = now_s
-        # The newest time by its sender's clock of each taxi, in this `stale_s` and in the one before
-        self._stamps: dict[str, float] = {}
-        self._stamps_before: dict[str, float] = {}
-        self._stamps_since_s = now_s
         self._counts: Counter[str] = Counter()
         self._drops: Counter[Drop] = Counter()
         self._refused: Counter[tuple[str, Drop]] = Counter()  # of operators that there are
+        self._order = Order(kept_s=stale_s + order.AHEAD_S, now_s=now_s)
+        self._outbox = Outbox(late_s=late_s, taxis=taxis, counts=self._counts, drops=self._drops)
 
     # --- datagrams come in -----------------------------------------------------------------------
 
@@ -147,10 +127,11 @@ class Door:
         except Unreadable as error:
             self._drops[error.reason] += 1
             return
-        one = Waiting(read, self._period_s)
+        one = Waiting(read, now_s)
         known = self._known.get(read.operator)
-        if self._stale_s and not _is_young(read, now_s - self._stale_s):
-            self._refuse(one, Drop.STALE, is_known=known is not None)
+        fault = self._stale_s and order.clock_fault(read, now_s=now_s, stale_s=self._stale_s)
+        if fault:
+            self._refuse(one, fault, is_known=known is not None)
         elif known is None:
             self._take_stranger(one, now_s=now_s)
         else:
@@ -175,28 +156,16 @@ class Door:
             self._drops[Drop.OVERFLOW] += 1
 
     def _post(self, one: Waiting) -> None:
-        """Puts a position where the next batch is taken from; the newest of a taxi stays."""
-        taxi_id = one.sent.taxi_id
-        if self._stale_s and not self._is_in_order(taxi_id, one.sent.sent_s):
-            self._refuse(one, Drop.OUT_OF_ORDER, is_known=True)
-            return
-        before = self._outbox.get(taxi_id)
-        if before is not None:
-            self._counts["superseded"] += 1
-            if before.period_s > one.period_s:
+        """Puts a position where the next batch is taken from, unless its taxi has sent a newer one."""
+        read, came_s = one
+        at_s = float(int(came_s))
+        if self._stale_s and read.sent_s is not None:
+            refused = self._order.refusal(read.taxi_id, read.sent_s, came_s=came_s)
+            if refused is not None:
+                self._refuse(one, refused, is_known=True)
                 return
-        elif len(self._outbox) >= self._taxis:
-            self._drops[Drop.OVERFLOW] += 1
-            return
-        self._outbox[taxi_id] = Position(one.sent.lng_e7, one.sent.lat_e7, one.period_s)
-
-    def _is_in_order(self, taxi_id: str, sent_s: float | None) -> bool:
-        """Whether the taxi has sent nothing newer yet. The same time is accepted: a fix may be sent twice."""
-        newest_s = self._stamps.get(taxi_id, self._stamps_before.get(taxi_id))
-        if sent_s is None or (newest_s is not None and sent_s < newest_s):
-            return False
-        self._stamps[taxi_id] = sent_s
-        return True
+            at_s = order.held_since(read.sent_s, came_s=came_s)
+        self._outbox.post(read.taxi_id, Position(read.lng_e7, read.lat_e7, at_s))
 
     def _refuse(self, one: Waiting, reason: Drop, *, is_known: bool) -> None:
         self._drops[reason] += 1
@@ -272,37 +241,17 @@ class Door:
     # --- positions go out ------------------------------------------------------------------------
 
     def batches(self, *, now_s: float) -> list[Batch]:
-        """Takes out all positions, oldest first, and begins a new period.
-
-        They are the caller's now: to be sent, and then `sent` or `put_back`.
-        """
-        by_period: dict[float, list[tuple[str, int, int]]] = {}
-        for taxi_id, (lng_e7, lat_e7, period_s) in self._outbox.items():
-            by_period.setdefault(period_s, []).append((taxi_id, lng_e7, lat_e7))
-        self._outbox = {}
-        self._period_s = now_s
-        if now_s - self._stamps_since_s >= self._stale_s:
-            self._stamps_before, self._stamps, self._stamps_since_s = self._stamps, {}, now_s
-        return [
-            Batch(datetime.fromtimestamp(period_s, UTC), by_period[period_s])
-            for period_s in sorted(by_period)
-        ]
+        """Takes out all positions, as `Outbox.batches` does."""
+        self._order.forget_old(now_s=now_s)
+        return self._outbox.batches()
 
     def sent(self, batch: Batch) -> None:
         """Marks a batch as sent to the stream."""
-        self._counts["accepted"] += len(batch.positions)
+        self._outbox.sent(batch)
 
     def put_back(self, batches: Iterable[Batch], *, now_s: float) -> None:
-        """Keeps what the stream did not take for the next time, unless newer ones came or it is late."""
-        for batch in batches:
-            period_s = batch.received_at.timestamp()
-            for taxi_id, lng_e7, lat_e7 in batch.positions:
-                if taxi_id in self._outbox:
-                    self._counts["superseded"] += 1
-                elif now_s - period_s >= self._late_s or len(self._outbox) >= self._taxis:
-                    self._drops[Drop.STREAM_UNAVAILABLE] += 1
-                else:
-                    self._outbox[taxi_id] = Position(lng_e7, lat_e7, period_s)
+        """Keeps what the stream did not take, as `Outbox.put_back` does."""
+        self._outbox.put_back(batches, now_s=now_s)
 
     # --- counts ----------------------------------------------------------------------------------
 
@@ -336,7 +285,3 @@ def _refusal(read: Datagram, sender: Sender) -> Drop | None:
     if not read.is_signed_with(*sender.keys):
         return Drop.BAD_HASH
     return None if read.taxi_id in sender.taxi_ids else Drop.NOT_OWNER
-
-
-def _is_young(read: Datagram, since_s: float) -> bool:
-    return read.sent_s is not None and read.sent_s >= since_s

@@ -27,7 +27,8 @@ from chalicelib.taxis.positions.accept import accept
 from chalicelib.taxis.settings import settings
 from udp_gateway import listener
 from udp_gateway.datagram import LIMIT_BYTES
-from udp_gateway.door import OPERATORS_AT_ONCE, PERIOD_S, Batch, Door, Question
+from udp_gateway.door import OPERATORS_AT_ONCE, PERIOD_S, Door, Question
+from udp_gateway.outbox import Batch
 from udp_gateway.senders import Sender, look_up, warm_up
 
 LOOK_S = 0.1  # between two rounds of look-ups: what waits is first known then
@@ -57,8 +58,8 @@ def new_door(*, now_s: float) -> Door:
     )
 
 
-def _accept(batch: Sequence[tuple[str, int, int]], received_at: datetime) -> None:
-    accept(batch, now=received_at)
+def _accept(batch: Sequence[tuple[str, int, int]], at: datetime) -> None:
+    accept(batch, now=at)
 
 
 def _look_up(question: Question) -> Sender | None:
@@ -146,14 +147,14 @@ class Gateway:
         """Sends what there is; what the stream does not take is kept for the next time."""
         loop = asyncio.get_running_loop()
         batches = self._door.batches(now_s=time.time())
-        for place, (received_at, batch) in enumerate(batches):
+        for place, (at, batch) in enumerate(batches):
             try:
-                await loop.run_in_executor(self._senders, self._accept, batch, received_at)
+                await loop.run_in_executor(self._senders, self._accept, batch, at)
             except Unavailable as error:
                 log.warning("positions wait for the stream: %s", error.__cause__ or error)
                 self._door.put_back(batches[place:], now_s=time.time())
                 return
-            self._door.sent(Batch(received_at, batch))
+            self._door.sent(Batch(at, batch))
 
     # --- counts ----------------------------------------------------------------------------------
 

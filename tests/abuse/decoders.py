@@ -1,6 +1,5 @@
 """The decoders of bytes that anybody may send or a broken writer may leave, as those who attack them see them."""
 
-import json
 import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -14,6 +13,7 @@ from chalicelib.foundation.store.reads import Item
 from chalicelib.taxis.positions import codec, rules, store
 from chalicelib.taxis.search import rules as searches
 from chalicelib.taxis.vocabulary import TaxiStatus
+from tests.ops.datagrams import a_datagram, a_signed_datagram
 from tests.taxis.stats.searching import a_search
 from udp_gateway import datagram
 
@@ -68,21 +68,12 @@ def _searches_inside(text: bytes) -> None:
 DECODERS: Mapping[str, Decoder] = {
     "datagram": Decoder(
         _datagram,
-        tuple(
-            json.dumps(
-                {
-                    "timestamp": 1795737600,
-                    "operator": "operateur",
-                    "taxi": "aaaaaaa",
-                    "lat": lat,
-                    "lon": "2,35",
-                    "device": "phone",
-                    "status": "free",
-                    "version": "2",
-                    "hash": "0" * 40,
-                }
-            ).encode()
-            for lat in (48.86, "48.860", -1e-7)
+        (
+            a_datagram(),
+            a_datagram(lat="48.860", lon="2,35"),
+            a_datagram(lat=-1e-7, lon=-2),
+            a_signed_datagram(),
+            a_signed_datagram(lat=-1e-7, lon="2,35"),
         ),
         datagram.Unreadable,
     ),

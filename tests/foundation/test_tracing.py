@@ -64,7 +64,8 @@ with mock_aws():
         "eventSourceARN": "arn:aws:sqs:eu-west-3:1:maraude-test-hail-dispatch"}]}, None)
     data = b64encode(heard[0]).decode()
     assert handler.handle({"Records": [{"eventSource": "aws:kinesis", "eventID": "shardId-0:1",
-        "kinesis": {"sequenceNumber": "1", "partitionKey": "p", "data": data}}]}, None) == {
+        "kinesis": {"sequenceNumber": "1", "partitionKey": "p", "data": data,
+            "approximateArrivalTimestamp": 1.0}}]}, None) == {
         "batchItemFailures": []}
     print(json.dumps({"sizes": [len(one) for one in heard], "loaded": "aws_xray_sdk" in sys.modules}))
 """

@@ -30,7 +30,7 @@ def registry(store: None, monkeypatch: pytest.MonkeyPatch) -> Registry:  # noqa:
     return made
 
 
-def a_record(number: int, packed: bytes) -> dict[str, Any]:
+def a_record(number: int, packed: bytes, *, waited_s: float = 0) -> dict[str, Any]:
     return {
         "eventSource": "aws:kinesis",
         "eventID": f"shardId-000000000003:{number}",
@@ -38,6 +38,7 @@ def a_record(number: int, packed: bytes) -> dict[str, Any]:
             "sequenceNumber": str(number),
             "partitionKey": "paris",
             "data": b64encode(packed).decode(),
+            "approximateArrivalTimestamp": clock.now().timestamp() - waited_s,
         },
     }
 
@@ -189,6 +190,23 @@ def test_positions_too_old_for_a_search_are_counted_as_late(
     handled(a_record(1, codec.pack_report(old, [(1, lat_e7, lng_e7)])))
 
     assert json.loads(capsys.readouterr().out)["late"] == 1
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_window_is_as_late_as_its_oldest_report_waited_whatever_a_devices_clock_says(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lng_e7, lat_e7 = e7(PARIS)
+    slow = codec.pack_report(
+        codec.tick(clock.now() - timedelta(seconds=290)), [(1, lat_e7, lng_e7)]
+    )
+
+    handled(a_record(1, a_position(1)), a_record(2, slow))
+    handled(a_record(1, a_position(1)), a_record(2, a_position(1), waited_s=20))
+
+    quick, late = (json.loads(line)["lag_ms"] for line in capsys.readouterr().out.splitlines())
+    assert 0 <= quick < 10_000
+    assert 20_000 <= late < 30_000
 
 
 @pytest.mark.usefixtures("registry")

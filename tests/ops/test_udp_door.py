@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.ops.datagrams import NOW_S, a_datagram
+from tests.ops.datagrams import NOW_S, a_datagram, a_signed_datagram
 from udp_gateway import door
 from udp_gateway.door import Door
 from udp_gateway.senders import Sender
@@ -24,6 +24,11 @@ def a_door_that_knows(sender: Sender = SENDER, **changes: Any) -> Door:
     return made
 
 
+def at(after_s: float, **changes: Any) -> bytes:
+    """A datagram that says it is of so many seconds later."""
+    return a_datagram(timestamp=NOW_S + after_s, **changes)
+
+
 def asked(opened: Door, *, now_s: float) -> list[str]:
     return [question.operator for question in opened.questions(now_s=now_s)]
 
@@ -36,7 +41,7 @@ def counted(opened: Door) -> dict[str, int]:
 def outgoing(opened: Door, *, now_s: float = NOW_S + 1) -> list[tuple[float, str, int]]:
     """Moment, taxi and latitude of what is to be sent."""
     return [
-        (batch.received_at.timestamp(), taxi_id, lat_e7)
+        (batch.at.timestamp(), taxi_id, lat_e7)
         for batch in opened.batches(now_s=now_s)
         for taxi_id, _, lat_e7 in batch.positions
     ]
@@ -54,20 +59,26 @@ def test_a_datagram_of_a_known_operator_is_settled_at_once() -> None:
     assert asked(opened, now_s=NOW_S + 10) == []
 
 
-def test_positions_are_said_to_have_come_when_their_period_began() -> None:
-    opened = a_door_that_knows()
-    opened.batches(now_s=NOW_S + 7)
+@pytest.mark.parametrize(
+    ("sent_after_s", "came_after_s", "held_after_s"),
+    [(7.2, 7.9, 7), (7.9, 8.1, 7), (3, 200, 3), (40, 7.9, 7), (7.9, 7.9, 7)],
+)
+def test_a_position_is_of_the_second_of_the_earlier_clock(
+    sent_after_s: float, came_after_s: float, held_after_s: float
+) -> None:
+    opened = a_door()
+    opened.settle("operator", SENDER, now_s=NOW_S + came_after_s)
 
-    opened.take(a_datagram(timestamp=1_795_745_200), now_s=NOW_S + 7.9)
+    opened.take(at(sent_after_s), now_s=NOW_S + came_after_s)
 
-    assert outgoing(opened)[0][0] == NOW_S + 7
+    assert outgoing(opened, now_s=NOW_S + 300)[0][0] == NOW_S + held_after_s
 
 
 def test_the_newest_position_of_a_taxi_is_sent_and_the_older_is_counted() -> None:
     opened = a_door_that_knows()
 
-    for lat in (48.1, 48.2):
-        opened.take(a_datagram(lat=lat), now_s=NOW_S)
+    for step, lat in enumerate((48.1, 48.2)):
+        opened.take(at(step / 2, lat=lat), now_s=NOW_S + 1)
     opened.take(a_datagram(taxi="bcdefgh", lat=48.3), now_s=NOW_S)
 
     assert outgoing(opened) == [(NOW_S, "abcdefg", 482000000), (NOW_S, "bcdefgh", 483000000)]
@@ -89,15 +100,24 @@ def test_what_cannot_be_read_is_counted_by_its_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("timestamp", "is_stale"),
-    [(NOW_S - 300, False), (NOW_S - 300.1, True), (NOW_S + 86_400, False), ("yesterday", True)],
+    ("timestamp", "counted_as"),
+    [
+        (NOW_S - 300, "waiting"),
+        (NOW_S - 300.1, "dropped_stale"),
+        ("yesterday", "dropped_stale"),
+        ("inf", "dropped_stale"),
+        ("nan", "dropped_stale"),
+        (NOW_S + 60, "waiting"),
+        (NOW_S + 60.1, "dropped_ahead"),
+        ("9" * 16, "dropped_ahead"),
+    ],
 )
-def test_a_datagram_that_calls_itself_old_is_refused(timestamp: Any, is_stale: bool) -> None:  # noqa: FBT001  # a table
+def test_a_datagram_whose_clock_is_far_off_is_refused(timestamp: Any, counted_as: str) -> None:
     opened = a_door_that_knows()
 
     opened.take(a_datagram(timestamp=timestamp), now_s=NOW_S)
 
-    assert counted(opened) == {"received": 1, ("dropped_stale" if is_stale else "waiting"): 1}
+    assert counted(opened) == {"received": 1, counted_as: 1}
 
 
 def test_any_clock_is_right_where_the_limit_is_off() -> None:
@@ -122,26 +142,76 @@ def test_an_older_datagram_takes_no_taxi_back() -> None:
     assert counted(opened) == {"received": 3, "dropped_out_of_order": 1}
 
 
-def test_a_fix_that_is_sent_again_keeps_the_taxi_where_it_is() -> None:
+@pytest.mark.parametrize("sent", [a_datagram(), a_signed_datagram()])
+def test_the_same_datagram_counts_once(sent: bytes) -> None:
+    opened = a_door_that_knows()
+    opened.take(sent, now_s=NOW_S)
+    assert len(outgoing(opened)) == 1
+
+    opened.take(sent, now_s=NOW_S + 5)
+
+    assert outgoing(opened, now_s=NOW_S + 6) == []
+    assert counted(opened) == {"received": 2, "dropped_duplicate": 1}
+
+
+def test_the_same_datagram_in_another_form_counts_once() -> None:
     opened = a_door_that_knows()
     opened.take(a_datagram(), now_s=NOW_S)
-    opened.batches(now_s=NOW_S + 1)
 
-    opened.take(a_datagram(), now_s=NOW_S + 5)
+    opened.take(a_signed_datagram(), now_s=NOW_S)
 
-    assert len(outgoing(opened, now_s=NOW_S + 6)) == 1
+    assert counted(opened) == {"received": 2, "dropped_duplicate": 1, "waiting": 1}
 
 
-def test_a_clock_that_was_put_right_is_believed_after_a_while() -> None:
+@pytest.mark.parametrize("ahead_s", [60, 3600, 86_400])
+def test_a_clock_that_is_ahead_silences_no_right_one(ahead_s: float) -> None:
     opened = a_door_that_knows()
-    opened.take(a_datagram(timestamp=NOW_S + 86_400), now_s=NOW_S)
-    for turn in (1, 300, 600):
+    opened.take(at(ahead_s, lat=48.1), now_s=NOW_S)
+
+    opened.take(at(1, lat=48.2), now_s=NOW_S + 1)
+
+    assert [lat_e7 for _, _, lat_e7 in outgoing(opened, now_s=NOW_S + 2)] == [482000000]
+
+
+@pytest.mark.parametrize("later_s", [6, 30, 44])
+def test_a_datagram_of_a_clock_that_is_ahead_takes_no_taxi_back(later_s: float) -> None:
+    opened = a_door_that_knows()
+    for step in (0, 5):
+        opened.take(at(step + 45, lat=48 + step / 10), now_s=NOW_S + step)
+    assert len(outgoing(opened)) == 1
+
+    opened.take(at(45, lat=48.0), now_s=NOW_S + later_s)
+
+    assert outgoing(opened) == []
+    assert counted(opened)["dropped_out_of_order"] == 1
+
+
+def test_datagrams_of_a_clock_that_is_ahead_are_ordered_by_it_where_they_come_at_once() -> None:
+    opened = a_door_that_knows()
+
+    for after_s in (30, 35, 33):
+        opened.take(at(after_s, lat=48 + after_s / 100), now_s=NOW_S)
+
+    assert outgoing(opened) == [(NOW_S, "abcdefg", 483500000)]
+    assert counted(opened) == {"received": 3, "superseded": 1, "dropped_out_of_order": 1}
+
+
+@pytest.mark.parametrize("later_s", [1, 299, 301, 359])
+def test_no_datagram_is_forgotten_while_it_could_be_sent_again(later_s: float) -> None:
+    opened = a_door_that_knows()
+    for turn in range(300):
         opened.batches(now_s=NOW_S + turn)
-    opened.settle("operator", SENDER, now_s=NOW_S + 601)
+    sent = at(299 + 60)
+    opened.settle("operator", SENDER, now_s=NOW_S + 299)
+    opened.take(sent, now_s=NOW_S + 299)
+    for turn in range(1 + int(later_s)):
+        opened.batches(now_s=NOW_S + 299 + turn)
+    opened.settle("operator", SENDER, now_s=NOW_S + 299 + later_s)
+    assert counted(opened) == {"received": 1}
 
-    opened.take(a_datagram(timestamp=NOW_S + 601), now_s=NOW_S + 601)
+    opened.take(sent, now_s=NOW_S + 299 + later_s)
 
-    assert len(outgoing(opened, now_s=NOW_S + 602)) == 1
+    assert counted(opened) == {"received": 1, "dropped_duplicate": 1}
 
 
 # --- look-ups ------------------------------------------------------------------------------------
@@ -348,8 +418,8 @@ def test_strange_emails_are_remembered_up_to_a_number() -> None:
 def test_the_positions_that_wait_for_the_stream_are_bounded() -> None:
     opened = a_door_that_knows(taxis=1)
 
-    for taxi in ("abcdefg", "bcdefgh", "abcdefg"):
-        opened.take(a_datagram(taxi=taxi), now_s=NOW_S)
+    for step, taxi in enumerate(("abcdefg", "bcdefgh", "abcdefg")):
+        opened.take(at(step / 10, taxi=taxi), now_s=NOW_S + 1)
 
     assert counted(opened) == {"received": 3, "superseded": 1, "dropped_overflow": 1, "waiting": 1}
 
@@ -362,7 +432,7 @@ def test_what_the_stream_did_not_take_is_sent_later_with_its_own_moment() -> Non
     opened.take(a_datagram(), now_s=NOW_S)
     opened.put_back(opened.batches(now_s=NOW_S + 1), now_s=NOW_S + 1)
 
-    opened.take(a_datagram(taxi="bcdefgh"), now_s=NOW_S + 1.5)
+    opened.take(at(1, taxi="bcdefgh"), now_s=NOW_S + 1.5)
 
     assert [(moment, taxi_id) for moment, taxi_id, _ in outgoing(opened)] == [
         (NOW_S, "abcdefg"),
@@ -374,7 +444,7 @@ def test_what_is_put_back_wins_over_nothing_that_came_since() -> None:
     opened = a_door_that_knows()
     opened.take(a_datagram(lat=48.1), now_s=NOW_S)
     failed = opened.batches(now_s=NOW_S + 1)
-    opened.take(a_datagram(lat=48.2), now_s=NOW_S + 1)
+    opened.take(at(1, lat=48.2), now_s=NOW_S + 1)
 
     opened.put_back(failed, now_s=NOW_S + 2)
 
@@ -386,7 +456,7 @@ def test_what_waited_for_a_look_up_wins_over_nothing_newer() -> None:
     opened = a_door_that_knows()
     opened.take(a_datagram("new key", lat=48.1), now_s=NOW_S)
     opened.batches(now_s=NOW_S + 1)
-    opened.take(a_datagram("key", lat=48.2), now_s=NOW_S + 1)
+    opened.take(at(1, lat=48.2), now_s=NOW_S + 1)
 
     opened.questions(now_s=NOW_S + 1)
     opened.settle("operator", Sender((b"new key",), SENDER.taxi_ids), now_s=NOW_S + 1)

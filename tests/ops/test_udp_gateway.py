@@ -7,21 +7,23 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from chalicelib.foundation import clock
 from chalicelib.taxis.fleets import store as fleet
-from chalicelib.taxis.positions.accept import StreamUnavailable
-from chalicelib.taxis.vocabulary import Role
+from chalicelib.taxis.positions import service as positions
+from chalicelib.taxis.positions.accept import StreamUnavailable, accept
+from chalicelib.taxis.positions.rules import Availability, LastPosition
+from chalicelib.taxis.vocabulary import Role, TaxiStatus
 from ops.cli import administration
 from tests import factories
-from tests.ops.datagrams import a_datagram
-from tests.ops.udp_gateways import LOOPBACK, eventually, running, streamed
+from tests.ops.datagrams import a_datagram, a_signed_datagram
+from tests.ops.udp_gateways import LOOPBACK, eventually, records, running, streamed
 from udp_gateway import gateway as udp_gateway
 from udp_gateway import listener, senders
-from udp_gateway.door import Question
+from udp_gateway.door import Door, Question
 from udp_gateway.gateway import Gateway
 from udp_gateway.senders import Sender
 
@@ -62,6 +64,56 @@ def test_a_signed_datagram_of_an_own_taxi_is_in_the_stream_as_of_now(
     assert lat_e7 == 488601000
     assert began_s - 1.1 <= seen_s <= time.time()
     assert counted(capsys.readouterr().out) == {"received": 1, "accepted": 1}
+
+
+def test_a_newer_signature_opens_the_door_too(capsys: pytest.CaptureFixture[str]) -> None:
+    key = an_operator_with_a_taxi()
+
+    async def main() -> None:
+        async with running() as opened:
+            opened.client.send(a_signed_datagram("other key", timestamp=time.time(), lat=48.1))
+            opened.client.send(a_signed_datagram(key, timestamp=time.time()))
+            await eventually(lambda: "abcdefg" in streamed())
+
+    asyncio.run(main())
+
+    assert [lat_e7 for _, lat_e7 in streamed().values()] == [488601000]
+    assert counted(capsys.readouterr().out)["accepted"] == 1
+
+
+def test_what_is_sent_again_to_another_door_moves_no_taxi() -> None:
+    noon = datetime(2026, 11, 27, 12, tzinfo=UTC)
+    noon_s = noon.timestamp()
+    doors = []
+    for _ in range(2):
+        door = Door(renew_s=300, stale_s=300, late_s=120, now_s=noon_s)
+        door.settle("operator", Sender((b"key",), frozenset({"abcdefg"})), now_s=noon_s)
+        doors.append(door)
+    first, then = (
+        a_signed_datagram(timestamp=noon_s + after_s, lat=lat)
+        for after_s, lat in ((0.5, 48.1), (5.5, 48.2))
+    )
+
+    def come(door: Door, sent: bytes, after_s: float) -> LastPosition:
+        """Where the taxi is, once the datagram went through a door, the stream and the cells."""
+        now_s = noon_s + after_s
+        door.take(sent, now_s=now_s)
+        for batch in door.batches(now_s=now_s):
+            accept(batch.positions, now=batch.at)
+        now = noon + timedelta(seconds=after_s)
+        free = Availability(TaxiStatus.FREE, None, noon)
+        positions.store_window(
+            records(), availability_of=lambda ids: dict.fromkeys(ids, free), now=now
+        )
+        return positions.where_is(["abcdefg"], now=now)["abcdefg"]
+
+    assert come(doors[0], first, 0.6).point.lat == 48.1
+    newest = come(doors[0], then, 5.6)
+    assert newest.point.lat == 48.2
+    # The other door has seen neither, and takes both.
+    assert come(doors[1], first, 30) == newest
+    assert come(doors[1], then, 40) == newest
+    assert [door.counts()["received"] for door in doors] == [2, 2]
 
 
 def test_what_nobody_may_say_is_dropped_and_counted(capsys: pytest.CaptureFixture[str]) -> None:

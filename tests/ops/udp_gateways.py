@@ -10,6 +10,7 @@ from typing import Any
 
 from chalicelib.foundation.aws import clients
 from chalicelib.taxis.positions import codec
+from chalicelib.taxis.positions.codec import Report
 from tests.ops.datagrams import a_datagram
 from udp_gateway import gateway, listener
 from udp_gateway.gateway import Gateway
@@ -18,19 +19,26 @@ LOOPBACK = "127.0.0.1"
 WITHIN_S = 30.0  # on a busy machine, too
 
 
-def streamed() -> dict[str, tuple[float, int]]:
-    """What is in the stream: the taxis, the moment that their positions are of, and the latitude."""
+def records() -> list[Report]:
+    """The reports in the stream."""
     client, name = clients.kinesis(), "maraude-test-positions"
-    found: dict[str, tuple[float, int]] = {}
+    found = []
     for shard in client.list_shards(StreamName=name)["Shards"]:
         iterator = client.get_shard_iterator(
             StreamName=name, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
         )["ShardIterator"]
-        for record in client.get_records(ShardIterator=iterator)["Records"]:
-            report = codec.unpack_report(record["Data"])
-            for taxi, lat_e7 in zip(report.taxis, report.lats_e7, strict=True):
-                found[codec.id_of(taxi)] = codec.moment(report.seen).timestamp(), lat_e7
+        there = client.get_records(ShardIterator=iterator)["Records"]
+        found += [codec.unpack_report(record["Data"]) for record in there]
     return found
+
+
+def streamed() -> dict[str, tuple[float, int]]:
+    """What is in the stream: the taxis, the moment that their positions are of, and the latitude."""
+    return {
+        codec.id_of(taxi): (codec.moment(report.seen).timestamp(), lat_e7)
+        for report in records()
+        for taxi, lat_e7 in zip(report.taxis, report.lats_e7, strict=True)
+    }
 
 
 async def eventually(claim: Callable[[], bool]) -> None:

@@ -31,15 +31,19 @@ from chalicelib.taxis.vocabulary import CHARACTERISTICS
 # --- bodies and queries --------------------------------------------------------------------------
 
 
+# DynamoDB's least number but 0; of the 17 digits that a coordinate has at most it keeps each (38).
+LEAST = 1e-130
+
+
 class Degrees(fields.Float):
-    """A coordinate, to a tenth of a millimetre: the store takes no number next to nothing."""
+    """A coordinate, as it was sent; nothing, where it is next to nothing."""
 
     def __init__(self, limit: float, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(validate=validate.Range(-limit, limit), **kwargs)
 
     def _deserialize(self, *args: Any, **kwargs: Any) -> float | None:  # noqa: ANN401
         number = super()._deserialize(*args, **kwargs)
-        return None if number is None else round(number, 9)
+        return 0.0 if number is not None and abs(number) < LEAST else number
 
 
 def _address(**kwargs: Any) -> Text:  # noqa: ANN401

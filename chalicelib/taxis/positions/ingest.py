@@ -5,7 +5,7 @@ order that it asks for, and begins again with what others were faster at.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from msgspec import Struct
 
@@ -41,7 +41,6 @@ class WindowReport(Struct, frozen=True):
     cells_written: int = 0
     retries: int = 0  # times that some cells had to be read and written again
     largest_cell: int = 0  # bytes of entries
-    lag_ms: int = 0  # age of the oldest position
 
 
 def store_window(
@@ -61,7 +60,6 @@ def store_window(
         positions=sum(len(report.taxis) for report in reports),
         newest=len(waiting),
         late=sum(len(report.taxis) for report in reports if report.seen < oldest_shown),
-        lag_ms=(now - codec.moment(min(seen))) // timedelta(milliseconds=1),
     )
     # Measured on the stream's time where it is behind: a backlog then costs what it would have cost
     oldest = lookup.oldest_fresh(min(now, codec.moment(max(seen))))

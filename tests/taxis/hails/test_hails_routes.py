@@ -42,6 +42,41 @@ def test_a_new_hail_is_answered_whole(scene: Scene) -> None:
     assert scene.as_operateur.get(f"/taxis/{scene.taxi_id}").data[0]["status"] == "answering"
 
 
+@pytest.mark.parametrize(
+    ("lat", "lon"),
+    [
+        (48.826038642025274, 2.3500000000000014),
+        (48.860000000000005, 2.35),
+        (-1.2345678901234567e-20, 1e-130),
+        (85.05112877999999, -179.99999999999997),
+    ],
+)
+def test_a_customers_coordinates_are_shown_exactly_as_they_were_sent(
+    scene: Scene, lat: float, lon: float
+) -> None:
+    sent: dict[str, Any] = {"customer_lat": lat, "customer_lon": lon}
+
+    [made] = scene.post(**sent).data
+    hail = f"/hails/{made['id']}"
+    [read] = scene.as_operateur.get(hail).data
+    scene.as_moteur.put(hail, {"status": "declined_by_customer"})
+    [ended] = scene.as_moteur.get(hail).data
+
+    for shown in (made, read, ended):
+        assert {name: shown[name] for name in sent} == sent
+
+
+def test_coordinates_that_a_step_brings_are_shown_exactly_as_they_were_sent(scene: Scene) -> None:
+    hail = f"/hails/{scene.post().data[0]['id']}"
+    sent: dict[str, Any] = {"customer_lat": 48.826038642025274, "customer_lon": 2.3500000000000014}
+
+    [changed] = scene.as_moteur.put(hail, sent).data
+    [read] = scene.as_moteur.get(hail).data
+
+    for shown in (changed, read):
+        assert {name: shown[name] for name in sent} == sent
+
+
 def test_the_moteur_knows_the_taxi_by_the_id_that_it_was_shown(scene: Scene) -> None:
     temporary = temporary_id(scene)
 
