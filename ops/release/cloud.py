@@ -23,6 +23,8 @@ from ops.release import followed, format_2, tools
 
 TYPED_S = 300  # for a line that is typed
 
+DOMAIN = "api.registry.example"  # of the API that is deployed there
+
 # What the cloud here does otherwise than AWS, of what the template asks for.
 GAPS = (
     "alarms that count several functions or tables (metric math) are not known: left out of the stack",
@@ -113,7 +115,14 @@ def running(place: Path) -> Iterator[str]:
     """A MiniStack that asks IAM, on a free port of this machine: where it answers. Raises StateFailed."""
     where = Place(place)
     with where.held():
-        service = StateService(where, {"AUTH": "true", "AWS_DEFAULT_REGION": REGION})
+        service = StateService(
+            where,
+            {
+                "AUTH": "true",
+                "AWS_DEFAULT_REGION": REGION,
+                "MARAUDE_API_DOMAIN": DOMAIN,
+            },
+        )
         service.start()
         try:
             yield service.endpoint

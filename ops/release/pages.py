@@ -21,9 +21,8 @@ from ops.release import cloud, followed
 from ops.release.deployment_zip import unpacked
 
 BUCKET = "packages"
-DOMAIN = "api.registry.example"
 
-_PLACEHOLDERS = {"BUCKET": BUCKET, "DOMAIN": DOMAIN}  # of what the pages name in capitals
+_PLACEHOLDERS = {"BUCKET": BUCKET, "DOMAIN": cloud.DOMAIN}  # of what the pages name in capitals
 
 _MAKES_A_PACKAGE = re.compile("make package|ops.release.package")
 DOCTOR = "maraude doctor"

@@ -13,8 +13,9 @@ from ops.local.client import Client
 from ops.local.demo import fleet as demo
 from ops.local.demo.customer import Customer
 from ops.local.demo.hook import Drivers, Pace, Temper, serving
+from ops.release.cloud import DOMAIN
 from ops.release.deployment import Deployment
-from ops.release.pages import DOMAIN, RehearsalFailed
+from ops.release.pages import RehearsalFailed
 
 ANSWER_S = 30  # for a request, as the gateway of AWS gives it
 SEEN_S = 30  # for a position to be found: the window of the ingest function, and its first start

@@ -155,6 +155,13 @@ def test_a_web_page_is_known_by_what_its_browser_says_of_it(
     assert callers.is_program(sent) is is_program
 
 
+def test_the_domain_of_a_deployed_api_is_a_right_host() -> None:
+    names = callers.OWN_NAMES | {b"api.registry.example"}
+
+    assert callers.is_program([(b"host", b"api.registry.example:4566")], names)
+    assert not callers.is_program([(b"host", b"rebound.example")], names)
+
+
 def test_one_right_host_among_two_is_not_enough() -> None:
     assert not callers.is_program([(b"host", b"127.0.0.1"), (b"host", b"rebound.example")])
 

@@ -19,7 +19,7 @@ def main() -> None:
     kinesis.repair()
     queries.repair()
     uvicorn.run(
-        callers.for_programs(app),
+        callers.for_programs(app, os.environ.get("MARAUDE_API_DOMAIN", "")),
         host=os.environ["BIND_HOST"],
         port=int(os.environ["GATEWAY_PORT"]),
         http="httptools",

@@ -19,15 +19,15 @@ Receive = Callable[[], Awaitable[Message]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
-def is_program(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Whether a request of these headers (names in lower case) is a program's of this machine."""
+def is_program(headers: Iterable[tuple[bytes, bytes]], names: frozenset[bytes] = OWN_NAMES) -> bool:
+    """Whether a request of these headers (names in lower case) is a program's, for a host of these names."""
     hosts = []
     for name, value in headers:
         if name == b"origin" or (name == b"sec-fetch-site" and value not in OWN_PAGES):
             return False
         if name == b"host":
             hosts.append(_without_port(value.lower()))
-    return bool(hosts) and OWN_NAMES.issuperset(hosts)
+    return bool(hosts) and names.issuperset(hosts)
 
 
 def _without_port(host: bytes) -> bytes:
@@ -35,11 +35,15 @@ def _without_port(host: bytes) -> bytes:
     return name if colon and port.isdigit() else host
 
 
-def for_programs(app: App) -> App:
-    """The application for programs of this machine; every web page is answered 403."""
+def for_programs(app: App, domain: str = "") -> App:
+    """The application for programs of this machine; every web page is answered 403.
+
+    `domain`: of an API that is deployed here, asked for by `Host`; none where it is empty.
+    """
+    names = OWN_NAMES | {domain.encode()} if domain else OWN_NAMES
 
     async def answer(scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or is_program(scope["headers"]):
+        if scope["type"] != "http" or is_program(scope["headers"], names):
             await app(scope, receive, send)
             return
         headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
