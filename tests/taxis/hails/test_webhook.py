@@ -40,6 +40,7 @@ HAIL = Dispatch(
     header_name="",
     header_value="",
     operator_id=42,
+    moteur_id=7,
     body=b'{"data":[{"id":"h4a1l7x"}]}\n',
 )
 
