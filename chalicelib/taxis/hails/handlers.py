@@ -88,13 +88,14 @@ def call_operator(message: Message) -> None:
             allow_loopback=known.allow_loopback_hooks,
             accept_empty=known.hook_accept_empty,
         )
+        now = clock.now()
+        # First of all: until it is written, the driver's own first step is refused.
+        if outcome.failure is None:
+            dispatch.confirm(hail_id, taxi_phone_number=outcome.taxi_phone_number, now=now)
+        else:
+            dispatch.fail(hail_id, reason=outcome.failure, now=now)
     finally:
         concurrency.release(lane)
-    now = clock.now()
-    if outcome.failure is None:
-        dispatch.confirm(hail_id, taxi_phone_number=outcome.taxi_phone_number, now=now)
-    else:
-        dispatch.fail(hail_id, reason=outcome.failure, now=now)
     dispatch.log_exchange(
         hail_id,
         payload=json.loads(call.body),
