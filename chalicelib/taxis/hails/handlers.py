@@ -115,11 +115,11 @@ def call_operator(message: Message) -> None:
 
 def apply_deadline(message: Message) -> None:
     """Applies the deadline of a hail, or sends the message again: SQS delays by 15 minutes at most."""
-    due = _moment(message, "due_ms")
     try:
         status = Status(message["status"])
     except (KeyError, ValueError) as error:
         raise MessageGarbled(str(message)[:200]) from error
+    due = _moment(message, "due_ms")
     now = clock.now()
     if now < due:
         queue.put_deadline(message["hail_id"], status, due, now=now)
