@@ -13,12 +13,10 @@ from typing import Any
 
 from chalicelib.foundation import clock
 from chalicelib.foundation.observe import logs, metrics, tracing
-from chalicelib.taxis.hails import concurrency, dispatch, expiry, queue, webhook
+from chalicelib.taxis.hails import concurrency, dispatch, expiry, queue, shares, webhook
 from chalicelib.taxis.hails.rules import Status
 from chalicelib.taxis.hails.webhook import Limits
 from chalicelib.taxis.settings import settings
-
-BUSY_S = 1  # until a hail that waits for a lane is looked at again
 
 log = logging.getLogger("maraude.hails")
 
@@ -75,7 +73,10 @@ def call_operator(message: Message) -> None:
         return
     lane = concurrency.acquire(call.operator_id, moteur_id=call.moteur_id, now=clock.now())
     if lane is None:
-        if not queue.put_dispatch(hail_id, waiting_since=waiting_since or now, delay_s=BUSY_S):
+        since = waiting_since or now
+        if not queue.put_dispatch(
+            hail_id, waiting_since=since, delay_s=shares.pause_s(now - since)
+        ):
             raise NotQueued(hail_id)
         return
     known = settings()
