@@ -67,7 +67,7 @@ def _pattern(path: str, table: Mapping[str, Any]) -> str:
 def _answers(route: Route, method: str) -> Mapping[int, tuple[str, Any]]:
     """By status, the media type of an operation's answer and what validates its body."""
     verb = "GET" if method == "HEAD" else method
-    made = document({"/": {verb: route}})
+    made = document({"/": {verb: route}}, closed=True)
     answers = made["paths"]["/"][verb.lower()]["responses"]
     return {
         int(status): (

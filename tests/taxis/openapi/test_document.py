@@ -17,10 +17,15 @@ from chalicelib.foundation.http.replies import Reply
 from chalicelib.foundation.http.routes import Route, Routes
 from chalicelib.taxis.contract import LeTaxi
 from chalicelib.taxis.envelope import Request, reply
+from chalicelib.taxis.openapi import words
 from chalicelib.taxis.openapi.document import document
 from chalicelib.taxis.openapi.page import page
 from chalicelib.taxis.vocabulary import Role
 from tests.calls import Caller
+
+# Bodies that drop what they do not know, as the contract says.
+REFERENCES = {"AdsReferenceSent", "VehicleReferenceSent", "DriverReferenceSent"}
+OPEN_BODIES = {"NewTaxiSent", "TaxiChangeSent", *REFERENCES}
 
 PATHS = Caller(app).get("/swagger.json").json["paths"]
 
@@ -208,3 +213,38 @@ def test_what_writes_documents_is_loaded_only_when_one_is_asked_for() -> None:
     )
 
     assert ran.returncode == 0, ran.stderr
+
+
+def test_every_field_and_parameter_is_described_and_no_words_are_left_over() -> None:
+    made = document(app.table)
+
+    assert [keys[0] for keys, field in words.fields_of(made) if not field.get("description")] == []
+    assert set(words.known()) == words.describe(made)
+
+
+def test_the_words_of_one_record_come_before_those_of_every_field_of_that_name() -> None:
+    schemas = document(app.table)["components"]["schemas"]
+
+    assert schemas["FoundTaxi"]["properties"]["crowfly_distance"] == {
+        "type": "number",
+        "description": "Distance from the taxi to the customer as the crow flies, in metres",
+        "examples": [42.8201],
+    }
+    assert schemas["HailLine"]["properties"]["creation_datetime"]["description"] == (
+        "When the hail was made. UTC, without an offset"
+    )
+    assert schemas["TaxiVehicle"]["properties"]["color"]["description"] == "Colour of the vehicle"
+    assert schemas["FoundVehicle"]["properties"]["color"]["description"].startswith("Always empty")
+
+
+def test_answers_may_have_new_fields_and_bodies_may_not() -> None:
+    made = document(app.table)
+
+    schemas = made["components"]["schemas"]
+    assert [name for name in schemas if schemas[name].get("additionalProperties") is False] == [
+        name for name in schemas if name.endswith("Sent") and name not in OPEN_BODIES
+    ]
+    assert '"additionalProperties": false' in json.dumps(document(app.table, closed=True)["paths"])
+    for verbs in made["paths"].values():
+        for operation in verbs.values():
+            assert '"additionalProperties": false' not in json.dumps(operation["responses"])
