@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.territory import store
+from chalicelib.taxis.territory import editions, store
 from chalicelib.taxis.territory.rules import Conurbation
 from ops.cli.territory import mergers, switches
 from ops.cli.territory.geojson import json_of, with_lines
@@ -78,8 +78,8 @@ def load_conurbations(path: Path, *, quiet: bool = False) -> None:
     """
     published = read(path)
     with switches.alone():
-        before = store.conurbations.current()
-        edition = store.edition.current()
+        before = editions.conurbations.current()
+        edition = editions.edition.current()
         named = store.names(edition.all_names())
         towns = {insee for some in named.values() for insee in some}
         listed = [
@@ -104,7 +104,7 @@ def load_conurbations(path: Path, *, quiet: bool = False) -> None:
         after = {one.conurbation.conurbation_id: one.conurbation for one in listed}
         if after != known:
             ordered = tuple(after[conurbation_id] for conurbation_id in sorted(after))
-            switches.switch_conurbations(store.Conurbations(before.version + 1, ordered))
+            switches.switch_conurbations(editions.Conurbations(before.version + 1, ordered))
     new = len(after.keys() - known.keys())
     unchanged = sum(known.get(conurbation_id) == one for conurbation_id, one in after.items())
     Progress(quiet=quiet).result(

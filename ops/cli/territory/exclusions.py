@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from chalicelib.taxis.territory import store
+from chalicelib.taxis.territory import editions
 from chalicelib.taxis.territory.rules import Exclusion
 from ops.cli.territory import switches
 from ops.cli.territory.geojson import features, shape
@@ -42,11 +42,11 @@ def load_exclusion(path: Path, *, quiet: bool = False) -> None:
     """Loads an exclusion, in place of the one with the same id. Raises FileRefused, LoadGaveWay."""
     exclusion = read(path)
     with switches.alone():
-        before = store.exclusions.current()
+        before = editions.exclusions.current()
         known = before.exclusions.get(exclusion.exclusion_id)
         if exclusion != known:
             switches.switch_exclusions(
-                store.Exclusions(
+                editions.Exclusions(
                     before.version + 1,
                     {**before.exclusions, exclusion.exclusion_id: exclusion},
                 )
@@ -61,10 +61,10 @@ def load_exclusion(path: Path, *, quiet: bool = False) -> None:
 def remove_exclusion(exclusion_id: str, *, quiet: bool = False) -> None:
     """Removes an exclusion. Raises CannotGoOn where there is none, LoadGaveWay."""
     with switches.alone():
-        before = store.exclusions.current()
+        before = editions.exclusions.current()
         if exclusion_id not in before.exclusions:
             known = ", ".join(before.exclusions) or "none"
             raise CannotGoOn(f"There is no exclusion {exclusion_id}; there are: {known}.")
         rest = {key: one for key, one in before.exclusions.items() if key != exclusion_id}
-        switches.switch_exclusions(store.Exclusions(before.version + 1, rest))
+        switches.switch_exclusions(editions.Exclusions(before.version + 1, rest))
     Progress(quiet=quiet).result(f"exclusions: 1 removed; {len(rest)} in all")

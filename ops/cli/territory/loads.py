@@ -6,10 +6,10 @@ from pathlib import Path
 
 from chalicelib.foundation.store.reads import Item
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.territory import store
+from chalicelib.taxis.territory import editions, store
 from chalicelib.taxis.territory.borders import Shape
+from chalicelib.taxis.territory.editions import Edition
 from chalicelib.taxis.territory.rules import Town, Zone, Zones
-from chalicelib.taxis.territory.store import Edition
 from ops.cli.territory import drawing, items, mergers, switches, writing
 from ops.cli.territory import towns as towns_files
 from ops.cli.territory import zones as zones_files
@@ -35,7 +35,7 @@ def load_towns(path: Path, *, merges: Path | None = None, quiet: bool = False) -
     drawn = towns_files.read(path, seen=lambda n: progress.step("towns read", n))
     given = {} if merges is None else mergers.read(merges)
     with switches.alone():
-        before = store.edition.current()
+        before = editions.edition.current()
         names, shapes = _stored(before)
         towns = {town.insee for town in drawn}
         merged = mergers.joined(before.merged, given)
@@ -161,7 +161,7 @@ def load_zones(path: Path, *, merges: Path | None = None, quiet: bool = False) -
     given = {} if merges is None else mergers.read(merges)
     published, left_out = zones_files.read(path)
     with switches.alone():
-        before = store.edition.current()
+        before = editions.edition.current()
         named = store.names(before.all_names())
         towns = {insee for some in named.values() for insee in some}
         merged = mergers.joined(before.merged, given)
@@ -229,7 +229,7 @@ def _put_zone_shapes(zones: Zones, shapes: Mapping[str, Shape]) -> str:
 def remove_zone(zone_id: str, *, quiet: bool = False) -> None:
     """Removes a zone. Raises CannotGoOn where there is none, LoadGaveWay."""
     with switches.alone():
-        before = store.edition.current()
+        before = editions.edition.current()
         rest = tuple(zone for zone in before.zones.zones if zone.zone_id != zone_id.lower())
         if len(rest) == len(before.zones.zones):
             raise CannotGoOn(f"There is no zone {zone_id}.")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from chalicelib.taxis.territory import store
+from chalicelib.taxis.territory import editions, store
 from ops.cli.territory import items, stations, switches, writing
 from ops.cli.territory.progress import Progress
 
@@ -14,7 +14,7 @@ def load_stations(path: Path, *, quiet: bool = False) -> None:
     """
     listed = stations.read(path)
     with switches.alone():
-        before = store.shelf.current()
+        before = editions.shelf.current()
         known = {station.station_id: station for station in store.stations(before)}
         after = known | {station.station_id: station for station in listed}
         shelf = before
@@ -22,10 +22,10 @@ def load_stations(path: Path, *, quiet: bool = False) -> None:
             generation = items.new_generation()
             stored = items.stations_items(generation, list(after.values()))
             writing.put_all(stored)
-            shelf = store.Shelf(before.version + 1, generation, len(stored))
+            shelf = editions.Shelf(before.version + 1, generation, len(stored))
             switches.switch_shelf(shelf)
         writing.clear({"stations"}, but={before.generation, shelf.generation})
-        edition = store.edition.current()
+        edition = editions.edition.current()
         names = store.names(edition.all_names())
     new = len(after) - len(known)
     unchanged = sum(known.get(station.station_id) == station for station in listed)
