@@ -5,9 +5,10 @@ from pathlib import Path
 
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.territory import editions, store
-from chalicelib.taxis.territory.rules import Conurbation
-from ops.cli.territory import mergers, switches
+from chalicelib.taxis.territory.rules import Conurbation, Town
+from ops.cli.territory import items, mergers, misplaced, switches
 from ops.cli.territory.geojson import json_of, with_lines
+from ops.cli.territory.misplaced import FAR, Misplaced
 from ops.cli.territory.progress import Progress
 from ops.cli.territory.towns import unknown_towns
 from ops.cli.territory.values import insee_of, member
@@ -105,9 +106,21 @@ def load_conurbations(path: Path, *, quiet: bool = False) -> None:
         if after != known:
             ordered = tuple(after[conurbation_id] for conurbation_id in sorted(after))
             switches.switch_conurbations(editions.Conurbations(before.version + 1, ordered))
+        members = {insee for one in listed for insee in one.conurbation.members & towns}
+        shapes = store.outlines(edition, items.prefixes(Town(insee, "") for insee in members))
     new = len(after.keys() - known.keys())
     unchanged = sum(known.get(conurbation_id) == one for conurbation_id, one in after.items())
-    Progress(quiet=quiet).result(
+    progress = Progress(quiet=quiet)
+    progress.result(
         f"conurbations: {new} new, {len(after) - new - unchanged} changed, {unchanged} unchanged, "
         f"{len(known.keys() - after.keys())} removed; {len(after)} in all"
+    )
+    progress.result(
+        misplaced.sentence(
+            [
+                Misplaced(f"line {one.line}", f"{insee} of {one.conurbation.name}", FAR)
+                for one in listed
+                for insee in misplaced.strays(one.conurbation.members, shapes)
+            ]
+        )
     )

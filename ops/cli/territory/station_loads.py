@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from chalicelib.taxis.territory import editions, store
-from ops.cli.territory import items, stations, switches, writing
+from chalicelib.foundation.geo import LngLat
+from chalicelib.taxis.territory import editions, service, store
+from ops.cli.territory import items, misplaced, stations, switches, writing
+from ops.cli.territory.misplaced import Misplaced
 from ops.cli.territory.progress import Progress
 
 
@@ -12,7 +14,8 @@ def load_stations(path: Path, *, quiet: bool = False) -> None:
 
     Raises FileRefused, FileFaulty, LoadGaveWay.
     """
-    listed = stations.read(path)
+    given = stations.read(path)
+    listed = [one.station for one in given]
     with switches.alone():
         before = editions.shelf.current()
         known = {station.station_id: station for station in store.stations(before)}
@@ -31,7 +34,26 @@ def load_stations(path: Path, *, quiet: bool = False) -> None:
     unchanged = sum(known.get(station.station_id) == station for station in listed)
     towns = {insee for some in names.values() for insee in some}
     strangers = sum(edition.present(station.insee) not in towns for station in listed)
-    Progress(quiet=quiet).result(
+    progress = Progress(quiet=quiet)
+    progress.result(
         f"stations: {new} new, {len(listed) - new - unchanged} changed, {unchanged} unchanged; "
         f"{len(after)} in all; {strangers} in a town that is not loaded"
+    )
+    looks = [
+        misplaced.of_point(
+            LngLat(station.lng, station.lat),
+            lambda point: service.place_of(point).towns,
+            insee=edition.present(station.insee),
+            known=edition.present(station.insee) in towns,
+        )
+        for station in listed
+    ]
+    progress.result(
+        misplaced.sentence(
+            [
+                Misplaced(one.place, one.station.station_id, look)
+                for one, look in zip(given, looks, strict=True)
+                if look
+            ]
+        )
     )
