@@ -76,11 +76,11 @@ def hails(now: datetime) -> Findings:
 def documents() -> Findings:
     """Checks the leaf map and the territory: reading one document reads all of them."""
     from chalicelib.taxis.positions import store as positions
-    from chalicelib.taxis.territory import store as territory
+    from chalicelib.taxis.territory import editions
 
     try:
         positions.leaf_maps()
-        has_borders = bool(territory.edition.current().tiles)
+        has_borders = bool(editions.edition.current().tiles)
     except (KeyError, TypeError, ValueError, zlib.error) as error:
         yield Finding(
             f"The leaf map, or another document of the table config, cannot be read ({error!r}).",
