@@ -94,6 +94,7 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 
 def _add(arguments: argparse.Namespace) -> None:
     from chalicelib.foundation import clock
+    from chalicelib.foundation.outbound.headers import NameRefused, ValueRefused
     from chalicelib.taxis.vocabulary import Role
     from ops.cli import administration
 
@@ -114,6 +115,10 @@ def _add(arguments: argparse.Namespace) -> None:
         )
     except administration.AccountUnknown:
         raise _unknown(arguments.manager) from None
+    except NameRefused as refused:
+        raise CannotGoOn(f"--hail-header: {refused}") from None
+    except ValueRefused as refused:
+        raise CannotGoOn(f"--hail-value: {refused}") from None
     print(json.dumps({"id": account.id, "email": account.email, "api_key": key}))
 
 

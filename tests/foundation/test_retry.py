@@ -27,6 +27,15 @@ def test_the_first_try_waits_for_nothing_and_each_pause_is_up_to_twice_the_last(
     )
 
 
+def test_no_pause_is_longer_than_what_is_left(pauses: list[float]) -> None:
+    left_s = iter((0.05, 0.0))
+
+    assert list(Retry(3, pause_s=1).attempts(left_s=lambda: next(left_s))) == [0, 1, 2]
+
+    assert pauses[0] <= 0.05
+    assert pauses[1] == 0
+
+
 def test_a_try_that_succeeds_waits_no_more(pauses: list[float]) -> None:
     for _ in Retry(8).attempts():
         break

@@ -148,8 +148,8 @@ def heard_queues(witness: Witness, folder: Path) -> None:
             hail = fleet.hail(taxi_id=fleet.taxi())
             feed(witness, "call_operators", hail_id=hail.hail_id)
     waiting = fleet.hail(taxi_id=fleet.taxi())
-    for _ in range(settings().hook_calls_at_once):  # each for some seconds only
-        assert concurrency.acquire(fleet.operateur.id, now=clock.now())
+    for other in range(settings().hook_calls_at_once):  # each for some seconds only
+        assert concurrency.acquire(fleet.operateur.id, moteur_id=1000 + other, now=clock.now())
     feed(witness, "call_operators", hail_id=waiting.hail_id)
     past = -timedelta(minutes=2)
     for due in (clock.now() + timedelta(minutes=1), clock.now() + past):

@@ -262,3 +262,23 @@ def test_no_name_is_a_formula_in_a_spreadsheet(
 
     (operator,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
     assert operator["name"] == f"'{name}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("Host", "x", "--hail-header: The header Host is set by the registry itself."),
+        ("X-Token ", "x", "--hail-header: This is not a valid header name."),
+        ("X-Token", "a\r\n b", "--hail-value: This is not a valid header value."),
+    ],
+)
+def test_a_header_that_no_hail_could_be_sent_with_is_refused(
+    name: str, value: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ("--hail-url", "http://x/", "--hail-header", name, "--hail-value", value)
+
+    assert maraude("add", "operator", *where) == 1
+
+    assert told in capsys.readouterr().err
+    with pytest.raises(administration.AccountUnknown):
+        administration.find("operator")

@@ -18,6 +18,8 @@ from chalicelib.foundation.aws import clients
 from chalicelib.foundation.jobs import store as jobs_store
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import documents
+from chalicelib.foundation.values import replace
+from chalicelib.taxis.access import store
 from chalicelib.taxis.jobs import service as jobs
 from chalicelib.taxis.vocabulary import Role
 from ops import apps
@@ -209,6 +211,12 @@ def add_an_operator_without_a_hook() -> None:
     factories.an_account("silent")
 
 
+def keep_a_header_of_before_there_was_a_rule() -> None:
+    administration.add("odd", hook=("https://operator.example/", "", ""), now=clock.now())
+    before = administration.find("odd")
+    store.put(replace(before, operator_header_name="Host"), before=before)
+
+
 def let_a_key_grow_old() -> None:
     administration.add("old", roles=[Role.MOTEUR], now=clock.now() - timedelta(days=366))
     administration.add("younger", roles=[Role.MOTEUR], now=clock.now() - timedelta(days=364))
@@ -284,6 +292,10 @@ def leave_the_subscription_unconfirmed() -> None:
         ),
         (lose_the_towns, "No town has borders"),
         (add_an_operator_without_a_hook, "The operator silent has no address for hails"),
+        (
+            keep_a_header_of_before_there_was_a_rule,
+            "Each hail of the operator odd fails for its header. The header Host is set by",
+        ),
         (let_a_key_grow_old, "The key of old is of "),
         (lose_all_accounts, "There is no account."),
         (lose_a_schedule, "The schedule maraude-test-count-fleets is not there."),

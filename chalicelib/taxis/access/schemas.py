@@ -1,7 +1,6 @@
 """Request and response schemas of accounts and of the console's login [contract: Accounts] [contract: Console login]."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
@@ -10,6 +9,8 @@ from chalicelib.foundation import passwords
 from chalicelib.foundation.http import json_schema
 from chalicelib.foundation.http.fields import Text
 from chalicelib.foundation.http.json_schema import TEXT, WHOLE, list_of, nullable, record
+from chalicelib.foundation.outbound import headers
+from chalicelib.foundation.outbound.headers import HeaderRefused
 from chalicelib.taxis.access.rules import AccountFilter, Line
 from chalicelib.taxis.access.users import User
 from chalicelib.taxis.envelope import PageNumber
@@ -17,19 +18,17 @@ from chalicelib.taxis.vocabulary import Role
 
 # --- what is sent --------------------------------------------------------------------------------
 
-# What Python's own HTTP client would send: a name without a colon, a value whose line may fold.
-_HEADER_NAME = re.compile(r"[^:\s][^:\r\n]*")
-_UNFOLDED = re.compile(r"\n(?![ \t])|\r(?![ \t\n])")
 
+def _is_sendable(check: Callable[[str], None]) -> Callable[[str], None]:
+    """A validator by one of the checks of `headers`."""
 
-def _is_header_name(text: str) -> None:
-    if text and not (text.isascii() and _HEADER_NAME.fullmatch(text)):
-        raise ValidationError("This is not a valid header name.")
+    def validator(text: str) -> None:
+        try:
+            check(text)
+        except HeaderRefused as refused:
+            raise ValidationError(str(refused)) from None
 
-
-def _is_header_value(text: str) -> None:
-    if not text.isascii() or _UNFOLDED.search(text):
-        raise ValidationError("This is not a valid header value.")
+    return validator
 
 
 def _is_password(text: str) -> None:
@@ -67,8 +66,8 @@ class UserSchema(Schema):
     phone_number_customer = _text()
     phone_number_technical = _text()
     hail_endpoint_production = _text(longest=1024)
-    operator_header_name = _text(_is_header_name)
-    operator_api_key = _text(_is_header_value, longest=1024)
+    operator_header_name = _text(_is_sendable(headers.check_name))
+    operator_api_key = _text(_is_sendable(headers.check_value), longest=1024)
     password = fields.String(validate=_is_password)
 
     id = fields.Integer()

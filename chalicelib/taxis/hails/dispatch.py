@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.hails import lifecycle, presentation, request_log, steps, store
+from chalicelib.taxis.hails import lifecycle, presentation, request_log, shares, steps, store
 from chalicelib.taxis.hails.request_log import Exchange
 from chalicelib.taxis.hails.rules import Hail, Status
 from chalicelib.taxis.settings import settings
@@ -22,20 +22,32 @@ class Dispatch(Struct, frozen=True):
     header_name: str
     header_value: str
     operator_id: int
+    moteur_id: int
     body: bytes
 
 
-def prepare(hail_id: str, *, now: datetime) -> Dispatch | None:
+def prepare(
+    hail_id: str, *, now: datetime, waiting_since: datetime | None = None
+) -> Dispatch | None:
     """The message to the hail's operator; None where nothing is to be sent [contract: Webhook].
 
-    A hail that is looked at too late, or whose operator has no address, has failed.
+    A hail that is looked at too late, or whose operator has no address, has failed; so has one that has
+    waited for a lane to its operator (`waiting_since`) until a call could no longer end in time.
     """
     hail = store.hail(hail_id)
     if hail is None or hail.status is not Status.RECEIVED:
         return None
-    within_s = settings().dispatch_within_s
-    if now - hail.created_at > timedelta(seconds=within_s):
-        fail(hail_id, reason=f"The job was called after more than {within_s} seconds", now=now)
+    within, call = (
+        timedelta(seconds=limit_s)
+        for limit_s in (settings().dispatch_within_s, settings().hook_within_s)
+    )
+    if shares.is_too_late(hail, waiting_since=waiting_since, now=now, within=within):
+        fail(
+            hail_id, reason=f"The job was called after more than {within.seconds} seconds", now=now
+        )
+        return None
+    if waiting_since is not None and not shares.has_time_for(hail, call, now=now):
+        fail(hail_id, reason="The operator's server was too busy with other hails", now=now)
         return None
     hook = access.hook_of(hail.operateur_id)
     if hook is None:
@@ -43,7 +55,15 @@ def prepare(hail_id: str, *, now: datetime) -> Dispatch | None:
         return None
     envelope = {"data": [presentation.hail_object(hail, viewer=None, last=None)]}
     body = json.dumps(envelope, sort_keys=True, separators=(",", ":")).encode()
-    return Dispatch(hail_id, hook.url, hook.header_name, hook.header_value, hail.operateur_id, body)
+    return Dispatch(
+        hail_id,
+        hook.url,
+        hook.header_name,
+        hook.header_value,
+        operator_id=hail.operateur_id,
+        moteur_id=hail.moteur_id,
+        body=body,
+    )
 
 
 def confirm(hail_id: str, *, taxi_phone_number: str | None, now: datetime) -> None:

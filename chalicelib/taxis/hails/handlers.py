@@ -12,15 +12,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chalicelib.foundation import clock
-from chalicelib.foundation.aws import clients
 from chalicelib.foundation.observe import logs, metrics, tracing
-from chalicelib.foundation.settings import table
 from chalicelib.taxis.hails import concurrency, dispatch, expiry, queue, webhook
 from chalicelib.taxis.hails.rules import Status
 from chalicelib.taxis.hails.webhook import Limits
 from chalicelib.taxis.settings import settings
 
-BUSY_S = 1  # until a hail is sent whose operator has enough of them just now
+BUSY_S = 1  # until a hail that waits for a lane is looked at again
 
 log = logging.getLogger("maraude.hails")
 
@@ -60,15 +58,25 @@ def _read(body: str) -> Message:
     return message
 
 
+class NotQueued(Exception):
+    """The queue did not take a hail that has to wait: its message comes again."""
+
+
 def call_operator(message: Message) -> None:
-    """Sends a hail to its operator's server, unless it has moved on, and stores the outcome."""
+    """Sends a hail to its operator's server, unless it has moved on, and stores the outcome.
+
+    One for which there is no lane waits in the queue, and is not late for that.
+    """
     hail_id = message["hail_id"]
-    call = dispatch.prepare(hail_id, now=clock.now())
+    now = clock.now()
+    waiting_since = _moment(message, "waiting_since_ms") if "waiting_since_ms" in message else None
+    call = dispatch.prepare(hail_id, now=now, waiting_since=waiting_since)
     if call is None:
         return
-    slot = concurrency.acquire(call.operator_id, now=clock.now())
-    if slot is None:
-        _dispatch_later(hail_id)
+    lane = concurrency.acquire(call.operator_id, moteur_id=call.moteur_id, now=clock.now())
+    if lane is None:
+        if not queue.put_dispatch(hail_id, waiting_since=waiting_since or now, delay_s=BUSY_S):
+            raise NotQueued(hail_id)
         return
     known = settings()
     began = clock.now()
@@ -81,7 +89,7 @@ def call_operator(message: Message) -> None:
             accept_empty=known.hook_accept_empty,
         )
     finally:
-        concurrency.release(slot)
+        concurrency.release(lane)
     now = clock.now()
     if outcome.failure is None:
         dispatch.confirm(hail_id, taxi_phone_number=outcome.taxi_phone_number, now=now)
@@ -104,27 +112,26 @@ def call_operator(message: Message) -> None:
     )
 
 
-def _dispatch_later(hail_id: str) -> None:
-    sqs = clients.sqs()
-    sqs.send_message(
-        QueueUrl=sqs.get_queue_url(QueueName=table("hail-dispatch"))["QueueUrl"],
-        MessageBody=json.dumps({"hail_id": hail_id}),
-        DelaySeconds=BUSY_S,
-    )
-
-
 def apply_deadline(message: Message) -> None:
     """Applies the deadline of a hail, or sends the message again: SQS delays by 15 minutes at most."""
+    due = _moment(message, "due_ms")
     try:
         status = Status(message["status"])
-        due = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=message["due_ms"])
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except (KeyError, ValueError) as error:
         raise MessageGarbled(str(message)[:200]) from error
     now = clock.now()
     if now < due:
         queue.put_deadline(message["hail_id"], status, due, now=now)
     else:
         expiry.expire(message["hail_id"], now=now, way="queue")
+
+
+def _moment(message: Message, name: str) -> datetime:
+    """A message's moment, in milliseconds since 1970. Raises MessageGarbled."""
+    try:
+        return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=message[name])
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise MessageGarbled(str(message)[:200]) from error
 
 
 def sweep() -> None:

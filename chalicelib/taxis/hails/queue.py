@@ -61,9 +61,14 @@ def _traced() -> (
     return {"AWSTraceHeader": {"DataType": "String", "StringValue": tracing.header(trace)}}
 
 
-def put_dispatch(hail_id: str) -> bool:
-    """Queues a hail's dispatch to its operator: `{"hail_id": ...}`. Whether the queue took it."""
-    return _put("hail-dispatch", {"hail_id": hail_id})
+def put_dispatch(hail_id: str, *, waiting_since: datetime | None = None, delay_s: int = 0) -> bool:
+    """Queues a hail's dispatch to its operator. Whether the queue took it.
+
+    The message is `{"hail_id": ...}`, of a hail that waits for a lane with `waiting_since_ms`, milliseconds
+    since 1970.
+    """
+    waiting = {} if waiting_since is None else {"waiting_since_ms": milliseconds(waiting_since)}
+    return _put("hail-dispatch", {"hail_id": hail_id, **waiting}, delay_s=delay_s)
 
 
 def put_deadline(hail_id: str, status: Status, due: datetime, *, now: datetime) -> bool:

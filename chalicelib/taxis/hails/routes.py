@@ -6,6 +6,7 @@ from chalicelib.foundation.http.routes import Routes
 from chalicelib.taxis.access import service as access
 from chalicelib.taxis.envelope import PAGE_SIZE, Paged, Request, meta, reply
 from chalicelib.taxis.hails import (
+    answers,
     change,
     create,
     customers,
@@ -35,7 +36,7 @@ IDEMPOTENCY_KEY = "The same key and body are the same hail for 24 hours."
     roles=SEARCHERS,
     body=schemas.HailSchema(),
     headers={"Idempotency-Key": IDEMPOTENCY_KEY},
-    answers={201: json_schema.one(schemas.HAIL)},
+    answers={201: json_schema.one(answers.HAIL)},
     refuses=(
         *(create.TaxiGone, create.CustomerBanned, create.TaxiUnavailable),
         *(create.SessionUnknown, create.KeyReused, rules.Busy),
@@ -54,7 +55,7 @@ def post_hail(request: Request) -> Reply:
     "/hails",
     roles=PARTIES,
     query=schemas.HailListSchema(),
-    answers={200: json_schema.page_of(schemas.LINE)},
+    answers={200: json_schema.page_of(answers.LINE)},
 )
 def get_hails(request: Request) -> Reply:
     """The hails that concern the viewer, newest first."""
@@ -70,7 +71,7 @@ def get_hails(request: Request) -> Reply:
 @routes.get(
     "/hails/{hail_id}",
     roles=PARTIES,
-    answers={200: json_schema.one(schemas.HAIL)},
+    answers={200: json_schema.one(answers.HAIL)},
     refuses=(rules.HailUnknown, rules.HailForbidden),
 )
 def get_hail(request: Request, hail_id: str) -> Reply:
@@ -85,7 +86,7 @@ def get_hail(request: Request, hail_id: str) -> Reply:
     roles=PARTIES,
     body=schemas.HailChangeSchema(),
     body_required=False,
-    answers={200: json_schema.one(schemas.HAIL)},
+    answers={200: json_schema.one(answers.HAIL)},
     refuses=(
         *(rules.HailUnknown, rules.HailForbidden),
         *(rules.StepRefused, rules.FieldRefused, rules.Busy),
@@ -119,7 +120,7 @@ def _hail(
     "/customers/{customer_id}",
     roles=SEARCHERS,
     body=schemas.CustomerSchema(),
-    answers={200: json_schema.one(schemas.CUSTOMER)},
+    answers={200: json_schema.one(answers.CUSTOMER)},
     refuses=(customers.CustomerUnknown,),
 )
 def put_customer(request: Request, customer_id: str) -> Reply:
@@ -134,7 +135,7 @@ def put_customer(request: Request, customer_id: str) -> Reply:
     "/internal/customers",
     roles=(Role.ADMIN,),
     query=schemas.SupportListSchema(),
-    answers={200: json_schema.page_of(schemas.SUPPORT_HAIL)},
+    answers={200: json_schema.page_of(answers.SUPPORT_HAIL)},
 )
 def get_customers(request: Request) -> Reply:
     """All hails over twelve hours old, newest first, for customer support."""
@@ -151,7 +152,7 @@ def get_customers(request: Request) -> Reply:
     "/sessions",
     roles=SEARCHERS,
     query=Paged(),
-    answers={200: json_schema.page_of(schemas.SESSION)},
+    answers={200: json_schema.page_of(answers.SESSION)},
 )
 def get_sessions(request: Request) -> Reply:
     """The viewer's hails by session, newest session first."""

@@ -9,31 +9,29 @@ import hashlib
 import hmac
 import io
 import json
-import re
 import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection
 from typing import Any
 
 from msgspec import Struct, field
 
 from chalicelib.foundation import sealing
-from chalicelib.foundation.outbound import addresses
+from chalicelib.foundation.outbound import addresses, answers
+from chalicelib.foundation.outbound import headers as own_headers
 from chalicelib.foundation.outbound.addresses import Endpoint, EndpointRefused, Lookup
+from chalicelib.foundation.outbound.answers import AnswerBroken
+from chalicelib.foundation.outbound.headers import NameRefused, ValueRefused
+from chalicelib.foundation.retry import Retry
 from chalicelib.taxis.hails.dispatch import Dispatch
 
 SIGNATURE = "X-Maraude-Signature"
 USER_AGENT = "maraude"
 
-# What an account may have as its header [contract: The account object]: ASCII, a line break only where it folds.
-_NAME = re.compile(r"[!-9;-~][ -9;-~\t]*", re.ASCII)
-_VALUE = re.compile(r"(?:[\t -~]|\r?\n(?=[ \t]))*", re.ASCII)
-# The frame of the message is ours.
-_FRAME = frozenset({"connection", "content-length", "host", "transfer-encoding", "upgrade"})
 _PHONE_LENGTH = 255
 
 
@@ -43,8 +41,7 @@ class Limits(Struct, frozen=True):
     connect_s: float = 3.0
     exchange_s: float = 10.0
     reply_bytes: int = 65_536
-    tries: int = 2  # of connecting to each address: nothing has been sent before
-    pause_s: float = 0.5  # between them
+    retry: Retry = Retry(tries=2, pause_s=0.5)  # of connecting: nothing has been sent before
 
 
 class Outcome(Struct, frozen=True):
@@ -110,12 +107,6 @@ class _Limited(Struct, frozen=True):
         self.connected.settimeout(self.deadline.left_s())
         self.connected.sendall(data)
 
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Reader(self.connected, self.deadline))
-
-    def close(self) -> None:
-        """Nothing yet: `http.client` closes it before the body is read, and `send` at the end."""
-
 
 def send(
     dispatch: Dispatch,
@@ -140,8 +131,12 @@ def send(
             endpoint, timeout_s=deadline.left_s(), allow_loopback=allow_loopback, lookup=lookup
         )
         connected = _connected(endpoint, resolved, deadline, limits, connect, trust)
-    except (EndpointRefused, _HeaderIllegal) as refused:
+    except EndpointRefused as refused:
         return Outcome(str(refused))
+    except NameRefused as refused:
+        return Outcome(f"operator_header_name: {refused}")
+    except ValueRefused as refused:
+        return Outcome(f"operator_api_key: {refused}")
     except ssl.SSLError:
         return Outcome("no secure connection to the operator's server")
     except OSError:
@@ -152,27 +147,23 @@ def send(
             exchange = HTTPConnection(endpoint.host, endpoint.port)
             exchange.sock = _Limited(connected, deadline)
             exchange.request("POST", endpoint.resource, dispatch.body, headers)
-            response = exchange.getresponse()
-            code = response.status
-            reply = response.read(limits.reply_bytes + 1)
+            stream = io.BufferedReader(_Reader(connected, deadline))
+            head = answers.read_head(stream)
+            code = head.code
+            reply = answers.read_body(stream, head, longest=limits.reply_bytes)
         except TimeoutError:
             return Outcome(f"no whole answer within {limits.exchange_s:g} s", code)
-        except (OSError, HTTPException):
+        except (OSError, AnswerBroken):
             return Outcome("the answer broke off or is not HTTP", code)
     return judge(code, reply, limit=limits.reply_bytes, accept_empty=accept_empty)
 
 
-class _HeaderIllegal(Exception):
-    """The account's own header cannot be sent."""
-
-
 def _headers(dispatch: Dispatch, endpoint: Endpoint, now: datetime) -> Mapping[str, str]:
-    """Raises _HeaderIllegal. Where the account's header has the name of one of ours, ours is sent."""
+    """Raises HeaderRefused. Where the account's header has the name of one of ours, ours is sent."""
     name, value = dispatch.header_name, dispatch.header_value
-    if not (_NAME.fullmatch(name) or not name) or name.lower() in _FRAME:
-        raise _HeaderIllegal("the name of the operator's own header is not one of HTTP's")
-    if name and not _VALUE.fullmatch(value):
-        raise _HeaderIllegal("the value of the operator's own header is not one of HTTP's")
+    if name:
+        own_headers.check_name(name)
+        own_headers.check_value(value)
     ours = {
         "Host": endpoint.authority,
         "Connection": "close",
@@ -202,9 +193,7 @@ def _connected(
     Raises OSError; a certificate that is not the host's is final.
     """
     last = OSError()
-    for attempt in range(limits.tries):
-        if attempt:
-            time.sleep(min(limits.pause_s, deadline.left_s()))
+    for _ in limits.retry.attempts(left_s=deadline.left_s):
         for address in resolved:
             by = Deadline(min(limits.connect_s, deadline.left_s()))
             try:

@@ -126,6 +126,8 @@ def accounts(now: datetime) -> Findings:
                 f"The key of {account.email} is of {record.key_since:%Y-%m-%d}.",
                 "docs/runbook.md, Rotate a partner's key",
             )
+        if account.active and record.hail_endpoint_production:
+            yield from _header(record)
         if not account.active or account.has(Role.ADMIN) or record.hail_endpoint_production:
             continue
         if account.has(Role.OPERATEUR):
@@ -133,6 +135,19 @@ def accounts(now: datetime) -> Findings:
                 f"The operator {account.email} has no address for hails: they fail.",
                 f"maraude account add {account.email} --hail-url URL",
             )
+
+
+def _header(record: "Record") -> Findings:
+    from chalicelib.foundation.outbound import headers
+
+    try:
+        headers.check_name(record.operator_header_name)
+    except headers.HeaderRefused as refused:
+        email, url = record.account.email, record.hail_endpoint_production
+        yield Finding(
+            f"Each hail of the operator {email} fails for its header. {refused}",
+            f"maraude account add {email} --hail-url {url} --hail-header NAME --hail-value VALUE",
+        )
 
 
 def _sealed(records: "Iterable[Record]") -> Findings:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from app import app
 from chalicelib.foundation import clock
@@ -151,13 +152,20 @@ def test_each_call_is_in_the_request_log(scene: Scene) -> None:
     assert "0799887766" not in last.payload
 
 
-def test_an_operator_with_enough_calls_under_way_is_called_a_little_later(scene: Scene) -> None:
+def busy_lanes(hail: Hail) -> list[concurrency.Lane]:
+    """Other moteurs have all the lanes of the hail's operator."""
+    lanes = (
+        concurrency.acquire(hail.operateur_id, moteur_id=1000 + other, now=clock.now())
+        for other in range(settings().hook_calls_at_once)
+    )
+    return [lane for lane in lanes if lane is not None]
+
+
+def test_a_hail_for_which_there_is_no_lane_is_sent_a_little_later(scene: Scene) -> None:
     with servers.serving(servers.answers(servers.http())) as operator:
         hail = hail_for(scene, operator.url)
         waiting("hail-dispatch")
-        others = []
-        while (slot := concurrency.acquire(hail.operateur_id, now=clock.now())) is not None:
-            others.append(slot)
+        others = busy_lanes(hail)
         assert call(hail) == []
         assert (operator.connections, scene.read(hail).status) == (0, Status.RECEIVED)
 
@@ -169,15 +177,72 @@ def test_an_operator_with_enough_calls_under_way_is_called_a_little_later(scene:
     assert scene.read(hail).status is Status.RECEIVED_BY_OPERATOR
 
 
-def test_a_slot_is_released_after_each_call(scene: Scene) -> None:
+def waiting_message(hail: Hail, *, since: timedelta) -> str:
+    """The message of a hail that waits for a lane since so long after its creation."""
+    since_ms = milliseconds(hail.created_at + since)
+    return json.dumps({"hail_id": hail.hail_id, "waiting_since_ms": since_ms})
+
+
+def test_a_hail_that_waited_for_a_lane_is_not_late_for_that(scene: Scene) -> None:
+    with servers.serving(servers.answers(servers.http())) as operator:
+        administration.add("operateur", hook=(operator.url, "", ""))
+        hail = scene.hail(after=timedelta(seconds=-15))
+        message = waiting_message(hail, since=timedelta(seconds=1))
+        assert feed("call_operators", message) == []
+
+    assert scene.read(hail).status is Status.RECEIVED_BY_OPERATOR
+
+
+def test_a_hail_that_goes_on_waiting_keeps_the_beginning_of_its_wait(scene: Scene) -> None:
+    hail = hail_for(scene, "http://127.0.0.1:9/")
+    waiting("hail-dispatch")
+    busy_lanes(hail)
+    message = waiting_message(hail, since=timedelta(seconds=0.25))
+
+    assert feed("call_operators", message) == []
+
+    threading.Event().wait(handlers.BUSY_S + 0.1)
+    assert waiting("hail-dispatch") == [json.loads(message)]
+
+
+def test_a_hail_waits_for_a_lane_no_longer_than_a_call_ends_before_its_deadline(
+    scene: Scene,
+) -> None:
+    with servers.serving(servers.answers(servers.http())) as operator:
+        administration.add("operateur", hook=(operator.url, "", ""))
+        hail = scene.hail(after=timedelta(seconds=-21))
+        assert feed("call_operators", waiting_message(hail, since=timedelta(seconds=1))) == []
+
+    after = scene.read(hail)
+    assert operator.connections == 0
+    assert (after.status, after.transitions[-1].reason) == (
+        Status.FAILURE,
+        "The operator's server was too busy with other hails",
+    )
+    assert scene.taxi_status() == "free"
+
+
+def test_a_hail_that_has_to_wait_and_cannot_be_queued_comes_again(scene: Scene) -> None:
+    hail = hail_for(scene, "http://127.0.0.1:9/")
+    busy_lanes(hail)
+
+    def refuse(**_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://sqs.example")
+
+    events = clients.sqs().meta.events
+    events.register("before-call.sqs.SendMessage", refuse)
+    try:
+        assert call(hail) == ["m0"]
+    finally:
+        events.unregister("before-call.sqs.SendMessage", refuse)
+
+
+def test_a_lane_is_released_after_each_call(scene: Scene) -> None:
     with servers.serving(servers.answers(servers.http())) as operator:
         hail = hail_for(scene, operator.url)
         call(hail)
 
-    held = []
-    while (slot := concurrency.acquire(hail.operateur_id, now=clock.now())) is not None:
-        held.append(slot)
-    assert len(held) == settings().hook_calls_at_once
+    assert len(busy_lanes(hail)) == settings().hook_calls_at_once
 
 
 # --- deadlines ------------------------------------------------------------------------------------
@@ -244,7 +309,14 @@ def test_garbage_fails_by_itself_and_not_the_others(scene: Scene) -> None:
     assert scene.read(hail).status is Status.TIMEOUT_TAXI
 
 
-@pytest.mark.parametrize("body", ["garbage", '{"id":"h"}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "garbage",
+        '{"id":"h"}',
+        *(f'{{"hail_id":"h","waiting_since_ms":{at}}}' for at in ('"1"', "null", "1e300", "[]")),
+    ],
+)
 def test_garbage_among_new_hails_fails(store: None, body: str) -> None:  # noqa: ARG001
     assert feed("call_operators", body) == ["m0"]
 
