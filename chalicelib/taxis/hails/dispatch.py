@@ -15,12 +15,13 @@ TASK = "send_request_operator"  # in the journal
 
 
 class Dispatch(Struct, frozen=True):
-    """A hail to send to its operator: the address, its header if it has a name, and the envelope."""
+    """A hail to send to its operator: the address, its header if it has a name, what signs, the envelope."""
 
     hail_id: str
     url: str
     header_name: str
     header_value: str
+    signing_secrets: tuple[str, ...]
     operator_id: int
     body: bytes
 
@@ -37,13 +38,13 @@ def prepare(hail_id: str, *, now: datetime) -> Dispatch | None:
     if now - hail.created_at > timedelta(seconds=within_s):
         fail(hail_id, reason=f"The job was called after more than {within_s} seconds", now=now)
         return None
-    hook = access.hook_of(hail.operateur_id)
+    hook = access.hook_of(hail.operateur_id, now=now)
     if hook is None:
         fail(hail_id, reason="The operator has no address for hails", now=now)
         return None
     envelope = {"data": [presentation.hail_object(hail, viewer=None, last=None)]}
     body = json.dumps(envelope, sort_keys=True, separators=(",", ":")).encode()
-    return Dispatch(hail_id, hook.url, hook.header_name, hook.header_value, hail.operateur_id, body)
+    return Dispatch(hail_id, *hook, hail.operateur_id, body)
 
 
 def confirm(hail_id: str, *, taxi_phone_number: str | None, now: datetime) -> None:
