@@ -7,7 +7,7 @@ from typing import NamedTuple
 from chalicelib.foundation import cache, sealing
 from chalicelib.foundation.errors import Unidentified, in_request
 from chalicelib.foundation.rate_limit.store import throttle
-from chalicelib.taxis.access import rules, store
+from chalicelib.taxis.access import hooks, rules, store
 from chalicelib.taxis.access.rules import Line
 from chalicelib.taxis.settings import settings
 from chalicelib.taxis.vocabulary import Account
@@ -102,10 +102,12 @@ def signer(email: str, *, now: datetime) -> tuple[Account, list[str]] | None:
     return record.account, [sealing.unseal(sealed_key) for sealed_key in sealed_keys]
 
 
-def hook_of(account_id: int) -> store.Hook | None:
+def hook_of(account_id: int, *, now: datetime) -> hooks.Hook | None:
     """An operator's webhook, read strongly; None where it has none."""
     record = store.by_id(account_id)
-    return record.hook if record is not None and record.hail_endpoint_production else None
+    if record is None or not record.hail_endpoint_production:
+        return None
+    return hooks.hook(record, now=now)
 
 
 def every_line() -> list[Line]:

@@ -25,7 +25,7 @@ ANSWER_BYTES = 6_000  # of a search: ten taxis
 KB_A_TAXI = 4  # that are kept: registration, page, entry, pointer
 HAIL_REQUESTS, HAIL_MESSAGES = 7, 8  # of a hail that comes to its end; SQS: sent, received, deleted
 SHARDS, WINDOW_S = 4, 5
-STREAMS, METRICS, ALARMS, SECRETS = 2, 300, 30, 1
+STREAMS, METRICS, ALARMS, SECRETS = 2, 300, 30, 2
 
 ASSUMED = (
     f"a month is {MONTH_H} hours; every taxi reports all the time; no free tier, no tax, no discount",
