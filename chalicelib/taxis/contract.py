@@ -94,8 +94,8 @@ class LeTaxi(Contract):
             prepared = _of(request, route, account=caller.account, entry=entry)
             return route.view(prepared, **request.named)
         finally:
-            if entry is not None and not entry.kept:
-                activity.record(entry.activity)
+            if entry is not None and (left := entry.left()):
+                activity.record(*left)
 
     def refused(self, refusal: errors.Refusal) -> Reply:
         """A refusal as it goes out."""

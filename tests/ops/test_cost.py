@@ -66,6 +66,21 @@ def test_positions_cost_the_units_that_were_counted() -> None:
     assert usd(found, "positions", "DynamoDB") == pytest.approx(expected)
 
 
+def test_a_change_of_status_costs_its_two_entries_in_the_journal_too() -> None:
+    found = estimate.lines(USUAL, FIGURES, PRICES)
+
+    changes = 10 * 10_000 * 30.4
+    expected = changes * ((4 + 4) * 0.7423e-6 + 2 * 10 * 0.1487e-6)
+    assert usd(found, "status", "DynamoDB") == pytest.approx(expected)
+
+
+def test_a_hail_costs_the_entries_of_its_requests_too() -> None:
+    found = estimate.lines(USUAL, FIGURES, PRICES)
+
+    expected = 100_000 * 30.4 * ((100 + 8) * 0.7423e-6 + 50 * 0.1487e-6)
+    assert usd(found, "hails", "DynamoDB") == pytest.approx(expected)
+
+
 def test_reports_twice_as_often_cost_fewer_units_each() -> None:
     at_10_s = estimate.lines(USUAL, FIGURES, PRICES)
     at_5_s = estimate.lines(replace(USUAL, period_s=5), FIGURES, PRICES)
@@ -119,7 +134,7 @@ def test_what_was_not_measured_is_refused(changes: dict[str, Any], named: str) -
 def test_the_largest_lever_is_named() -> None:
     said = tables(replace(USUAL, searches_s=0), FIGURES, PRICES)
 
-    assert "The largest lever: DynamoDB for hails, 31%" in said
+    assert "The largest lever: DynamoDB for hails, 32%" in said
     assert "a million searches" not in said
 
 

@@ -138,7 +138,7 @@ def test_nothing_is_wrong_with_a_healthy_registry(capsys: pytest.CaptureFixture[
 
 
 def lose_a_table() -> None:
-    clients.dynamodb().delete_table(TableName="maraude-test-activity")
+    clients.dynamodb().delete_table(TableName="maraude-test-journal")
 
 
 def give_a_table_other_keys() -> None:
@@ -278,7 +278,7 @@ def leave_the_subscription_unconfirmed() -> None:
 @pytest.mark.parametrize(
     ("break_it", "what"),
     [
-        (lose_a_table, "The table maraude-test-activity is not there."),
+        (lose_a_table, "The table maraude-test-journal is not there."),
         (
             give_a_table_other_keys,
             "The table maraude-test-drivers has the keys when (HASH), not driver_id (HASH).",

@@ -24,6 +24,8 @@ LOG_BYTES = 1_300  # of a request: its line of metrics, Lambda's own three, the 
 ANSWER_BYTES = 6_000  # of a search: ten taxis
 KB_A_TAXI = 4  # that are kept: registration, page, entry, pointer
 HAIL_REQUESTS, HAIL_MESSAGES = 7, 8  # of a hail that comes to its end; SQS: sent, received, deleted
+HAIL_CHANGES = 4  # of its requests, by PUT: accepted by both, on board, finished
+ENTRY_UNITS = 2  # to write an entry of the journal (chalicelib/taxis/activity/store.py)
 SHARDS, WINDOW_S = 4, 5
 STREAMS, METRICS, ALARMS, SECRETS = 2, 300, 30, 2
 
@@ -131,8 +133,9 @@ def lines(load: Load, figures: Mapping[str, Any], prices: Mapping[str, Any]) -> 
     }
     writes = {
         "positions": positions * a_position("write_units"),
-        "hails": hails * hail["write_units"],
-        "status": changes * change["write_units"],
+        "hails": hails * (hail["write_units"] + HAIL_CHANGES * ENTRY_UNITS),
+        # In the journal stand the request and what it changed
+        "status": changes * (change["write_units"] + 2 * ENTRY_UNITS),
     }
     reads = {
         "positions": positions * a_position("read_units"),
