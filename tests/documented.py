@@ -14,8 +14,8 @@ from chalicelib.foundation.http.replies import JSON
 from chalicelib.foundation.http.routes import Route
 from chalicelib.taxis.openapi.document import document
 
-# What the registry answers before it knows a route: the body gate, unknown paths and verbs.
-_BEFORE_ROUTING = {400, 404, 405, 413}
+# What the registry answers before it knows a route: an address's limit, the body gate, unknown paths and verbs.
+_BEFORE_ROUTING = {400, 404, 405, 413, 429}
 _REFUSAL = jsonschema_rs.validator_for(dict(ERRORS))
 
 

@@ -37,9 +37,12 @@ class Settings(Struct, frozen=True):
     config_cache_s: int = 30
     body_limit_bytes: int = 1_048_576
     requests_a_second: int = 500  # with one key, over 10 s; what comes beside is answered 429
+    keyless_requests_a_second: int = 100  # from one address, likewise; 0: no limit
 
     def __post_init__(self) -> None:
         positive(self, "body_limit_bytes", "requests_a_second", "secret_days")
+        if self.keyless_requests_a_second < 0:
+            raise BadSetting("MARAUDE_KEYLESS_REQUESTS_A_SECOND must be 0 or more")
         if self.config_cache_s > 60:
             raise BadSetting(
                 "MARAUDE_CONFIG_CACHE_S may be at most 60: a new leaf map is known within a minute"

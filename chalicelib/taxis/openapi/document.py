@@ -29,6 +29,7 @@ from chalicelib.foundation.http.refusals import (
 )
 from chalicelib.foundation.http.replies import JSON
 from chalicelib.foundation.http.routes import WITH_BODY, Route
+from chalicelib.foundation.rate_limit.sources import TooManyOfAddress
 from chalicelib.foundation.rate_limit.store import TooManyRequests
 from chalicelib.taxis.access import service as access
 from chalicelib.taxis.contract import FAULT
@@ -281,7 +282,7 @@ def _tag(route: Route) -> str:
 
 def _refused_by(verb: str, route: Route) -> list[type[Refusal]]:
     """The refusals of an operation, in the order of its checks [contract: Order of checks]."""
-    found: list[type[Refusal]] = []
+    found: list[type[Refusal]] = [TooManyOfAddress]
     if verb in WITH_BODY:
         found += [BodyUnreadable, BodyTooLarge]
     if route.roles is not None:

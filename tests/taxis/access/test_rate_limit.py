@@ -71,7 +71,7 @@ class Sums:
         self.sum = 0
         self._lock = threading.Lock()
 
-    def __call__(self, account_id: int, window: int, requests: int) -> int:  # noqa: ARG002  # as `add`
+    def __call__(self, whose: str, window: int, requests: int) -> int:  # noqa: ARG002  # as `add`
         with self._lock:
             self.reports += 1
             if self.error is not None:
@@ -177,7 +177,7 @@ def test_of_however_many_accounts_a_process_remembers_a_few_thousand() -> None:
     for account in range(10_000):
         throttle.take(account, now=NOON)
 
-    assert len(throttle._counts._entries()) == 4096
+    assert len(throttle._tally._counts._entries()) == 4096
 
 
 # --- without the table ----------------------------------------------------------------------------
