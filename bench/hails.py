@@ -27,6 +27,7 @@ class Cost:
 def run() -> Cost:
     """Counts one hail that everybody accepts. Only in a process of its own: it is all moto's."""
     os.environ["MARAUDE_SECRET_KEYS"] = "YmVuY2gtYmVuY2gtYmVuY2gtYmVuY2gtYmVuY2gtYmU="  # noqa: S105  # seals nothing that lasts
+    os.environ["MARAUDE_HOOK_SECRET_KEYS"] = os.environ["MARAUDE_SECRET_KEYS"]
     with mock_aws():
         from ops.local.provision import provision  # noqa: PLC0415  # the keys come first
         from tests.taxis.hails.hail_factories import WAYS, Scene  # noqa: PLC0415

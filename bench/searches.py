@@ -21,7 +21,7 @@ from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.search import service as search
 from chalicelib.taxis.settings import settings
 from chalicelib.taxis.territory.borders import Outline, Path, Shape
-from chalicelib.taxis.territory.store import Edition
+from chalicelib.taxis.territory.editions import Edition
 from chalicelib.taxis.vocabulary import Account, Role
 from ops.cli.territory import items, switches, writing
 from ops.cli.territory.tiles import Map

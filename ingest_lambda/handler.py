@@ -9,7 +9,7 @@ import binascii
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -19,7 +19,7 @@ from chalicelib.foundation.observe.guard import guarded
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store.reads import StoreBusy
 from chalicelib.taxis.positions import availability, codec, ingest
-from chalicelib.taxis.positions.codec import Unreadable
+from chalicelib.taxis.positions.codec import Report, Unreadable
 from chalicelib.taxis.positions.rules import Availability, CellContended
 from chalicelib.taxis.registry import availability as registry
 from ingest_lambda.records import Answer, Event, put_aside, sequence_number
@@ -65,7 +65,7 @@ def _store_positions(
     for record in records:
         try:
             packed = base64.b64decode(record["kinesis"]["data"], validate=True)
-            reports.append(codec.unpack_report(packed))
+            reports.append(_of_its_time(codec.unpack_report(packed), record))
         except (binascii.Error, Unreadable) as error:
             failures.append((record, str(error)))
     with tracing.followed([report.trace for report in reports], table("ingest")):
@@ -86,6 +86,16 @@ def _store_positions(
         milliseconds={"lag_ms": int(1000 * (now.timestamp() - oldest_s))},
         size_bytes={"largest_cell_bytes": stored.largest_cell},
     )
+
+
+def _of_its_time(report: Report, record: Event) -> Report:
+    """A report that is of no later moment than it came: one of the future would stand until then.
+
+    Whoever writes into the stream takes the earlier clock already; this one is Kinesis's, the same for all.
+    """
+    arrived_s = record["kinesis"]["approximateArrivalTimestamp"]
+    arrived = codec.tick(datetime.fromtimestamp(arrived_s, UTC))
+    return report if report.seen <= arrived else report._replace(seen=arrived)
 
 
 def _store_changes(

@@ -42,12 +42,18 @@ class Answer:
 
 
 class Caller:
-    """Somebody who calls an app, with one key or none."""
+    """Somebody who calls an app, with one key or none, from an address."""
 
     def __init__(
-        self, app: Application, *, key: str | None = None, logas: str | None = None
+        self,
+        app: Application,
+        *,
+        key: str | None = None,
+        logas: str | None = None,
+        source: str = "127.0.0.1",
     ) -> None:
         self._app = app
+        self._source = source
         self._headers = {
             name: value
             for name, value in {"X-Api-Key": key, "X-Logas": logas}.items()
@@ -87,7 +93,7 @@ class Caller:
             sent,
             text,
             encoded=encoded,
-            source="127.0.0.1",
+            source=self._source,
             request_id="r",
         )
         answer = self._app(event, LambdaContext("api", 256))

@@ -19,11 +19,13 @@ os.environ.update(
         "AWS_DEFAULT_REGION": "eu-west-3",
         "MARAUDE_STAGE": "test",
         "MARAUDE_SECRET_KEYS": "dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk=",
+        "MARAUDE_HOOK_SECRET_KEYS": "aG9va3Mtb25seS1ob29rcy1vbmx5LWhvb2tzLW9ubHk=",
     }
 )
 os.environ.pop("AWS_PROFILE", None)
 
-from chalicelib.foundation import cache
+from chalicelib.foundation import cache, sealing
+from chalicelib.foundation.settings import forget as forget_settings
 from chalicelib.foundation.store import documents
 from chalicelib.taxis.search import notes
 from ops import apps
@@ -63,6 +65,24 @@ def store() -> Iterator[None]:
     """The same for a test."""
     with empty_registry():
         yield
+
+
+@pytest.fixture
+def environment() -> Iterator[Callable[..., None]]:
+    """Changes variables of this process, and has it read its settings and secret keys again."""
+
+    def forget() -> None:
+        forget_settings()
+        sealing.forget()
+
+    def change(**variables: str) -> None:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        forget()
+
+    with pytest.MonkeyPatch.context() as patch:
+        yield change
+    forget()
 
 
 @pytest.fixture(scope="session")

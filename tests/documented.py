@@ -14,8 +14,8 @@ from chalicelib.foundation.http.replies import JSON
 from chalicelib.foundation.http.routes import Route
 from chalicelib.taxis.openapi.document import document
 
-# What the registry answers before it knows a route: the body gate, unknown paths and verbs.
-_BEFORE_ROUTING = {400, 404, 405, 413}
+# What the registry answers before it knows a route: an address's limit, the body gate, unknown paths and verbs.
+_BEFORE_ROUTING = {400, 404, 405, 413, 429}
 _REFUSAL = jsonschema_rs.validator_for(dict(ERRORS))
 
 
@@ -67,7 +67,7 @@ def _pattern(path: str, table: Mapping[str, Any]) -> str:
 def _answers(route: Route, method: str) -> Mapping[int, tuple[str, Any]]:
     """By status, the media type of an operation's answer and what validates its body."""
     verb = "GET" if method == "HEAD" else method
-    made = document({"/": {verb: route}})
+    made = document({"/": {verb: route}}, closed=True)
     answers = made["paths"]["/"][verb.lower()]["responses"]
     return {
         int(status): (

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.foundation.store import documents
-from chalicelib.taxis.territory import store as territory
+from chalicelib.taxis.territory import editions
 from chalicelib.taxis.territory.rules import Town
 from chalicelib.taxis.vocabulary import Account, Role
 from ops.cli import administration
@@ -28,8 +28,8 @@ def known_towns(towns: Mapping[str, str] = TOWNS) -> None:
     generation = items.new_generation()
     writing.put_all(items.names_items(generation, known))
     switches.switch_edition(
-        territory.Edition(
-            version=territory.edition.current().version + 1,
+        editions.Edition(
+            version=editions.edition.current().version + 1,
             generation=generation,
             prefixes=items.prefixes(known),
         )

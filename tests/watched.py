@@ -54,6 +54,7 @@ ADDRESS = "20 avenue de Ségur, Paris"
 CUSTOMER_ID = "customer-4711"
 LATE = timedelta(minutes=5)  # for a hail that nobody has answered
 MADE_UP_KEY = "2f6a0c1e-made-up-key"
+SOURCE = "203.0.113.77"
 
 
 @dataclass
@@ -128,6 +129,7 @@ def _lived() -> Mapping[str, str]:
     return {
         "key": key,
         "made-up key": MADE_UP_KEY,
+        "address on the net": SOURCE,
         "phone": PHONE,
         "taxi's phone": TAXI_PHONE,
         "address": "avenue de S",
@@ -323,12 +325,15 @@ def _fail(key: str) -> None:
 
     flood = {"Attributes": {"requests": {"N": "1000000"}}}
     gone = ClientError({"Error": {"Code": "Gone", "Message": PHONE}}, "UpdateItem")
+    nobody = Caller(app, source=SOURCE)
     statuses = []
     for outcome in ({"side_effect": gone}, {"return_value": flood}):
         caches.forget_all()
         with mock.patch.object(throttles.client(), "update_item", **outcome):
             statuses += [caller.get("/hails").status for _ in range(25)]
+            no_keys = [nobody.get("/hails").status for _ in range(50)]
     assert statuses == [200] * 49 + [429]
+    assert no_keys == [401] * 49 + [429]
     caches.forget_all()
 
     with mock.patch.object(clients.dynamodb(), "batch_get_item", busy):

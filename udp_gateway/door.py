@@ -160,7 +160,9 @@ class Door:
         read, came_s = one
         at_s = float(int(came_s))
         if self._stale_s and read.sent_s is not None:
-            refused = self._order.refusal(read.taxi_id, read.sent_s, came_s=came_s)
+            refused = self._order.refusal(
+                read.taxi_id, read.sent_s, signature=read.signature, came_s=came_s
+            )
             if refused is not None:
                 self._refuse(one, refused, is_known=True)
                 return

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from udp_gateway.datagram import Datagram, Drop
 
 AHEAD_S = 60.0  # what GPS time (18 s) and a neglected clock need
+AHEAD_KEPT = 64  # a taxi's datagrams that are remembered one by one: `AHEAD_S` of one each second
 
 
 def clock_fault(read: Datagram, *, now_s: float, stale_s: float) -> Drop | None:
@@ -30,6 +31,9 @@ class _Newest(NamedTuple):
 
     at_s: float  # by its clock, or by ours where that is earlier
     sent_s: float
+    # Those whose clock was ahead and is so still, with their signatures: what follows by a right clock is
+    # newer than they were, and older than they say.
+    ahead: tuple[tuple[float, bytes], ...] = ()
 
 
 class Order:
@@ -42,20 +46,29 @@ class Order:
         self._before: dict[str, _Newest] = {}
         self._since_s = now_s
 
-    def refusal(self, taxi_id: str, sent_s: float, *, came_s: float) -> Drop | None:
+    def refusal(
+        self, taxi_id: str, sent_s: float, *, signature: bytes, came_s: float
+    ) -> Drop | None:
         """The reason to refuse a datagram; where there is none, it is the taxi's newest from now on.
 
         A right clock is believed at once, however far ahead another of the taxi's was. Of clocks that are
-        ahead, the one that is farthest counts.
+        ahead, the one that is farthest counts. `signature` is a right one, and tells a datagram from others.
         """
         newest = self._newest.get(taxi_id) or self._before.get(taxi_id)
-        this = _Newest(min(sent_s, came_s), sent_s)
+        at_s = min(sent_s, came_s)
+        ahead: tuple[tuple[float, bytes], ...] = ()
         if newest is not None:
             if sent_s == newest.sent_s:
                 return Drop.DUPLICATE
-            if this < newest or came_s < sent_s < newest.sent_s:
+            if (at_s, sent_s) < newest[:2] or came_s < sent_s < newest.sent_s:
                 return Drop.OUT_OF_ORDER
-        self._newest[taxi_id] = this
+            if newest.ahead:
+                if (sent_s, signature) in newest.ahead:
+                    return Drop.DUPLICATE
+                ahead = tuple(one for one in newest.ahead if one[0] > at_s)
+        if came_s < sent_s:
+            ahead = (*ahead[1 - AHEAD_KEPT :], (sent_s, signature))
+        self._newest[taxi_id] = _Newest(at_s, sent_s, ahead)
         return None
 
     def forget_old(self, *, now_s: float) -> None:

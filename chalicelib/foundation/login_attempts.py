@@ -13,13 +13,13 @@ any quarter of an hour. An address that is over its limit costs the accounts not
 """
 
 import hashlib
-import ipaddress
 from datetime import datetime
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.models import Model
 
 from chalicelib.foundation.errors import TooMany, in_request
+from chalicelib.foundation.rate_limit.rules import network_of
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store.models import Place
 
@@ -63,7 +63,7 @@ def give_back(email: str, source: str, *, now: datetime) -> None:
 def _rows(email: str, source: str, now: datetime) -> tuple[AttemptsRow, AttemptsRow]:
     window = _ends_at(now)
     return (
-        AttemptsRow(f"source#{_digest(_network(source))}#{window}"),
+        AttemptsRow(f"source#{_digest(network_of(source))}#{window}"),
         AttemptsRow(f"account#{_digest(email)}#{window}"),
     )
 
@@ -76,12 +76,3 @@ def _ends_at(now: datetime) -> int:
 def _digest(text: str) -> str:
     """A key of a fixed length; what somebody typed for an e-mail may be their password."""
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _network(source: str) -> str:
-    """The network that is counted for an address: of IPv6 its /64, which is one household."""
-    try:
-        address = ipaddress.ip_address(source)
-    except ValueError:
-        return source
-    return str(ipaddress.ip_network((address, 64 if address.version == 6 else 32), strict=False))

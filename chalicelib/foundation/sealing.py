@@ -1,11 +1,13 @@
 """Encryption of stored secrets with the deployment's keys (Fernet, cryptography).
 
 The keys come from the environment on a desk, from Secrets Manager in the cloud; the newest seals,
-all of them open, so a key is rotated by putting a new one in front and sealing anew.
+all of them open, so a key is rotated by putting a new one in front and sealing anew. They are in two
+rings, each a secret of its own, for what speaks to strangers' servers must not open API keys.
 """
 
 import hashlib
 import hmac
+from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -16,69 +18,102 @@ if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
 
 
+class Ring(StrEnum):
+    """A secret of the deployment: Fernet keys. The names of its two settings begin with the value."""
+
+    ACCOUNTS = "secret"  # API keys, and all that only this deployment checks
+    HOOKS = "hook_secret"  # what others' servers are sent
+
+    @property
+    def keys_variable(self) -> str:
+        """The environment variable of the keys."""
+        return f"MARAUDE_{self}_keys".upper()
+
+    @property
+    def id_variable(self) -> str:
+        """The environment variable of the Secrets Manager secret that holds them."""
+        return f"MARAUDE_{self}_id".upper()
+
+    @property
+    def secret_id(self) -> str:
+        """The Secrets Manager secret that the keys are read from; empty where they are not."""
+        return "" if getattr(settings(), f"{self}_keys") else getattr(settings(), f"{self}_id")
+
+
 @cache
-def _keys() -> tuple[str, ...]:
-    """The deployment's keys, newest first. Raises BadSetting where there is none."""
-    text = settings().secret_keys
-    if not text and settings().secret_id:
-        answer = clients.client("secretsmanager").get_secret_value(SecretId=settings().secret_id)
+def keys(ring: Ring) -> tuple[str, ...]:
+    """The keys of a ring, newest first. Raises BadSetting where there is none."""
+    text = getattr(settings(), f"{ring}_keys")
+    if ring.secret_id:
+        answer = clients.client("secretsmanager").get_secret_value(SecretId=ring.secret_id)
         text = answer["SecretString"]
-    keys = tuple(key.strip() for key in text.split(",") if key.strip())
-    if not keys:
+    found = tuple(key.strip() for key in text.split(",") if key.strip())
+    if not found:
         raise BadSetting(
-            "MARAUDE_SECRET_KEYS or MARAUDE_SECRET_ID must name at least one Fernet key"
+            f"{ring.keys_variable} or {ring.id_variable} must name at least one Fernet key"
         )
-    return keys
+    return found
 
 
 @cache
-def _fernet() -> "MultiFernet":
+def _fernet(ring: Ring) -> "MultiFernet":
     # Few requests open anything, and none should wait for this at a cold start.
     from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415
 
     try:
-        return MultiFernet([Fernet(key) for key in _keys()])
+        return MultiFernet([Fernet(key) for key in keys(ring)])
     except ValueError as error:
         raise BadSetting(
-            f"MARAUDE_SECRET_KEYS holds a key that is none of Fernet's: {error}"
+            f"{ring.keys_variable} holds a key that is none of Fernet's: {error}"
         ) from error
 
 
 def forget() -> None:
     """Has the keys read anew: for tests, and commands that turn to another deployment."""
-    _keys.cache_clear()
+    keys.cache_clear()
     _fernet.cache_clear()
 
 
-def seal(text: str) -> str:
+def seal(text: str, ring: Ring = Ring.ACCOUNTS) -> str:
     """The text, encrypted and authenticated with the newest key."""
-    return _fernet().encrypt(text.encode()).decode()
+    return _fernet(ring).encrypt(text.encode()).decode()
 
 
-def unseal(sealed: str) -> str:
-    """The decrypted text. Raises cryptography.fernet.InvalidToken where no key of ours sealed it."""
-    return _fernet().decrypt(sealed.encode()).decode()
+def unseal(sealed: str, ring: Ring = Ring.ACCOUNTS) -> str:
+    """The decrypted text. Raises cryptography.fernet.InvalidToken where no key of the ring sealed it."""
+    return _fernet(ring).decrypt(sealed.encode()).decode()
 
 
-def resealed(sealed: str) -> str | None:
+def holds(sealed: str, text: str, ring: Ring) -> bool:
+    """Whether this text was sealed; False where no key of the ring opens it."""
+    from cryptography.fernet import InvalidToken  # noqa: PLC0415  # as `_fernet`
+
+    try:
+        return unseal(sealed, ring) == text
+    except InvalidToken:
+        return False
+
+
+def resealed(sealed: str, ring: Ring = Ring.ACCOUNTS) -> str | None:
     """The same text encrypted with the newest key; None where it is already.
 
-    Raises cryptography.fernet.InvalidToken where no key of ours sealed it.
+    Raises cryptography.fernet.InvalidToken where no key of the ring sealed it.
     """
     from cryptography.fernet import Fernet, InvalidToken  # noqa: PLC0415  # as `_fernet`
 
-    every_key = _fernet()
+    every_key = _fernet(ring)
     try:
-        Fernet(_keys()[0]).decrypt(sealed)
+        Fernet(keys(ring)[0]).decrypt(sealed)
     except InvalidToken:
         return every_key.rotate(sealed.encode()).decode()
     return None
 
 
-def derived_keys(purpose: str) -> tuple[bytes, ...]:
-    """A 32-byte key for one purpose from each of the deployment's keys, newest first."""
+def derived_keys(purpose: str, ring: Ring = Ring.ACCOUNTS) -> tuple[bytes, ...]:
+    """A 32-byte key for one purpose from each key of the ring, newest first."""
     return tuple(
-        hmac.digest(key.encode(), f"maraude {purpose}".encode(), hashlib.sha256) for key in _keys()
+        hmac.digest(key.encode(), f"maraude {purpose}".encode(), hashlib.sha256)
+        for key in keys(ring)
     )
 
 

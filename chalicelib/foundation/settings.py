@@ -31,13 +31,18 @@ class Settings(Struct, frozen=True):
     namespace: str = "Maraude"  # of its metrics; packaging gives each service its own
     secret_keys: str = ""  # Fernet keys, newest first, separated by commas
     secret_id: str = ""  # or the Secrets Manager secret that holds them
-    secret_days: int = 365  # after which the doctor says that the secret keys are old
+    hook_secret_keys: str = ""  # the same, for what others' servers are sent
+    hook_secret_id: str = ""
+    secret_days: int = 365  # after which the doctor says that the keys of a secret are old
     config_cache_s: int = 30
     body_limit_bytes: int = 1_048_576
     requests_a_second: int = 500  # with one key, over 10 s; what comes beside is answered 429
+    keyless_requests_a_second: int = 100  # from one address, likewise; 0: no limit
 
     def __post_init__(self) -> None:
         positive(self, "body_limit_bytes", "requests_a_second", "secret_days")
+        if self.keyless_requests_a_second < 0:
+            raise BadSetting("MARAUDE_KEYLESS_REQUESTS_A_SECOND must be 0 or more")
         if self.config_cache_s > 60:
             raise BadSetting(
                 "MARAUDE_CONFIG_CACHE_S may be at most 60: a new leaf map is known within a minute"

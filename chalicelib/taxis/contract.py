@@ -1,10 +1,11 @@
 """The public contract of le.taxi, as far as all of its operations share it.
 
-A request passes the body gate, the route, the key, the role and the view, in this order [contract: Order of checks]; errors are a tree with the fields as they were sent [contract: Envelope].
+A request passes the limit of its address, the body gate, the route, the key, the role and the view, in this order [contract: Order of checks]; errors are a tree with the fields as they were sent [contract: Envelope].
 """
 
 import json
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -25,6 +26,7 @@ from chalicelib.foundation.http.refusals import (
 from chalicelib.foundation.http.replies import HTML, JSON, Reply, encode
 from chalicelib.foundation.http.requests import Request as AnyRequest
 from chalicelib.foundation.http.routes import Route
+from chalicelib.foundation.rate_limit.sources import sources
 from chalicelib.taxis.access import service as access
 from chalicelib.taxis.activity import service as activity
 from chalicelib.taxis.envelope import Request
@@ -70,6 +72,23 @@ class LeTaxi(Contract):
             raise Invalid({"_schema": ["Invalid input type."]})
         return body
 
+    def admit(
+        self,
+        route: Route | None,
+        *,
+        method: str,
+        headers: Mapping[str, str],
+        source: str,
+        now: datetime,
+    ) -> None:
+        """Counts, by its address, what no key of an account vouches for [contract: Order of checks].
+
+        A path that asks for no key looks at none. A preflight never has one, and is no dearer than a refusal.
+        """
+        is_public = route is not None and route.roles is None
+        if method != "OPTIONS" and (is_public or not access.is_familiar(headers.get("x-api-key"))):
+            sources.take(source, now=now)
+
     def serve(self, route: Route, request: AnyRequest) -> Reply:
         """The view's reply, for an account that is known and has one of the roles.
 
@@ -94,8 +113,8 @@ class LeTaxi(Contract):
             prepared = _of(request, route, account=caller.account, entry=entry)
             return route.view(prepared, **request.named)
         finally:
-            if entry is not None and not entry.kept:
-                activity.record(entry.activity)
+            if entry is not None and (left := entry.left()):
+                activity.record(*left)
 
     def refused(self, refusal: errors.Refusal) -> Reply:
         """A refusal as it goes out."""

@@ -100,7 +100,15 @@ class Activity(Struct, frozen=True):
 
 
 class Pending(Struct):
-    """An activity that is written by its request's own transaction (`kept`), or else after the request."""
+    """An activity that is written by its request's own transaction (`kept`), or else after the request.
+
+    `also` are others that are written after the request, with it.
+    """
 
     activity: Activity
     kept: bool = False
+    also: list[Activity] = field(default_factory=list)
+
+    def left(self) -> list[Activity]:
+        """Those that are to be written after the request."""
+        return self.also if self.kept else [self.activity, *self.also]

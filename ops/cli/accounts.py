@@ -9,8 +9,9 @@ import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ops.cli import target
-from ops.errors import CannotGoOn
+from ops.cli import signing, target
+from ops.cli.durations import duration
+from ops.errors import CannotGoOn, unknown_account
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -75,7 +76,6 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
             "give it a password for the console: asked for, or the first line of standard input",
             _set_password,
         ),
-        ("webhook-secret", "print what the hails sent to it are signed with", _secret),
     ):
         action = actions.add_parser(name, help=text)
         action.add_argument("email", metavar="EMAIL")
@@ -84,10 +84,11 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     actions.choices["rotate-key"].add_argument(
         "--overlap",
         metavar="TIME",
-        type=_time,
+        type=duration,
         default=timedelta(0),
         help="for how long the old key opens as well: 30m, 24h, 7d",
     )
+    signing.add_actions(actions)
     for action in actions.choices.values():
         target.add_arguments(action)
 
@@ -114,7 +115,7 @@ def _add(arguments: argparse.Namespace) -> None:
             now=clock.now(),
         )
     except administration.AccountUnknown:
-        raise _unknown(arguments.manager) from None
+        raise unknown_account(arguments.manager) from None
     except NameRefused as refused:
         raise CannotGoOn(f"--hail-header: {refused}") from None
     except ValueRefused as refused:
@@ -191,7 +192,7 @@ def _set_roles(arguments: argparse.Namespace) -> None:
             arguments.email, [Role(role) for role in arguments.roles]
         )
     except administration.AccountUnknown:
-        raise _unknown(arguments.email) from None
+        raise unknown_account(arguments.email) from None
     print(f"{account.email} is {', '.join(sorted(account.roles))}, within a minute.")
 
 
@@ -202,7 +203,7 @@ def _set_manager(arguments: argparse.Namespace) -> None:
         try:
             administration.find(email)
         except administration.AccountUnknown:
-            raise _unknown(email) from None
+            raise unknown_account(email) from None
     administration.set_manager(arguments.email, arguments.manager)
     print(f"{arguments.manager or 'Nobody'} manages {arguments.email}, within a minute.")
 
@@ -213,7 +214,7 @@ def _set_fleet_size(arguments: argparse.Namespace) -> None:
     try:
         administration.set_fleet_size(arguments.email, arguments.fleet_size)
     except administration.AccountUnknown:
-        raise _unknown(arguments.email) from None
+        raise unknown_account(arguments.email) from None
     if arguments.none:
         print(f"{arguments.email} has not said how many taxis it has.")
     else:
@@ -226,7 +227,7 @@ def _set_password(arguments: argparse.Namespace) -> None:
     try:
         administration.set_password(arguments.email, _asked_password())
     except administration.AccountUnknown:
-        raise _unknown(arguments.email) from None
+        raise unknown_account(arguments.email) from None
     except administration.PasswordTooShort as error:
         raise CannotGoOn(str(error)) from None
     print(f"{arguments.email} has a new password.")
@@ -248,16 +249,6 @@ def _size(text: str) -> int:
     return size
 
 
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-
-
-def _time(text: str) -> timedelta:
-    found = re.fullmatch("([0-9]{1,5})([mhd])", text)
-    if found is None:
-        raise ValueError(text)
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
-
-
 def _suspend(arguments: argparse.Namespace) -> None:
     _set_active(arguments, active=False)
     print(f"{arguments.email} is suspended; its key opens nothing within a minute.")
@@ -274,7 +265,7 @@ def _set_active(arguments: argparse.Namespace, *, active: bool) -> None:
     try:
         administration.set_active(arguments.email, active=active)
     except administration.AccountUnknown:
-        raise _unknown(arguments.email) from None
+        raise unknown_account(arguments.email) from None
 
 
 def _rotate(arguments: argparse.Namespace) -> None:
@@ -286,7 +277,7 @@ def _rotate(arguments: argparse.Namespace) -> None:
             arguments.email, now=clock.now(), overlap=arguments.overlap
         )
     except administration.AccountUnknown:
-        raise _unknown(arguments.email) from None
+        raise unknown_account(arguments.email) from None
     except administration.OverlapRefused as error:
         raise CannotGoOn(str(error)) from None
     print(json.dumps({"id": account.id, "email": account.email, "api_key": key}))
@@ -298,23 +289,5 @@ def _revoke(arguments: argparse.Namespace) -> None:
     try:
         administration.revoke_old_key(arguments.email)
     except administration.AccountUnknown:
-        raise _unknown(arguments.email) from None
+        raise unknown_account(arguments.email) from None
     print(f"Only the newest key of {arguments.email} opens, within a minute.")
-
-
-def _secret(arguments: argparse.Namespace) -> None:
-    from chalicelib.taxis.hails import webhook
-    from ops.cli import administration
-
-    try:
-        account = administration.find(arguments.email).account
-    except administration.AccountUnknown:
-        raise _unknown(arguments.email) from None
-    secrets = webhook.secrets_of(account.id)
-    print(json.dumps({"id": account.id, "email": account.email, "webhook_secrets": secrets}))
-
-
-def _unknown(email: str) -> CannotGoOn:
-    return CannotGoOn(
-        f"There is no account {email!r}; `maraude account list` shows those there are."
-    )

@@ -8,9 +8,10 @@ from typing import Any
 from chalicelib.foundation import passwords, sealing
 from chalicelib.foundation.errors import Unknown, in_request
 from chalicelib.foundation.outbound import headers
+from chalicelib.foundation.sealing import Ring
 from chalicelib.foundation.store import documents
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.access import rules, store
+from chalicelib.taxis.access import hooks, rules, store
 from chalicelib.taxis.vocabulary import Account, Role
 
 
@@ -57,20 +58,15 @@ def add(
         roles=record.account.roles | all_roles,
         manager_id=find(manager).account.id if manager else record.account.manager_id,
     )
-    url, header, value = hook or (
-        record.hail_endpoint_production,
-        record.operator_header_name,
-        record.operator_api_key,
-    )
     changed = replace(
         record,
         account=account,
         name=record.name if name is None else name,
-        hail_endpoint_production=url,
-        operator_header_name=header,
-        operator_api_key=value,
         fleet_size=record.fleet_size if fleet_size is None else fleet_size,
     )
+    if hook is not None:
+        names = ("hail_endpoint_production", "operator_header_name", "operator_api_key")
+        changed = hooks.changed(changed, dict(zip(names, hook, strict=True)))
     if changed != before:
         store.put(changed, before=before)
     return account, key
@@ -153,8 +149,7 @@ def rotate_key(
 
     Raises AccountUnknown, OverlapRefused.
     """
-    if not timedelta(0) <= overlap <= rules.LONGEST_OVERLAP:
-        raise OverlapRefused(f"Both keys may open for {rules.LONGEST_OVERLAP.days} days at most.")
+    _check_overlap(overlap)
     record = find(email)
     key = new_key()
     old_key = store.OldKey(record.key_digest, record.sealed_key, now + overlap) if overlap else None
@@ -170,16 +165,32 @@ def revoke_old_key(email: str) -> Account:
     return record.account
 
 
-def reseal(record: store.Record, *, dry_run: bool) -> bool:
-    """Encrypts an account's API keys with the newest secret key; whether another one had been used.
+def rotate_signing_secret(email: str, *, now: datetime, overlap: timedelta) -> store.Record:
+    """Changes what an account's hails are signed with; for `overlap` they are signed with both.
 
-    Raises cryptography.fernet.InvalidToken where no key of ours had.
+    Raises AccountUnknown, OverlapRefused.
+    """
+    _check_overlap(overlap)
+    record = find(email)
+    changed = hooks.with_new_signing_secret(record, old_until=now + overlap)
+    return store.put(changed, before=record)
+
+
+def _check_overlap(overlap: timedelta) -> None:
+    if not timedelta(0) <= overlap <= rules.LONGEST_OVERLAP:
+        raise OverlapRefused(f"Both keys may open for {rules.LONGEST_OVERLAP.days} days at most.")
+
+
+def reseal(record: store.Record, *, dry_run: bool) -> bool:
+    """Encrypts an account's secrets with the newest keys; whether anything had another key, or none.
+
+    Raises cryptography.fernet.InvalidToken where it was no key of ours.
     """
     before: store.Record | None = record
     while before is not None:
         resealed = _resealed(before)
-        if resealed is None or dry_run:
-            return resealed is not None
+        if resealed == before or dry_run:
+            return resealed != before
         try:
             store.put(resealed, before=before)
         except store.RecordMoved:
@@ -189,12 +200,14 @@ def reseal(record: store.Record, *, dry_run: bool) -> bool:
     return False
 
 
-def _resealed(record: store.Record) -> store.Record | None:
-    """The account with its keys encrypted by the newest secret key; None where they are already."""
-    sealed_key = sealing.resealed(record.sealed_key)
-    old_sealed = sealing.resealed(record.old_key.sealed) if record.old_key else None
-    if sealed_key is not None:
-        record = replace(record, sealed_key=sealed_key)
-    if old_sealed is not None and record.old_key is not None:
-        record = replace(record, old_key=record.old_key._replace(sealed=old_sealed))
-    return record if sealed_key or old_sealed else None
+def _resealed(record: store.Record) -> store.Record:
+    """The account with its secrets encrypted by the newest keys; what is already stays as it is."""
+    record = store.sealed(record)
+    old_key, own = record.old_key, record.sealed_operator_api_key
+    return replace(
+        record,
+        sealed_key=sealing.resealed(record.sealed_key) or record.sealed_key,
+        old_key=old_key
+        and old_key._replace(sealed=sealing.resealed(old_key.sealed) or old_key.sealed),
+        sealed_operator_api_key=own and (sealing.resealed(own, Ring.HOOKS) or own),
+    )

@@ -1,6 +1,8 @@
 """`maraude backup`: export and restore of every table that cannot be rebuilt (docs/runbook.md).
 
-A file a table, compressed JSON lines in DynamoDB's own form, and a manifest of counts and hashes. An
+A file a table, compressed JSON lines in DynamoDB's own form, a manifest of counts and hashes, and the
+manifest's HMAC with a key that is derived from the secret keys, which are elsewhere: who can write to the
+folder alone can change nothing unnoticed. An
 export reads all of it by scans, half a unit per 4 KB twice over, for it reads strongly; while the
 registry runs it is no picture of one moment, which point-in-time recovery is. It holds personal data:
 only its owner may read it.
@@ -11,7 +13,6 @@ import base64
 import gzip
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
@@ -20,20 +21,15 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.foundation.retry import Retry
 from ops.apps import App
-from ops.cli import target
+from ops.cli import manifests, target
+from ops.cli.manifests import BackupRefused
 from ops.cli.territory.progress import Progress
-from ops.errors import CannotGoOn
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
-MANIFEST = "manifest.json"
 ITEMS_A_WRITE = 25  # BatchWriteItem's limit
 UNPROCESSED = Retry(tries=8, pause_s=0.05)  # of what DynamoDB leaves: some 5 s in all
-
-
-class BackupRefused(CannotGoOn):
-    """The folder is no complete backup, or its target is not empty."""
 
 
 def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -47,6 +43,11 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         "--over",
         action="store_true",
         help="into tables that are not: what is there may be replaced",
+    )
+    back.add_argument(
+        "--unsigned",
+        action="store_true",
+        help="one that an earlier version made, which nothing tells from one that was changed",
     )
     back.set_defaults(run=_restore)
     for action in (out, back):
@@ -85,7 +86,9 @@ def _export(arguments: argparse.Namespace) -> None:
 
 
 def _restore(arguments: argparse.Namespace) -> None:
-    counts = restore(arguments.app, arguments.folder, over=arguments.over)
+    counts = restore(
+        arguments.app, arguments.folder, over=arguments.over, unsigned=arguments.unsigned
+    )
     print(
         f"{sum(counts.values())} items of {len(counts)} tables are restored, all that there were."
     )
@@ -101,9 +104,13 @@ def _copy(arguments: argparse.Namespace) -> None:
 
 
 def export(app: App, folder: Path, *, now: datetime, quiet: bool = False) -> Mapping[str, int]:
-    """Writes the backup, the manifest last; how many items each table has. Raises BackupRefused."""
+    """Writes the backup, the manifest last; how many items each table has.
+
+    Raises BackupRefused, and BadSetting where there are no secret keys.
+    """
     from chalicelib.foundation.settings import settings, table
 
+    manifests.check_keys()
     try:
         folder.mkdir(mode=0o700)
     except OSError as error:
@@ -113,15 +120,14 @@ def export(app: App, folder: Path, *, now: datetime, quiet: bool = False) -> Map
     for name in tables(app):
         path = _file(folder, name)
         count = 0
-        with _private(path) as raw, gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) as file:
+        with manifests.private(path) as raw, gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) as file:
             for item in _items(table(name)):
                 file.write(json.dumps(item, sort_keys=True, default=_text).encode() + b"\n")
                 count += 1
                 progress.step(f"{name} exported", count)
         kept[name] = {"items": count, "sha256": _digest(path)}
     about = {"stage": settings().stage, "made_at": now.isoformat(), "tables": kept}
-    with _private(folder / MANIFEST) as file:
-        file.write(json.dumps(about, indent=2).encode())
+    manifests.write(folder, about)
     return {name: one["items"] for name, one in kept.items()}
 
 
@@ -131,10 +137,6 @@ def _items(table_name: str) -> Iterator[Mapping[str, Any]]:
     pages = clients.dynamodb().get_paginator("scan")
     for page in pages.paginate(TableName=table_name, ConsistentRead=True):
         yield from page["Items"]
-
-
-def _private(path: Path) -> Any:  # noqa: ANN401  # a binary file, as gzip takes it
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
 def _file(folder: Path, name: str) -> Path:
@@ -161,15 +163,18 @@ def _bytes(found: dict[str, Any]) -> Any:  # noqa: ANN401  # bytes, or what it w
 # --- back -----------------------------------------------------------------------------------------
 
 
-def restore(app: App, folder: Path, *, over: bool, quiet: bool = False) -> Mapping[str, int]:
-    """Restores a backup into its tables; how many items each got. Nothing is written unless all is complete.
+def restore(
+    app: App, folder: Path, *, over: bool, unsigned: bool = False, quiet: bool = False
+) -> Mapping[str, int]:
+    """Restores a backup into its tables; how many items each got.
 
-    Raises BackupRefused.
+    Nothing is written unless all is complete and as it was exported. `unsigned` takes one without an HMAC, too.
+    Raises BackupRefused, and BadSetting where there are no secret keys.
     """
     from chalicelib.foundation.aws import clients
     from chalicelib.foundation.settings import table
 
-    kept = _whole(app, folder)
+    kept = _whole(app, folder, unsigned=unsigned)
     if not over:
         full = [n for n in kept if clients.dynamodb().scan(TableName=table(n), Limit=1)["Items"]]
         if full:
@@ -191,10 +196,10 @@ def restore(app: App, folder: Path, *, over: bool, quiet: bool = False) -> Mappi
     return counts
 
 
-def _whole(app: App, folder: Path) -> Mapping[str, int]:
+def _whole(app: App, folder: Path, *, unsigned: bool) -> Mapping[str, int]:
     """How many items of each table a backup has. Raises BackupRefused where a file is not as it was."""
     try:
-        about = json.loads((folder / MANIFEST).read_bytes())["tables"]
+        about = manifests.read(folder, unsigned=unsigned)["tables"]
         for name, one in about.items():
             if _digest(_file(folder, name)) != one["sha256"]:
                 raise BackupRefused(f"{_file(folder, name)} is not as it was exported.")

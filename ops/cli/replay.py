@@ -6,14 +6,17 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import urllib3
 
+from chalicelib.foundation.geo import LngLat
 from ops.cli import target
+from ops.cli.territory import misplaced
+from ops.cli.territory.misplaced import SWAPPED, Misplaced, TownsAt
 from ops.errors import CannotGoOn
 from ops.local import fleet, trips
 from ops.local.client import ApiRefused, Client
@@ -119,17 +122,20 @@ def ways(path: Path, *, taxis: int | None, shift: LonLat) -> list[Trip]:
     return [found[number % len(found)] for number in range(taxis or len(found))]
 
 
-def cars(found: Sequence[Trip], towns: Callable[[LonLat], str | None]) -> list[Car]:
+def cars(found: Sequence[Trip], towns_at: TownsAt) -> list[Car]:
     """A taxi for each way, licensed in the town where it starts. Raises CannotGoOn."""
     registered = []
     for number, way in enumerate(found, start=1):
-        insee = towns(way.points[0])
-        if insee is None:
-            lon, lat = way.points[0]
+        start = LngLat(*way.points[0])
+        towns = towns_at(start)
+        if not towns:
+            looks = misplaced.of_point(start, towns_at)
             raise CannotGoOn(
-                f"Trip {number} starts at {lon:.5f},{lat:.5f}, which is in no town that is loaded: "
-                "load its town with `maraude territory load-towns`, or move the trips with --shift."
+                f"Trip {number} (line {way.line}) starts at {start.lng:.5f},{start.lat:.5f}, which is in no town "
+                "that is loaded: load its town with `maraude territory load-towns`, or move the trips with "
+                "--shift." + (f" It {looks}." if looks == SWAPPED else "")
             )
+        insee = towns[0]
         departement = insee[:3] if insee.startswith("97") else insee[:2]
         registered.append(
             Car(number, f"RP-{number:05}", insee, departement, "Replay", f"Driver {number}")
@@ -137,8 +143,18 @@ def cars(found: Sequence[Trip], towns: Callable[[LonLat], str | None]) -> list[C
     return registered
 
 
+def look(found: Iterable[Trip], towns_at: TownsAt) -> list[Misplaced]:
+    """The trips with a point that is in no town and near none, each with the first of its points."""
+    odd = []
+    for way in {way.line: way for way in found}.values():  # several taxis may drive one
+        for number, point in enumerate(way.points, start=1):
+            if looks := misplaced.of_point(LngLat(*point), towns_at):
+                odd.append(Misplaced(f"line {way.line}", f"point {number}", looks))
+                break
+    return odd
+
+
 def _run(arguments: argparse.Namespace) -> None:
-    from chalicelib.foundation.geo import LngLat
     from chalicelib.taxis.territory import service as territory
     from chalicelib.taxis.vocabulary import Role
     from ops.cli import administration
@@ -147,11 +163,11 @@ def _run(arguments: argparse.Namespace) -> None:
     if arguments.stage and not arguments.url:
         raise CannotGoOn("With --stage, say with --url where the API of that stage answers.")
 
-    def town(point: LonLat) -> str | None:
-        towns = territory.place_of(LngLat(*point)).towns
-        return towns[0] if towns else None
+    def towns_at(point: LngLat) -> Sequence[str]:
+        return territory.place_of(point).towns
 
-    registered = cars(found, town)
+    registered = cars(found, towns_at)
+    odd = look(found, towns_at)
     _, key = administration.add(arguments.operator, roles=[Role.OPERATEUR])
     client = Client((arguments.url or target.url(arguments)).rstrip("/"), key)
     drive = Drive(client, {}, arguments.speed, arguments.again)
@@ -171,6 +187,7 @@ def _run(arguments: argparse.Namespace) -> None:
         f"{len(registered)} taxis drove for {time.monotonic() - started:.0f} s: "
         f"{drive.accepted} positions accepted, {drive.refused} not"
     )
+    print(misplaced.sentence(odd))
 
 
 def keep_driving(drive: Drive, *, started: float, until: float) -> None:

@@ -26,7 +26,7 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     secrets = commands.add_parser("secrets", help="what is sealed with the deployment's keys")
     actions = secrets.add_subparsers(dest="action", required=True, metavar="ACTION")
     again = actions.add_parser(
-        "reseal", help="seal with the newest key what an older one sealed; may be repeated"
+        "reseal", help="seal with the newest key what an older one sealed, or none; may be repeated"
     )
     again.add_argument("--dry-run", action="store_true", help="change nothing, count only")
     again.set_defaults(run=_reseal)
@@ -40,12 +40,12 @@ def _reseal(arguments: argparse.Namespace) -> None:
     if sealed.lost:
         raise CannotGoOn(
             f"No key of ours opens those of {len(sealed.lost)}: {', '.join(sealed.lost[:10])}. Put the "
-            "secret key that is missing behind the others, or give each a new API key."
+            "secret key that is missing behind the others, or give each a new API key and its webhook's header anew."
         )
 
 
 def reseal(*, dry_run: bool, quiet: bool = False) -> Sealed:
-    """Encrypts every account's API key with the newest secret key.
+    """Encrypts every account's API keys and its webhook's own secret with the newest keys of their rings.
 
     Nothing else is sealed. A scan of the accounts, half a unit per 4 KB, and 8 to 12 write units for each
     that is sealed anew. Broken off, it goes on where it was: what is sealed anew is left alone.

@@ -21,9 +21,9 @@ class Gateway:
         self._app = _thread_safe(app)
 
     def handle_request(
-        self, method: str, target: str, headers: Mapping[str, str], body: bytes
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes, *, source: str
     ) -> dict[str, Any]:
-        """The application's answer to a request, as API Gateway takes it."""
+        """The application's answer to a request, as API Gateway takes it. `source`: the address that it came from."""
         path, _, query = target.partition("?")
         text, encoded = payload.text(body, headers.get("content-type", ""))
         context = LambdaContext(self._app.app_name, MEMORY_MB, max_runtime_ms=TIMEOUT_MS)
@@ -34,7 +34,7 @@ class Gateway:
             headers,
             text,
             encoded=encoded,
-            source="127.0.0.1",
+            source=source,
             request_id=context.aws_request_id,
         )
         answer: dict[str, Any] = self._app(event, context)

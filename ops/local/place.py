@@ -51,7 +51,10 @@ class Run:
 
 
 class _Secrets(msgspec.Struct, forbid_unknown_fields=False):
+    """Fernet keys of both rings (`sealing.Ring`), newest first, separated by commas."""
+
     secret_keys: str
+    hook_secret_keys: str
 
 
 class _Saved(msgspec.Struct, rename={"format": "__ministack_format__"}):
@@ -95,18 +98,22 @@ class Place:
             except OSError as error:
                 _broken(folder, error)
 
-    def secret_keys(self) -> str:
-        """The Fernet keys, newest first, separated by commas; made on first use. Raises PlaceBroken."""
+    def secrets(self) -> _Secrets:
+        """The secret keys; what is not there yet is made. Raises PlaceBroken."""
         path = self.root / "secrets.json"
         try:
-            if not path.exists():
-                _write(path, {"secret_keys": Fernet.generate_key().decode()})
-            keys = msgspec.json.decode(path.read_bytes(), type=_Secrets).secret_keys
-            for key in keys.split(","):
-                Fernet(key)
+            there = msgspec.json.decode(path.read_bytes(), type=dict) if path.exists() else {}
+            missing = set(_Secrets.__struct_fields__) - there.keys()
+            if missing:
+                there |= {name: Fernet.generate_key().decode() for name in missing}
+                _write(path, there)
+            secrets = msgspec.convert(there, _Secrets)
+            for keys in msgspec.structs.astuple(secrets):
+                for key in keys.split(","):
+                    Fernet(key)
         except (OSError, ValueError, msgspec.DecodeError) as error:
             _broken(path, error)
-        return keys
+        return secrets
 
     def _check_state(self) -> None:
         # MiniStack starts empty when it cannot read a file, and overwrites the file when it stops.
@@ -127,7 +134,7 @@ class Place:
         with _lock(self.root / "lock", wait=False):
             run = self.root / "run.json"
             run.unlink(missing_ok=True)  # of a run that was killed
-            self.secret_keys()
+            self.secrets()
             self._check_state()
             try:
                 yield
@@ -162,13 +169,15 @@ class Place:
 
     def environment(self, endpoint: str) -> dict[str, str]:
         """What a process of the local system needs to be told, besides the rest of its environment."""
+        secrets = self.secrets()
         without_proxy = [name for name in (os.environ.get("NO_PROXY", ""),) if name]
         return {
             "MARAUDE_STAGE": STAGE,
             "MARAUDE_ENDPOINT": endpoint,
             "MARAUDE_REGION": REGION,
             "MARAUDE_DATA": str(self.root),
-            "MARAUDE_SECRET_KEYS": self.secret_keys(),
+            "MARAUDE_SECRET_KEYS": secrets.secret_keys,
+            "MARAUDE_HOOK_SECRET_KEYS": secrets.hook_secret_keys,
             "MARAUDE_ALLOW_LOOPBACK_HOOKS": "true",
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
@@ -186,6 +195,7 @@ FOREIGN = (
     "AWS_ENDPOINT_URL",
     "AWS_REGION",
     "MARAUDE_SECRET_ID",
+    "MARAUDE_HOOK_SECRET_ID",
 )
 
 

@@ -142,7 +142,10 @@ class _Connection(socketserver.BaseRequestHandler):
                 raise Refused(HTTPStatus.BAD_REQUEST, "The request names no path.")
         handle = self.server.gateway.handle_request
         try:
-            return reply_of(handle(self._method, target, self._headers, body))
+            answer = handle(
+                self._method, target, self._headers, body, source=self.client_address[0]
+            )
+            return reply_of(answer)
         except Exception:  # whatever the application did, the client gets an answer
             log.exception("%s %s failed", self._method, target)
             return self._own(FAULT)

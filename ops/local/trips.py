@@ -23,9 +23,13 @@ class TripsUnreadable(CannotGoOn):
 
 @dataclass(frozen=True, slots=True)
 class Trip:
-    """A way driven: points in degrees, one each `POINT_EVERY_S` seconds, at least two."""
+    """A way driven: points in degrees, one each `POINT_EVERY_S` seconds, at least two.
+
+    `line` is where it stands in its file, 0 in none.
+    """
 
     points: tuple[LonLat, ...]
+    line: int = 0
 
     @property
     def duration_s(self) -> float:
@@ -61,7 +65,7 @@ def _trips(path: Path) -> Iterator[Trip]:
             points = json.loads(row["polyline"])
             if not isinstance(points, list):
                 raise reading.Fault("it is no list")
-            yield Trip(tuple(map(reading.lng_lat, points)))
+            yield Trip(tuple(map(reading.lng_lat, points)), line)
         except (ValueError, RecursionError, reading.Fault) as error:
             raise reading.FileRefused(
                 path, line, f"polyline must be a JSON list of [lon, lat]: {error}"
@@ -70,7 +74,10 @@ def _trips(path: Path) -> Iterator[Trip]:
 
 def shifted(trips: Sequence[Trip], by: LonLat) -> list[Trip]:
     """The same trips elsewhere: every point moved by so many degrees. Raises TripsUnreadable."""
-    moved = [Trip(tuple((lon + by[0], lat + by[1]) for lon, lat in trip.points)) for trip in trips]
+    moved = [
+        Trip(tuple((lon + by[0], lat + by[1]) for lon, lat in trip.points), trip.line)
+        for trip in trips
+    ]
     for trip in moved:
         for lon, lat in trip.points:
             if not (-180 <= lon <= 180 and -85 <= lat <= 85):

@@ -8,7 +8,8 @@ import yaml
 from ops.apps import App, in_words
 from ops.errors import CannotGoOn
 
-SECRET = "Secret"  # noqa: S105  # the name of the stage's secret of keys, among the resources
+# The stage's secrets among the resources, and the ends of their names in Secrets Manager.
+SECRETS = {"Secret": "keys", "HookSecret": "hook-keys"}
 
 # IAM's name of a service, by the kind of its resources.
 _SERVICES = {
@@ -62,9 +63,9 @@ def granted(app: App) -> dict[str, dict[str, set[str]]]:
     }
 
 
-def has_secret(app: App) -> bool:
-    """Whether any function may read the stage's secret of keys."""
-    return any(SECRET in resources for resources in granted(app).values())
+def secrets(app: App) -> set[str]:
+    """Those of `SECRETS` that any function may read."""
+    return SECRETS.keys() & {name for resources in granted(app).values() for name in resources}
 
 
 def give_roles(app: App, resources: Resources) -> None:
@@ -152,10 +153,10 @@ def _brought(events: Mapping[str, Any]) -> Iterator[Statement]:
 
 def _does(app: App, allowed: Mapping[str, set[str]], resources: Resources) -> Iterator[Statement]:
     for name, actions in allowed.items():
-        if name == SECRET:
+        if name in SECRETS:
             arn: Any = {
                 "Fn::Sub": "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}"
-                f":secret:{app.prefix}-keys-??????"  # the end is Secrets Manager's own
+                f":secret:{app.prefix}-{SECRETS[name]}-??????"  # the end is Secrets Manager's own
             }
             service = "secretsmanager"
         else:

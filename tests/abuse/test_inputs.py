@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from app import app
 from chalicelib.foundation.aws import clients
+from chalicelib.foundation.settings import forget as forget_settings
 from chalicelib.taxis.vocabulary import Role
 from ops.cli import administration
 from tests import factories
@@ -130,11 +131,15 @@ def _strict(params: Any, **_: object) -> None:
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
     """One registry for all inputs, so that what one of them leaves behind meets the next."""
-    with empty_registry():
+    # Strangers without a key send far more than one address may, and are to be looked at all the same.
+    with pytest.MonkeyPatch.context() as environment, empty_registry():
+        environment.setenv("MARAUDE_KEYLESS_REQUESTS_A_SECOND", "0")
+        forget_settings()
         events = clients.dynamodb().meta.events
         events.register("provide-client-params.dynamodb", _strict)
         yield World()
         events.unregister("provide-client-params.dynamodb", _strict)
+    forget_settings()
 
 
 def send(caller: Caller, sent: Input) -> tuple[int, str]:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-import ops.cli.cost
 from bench import cpu, figures, hails, report, searches
 from bench.figures import RunIncomplete
 from bench.page import PAGE
 from bench.positions import Cost, Scenario
 from bench.report import BEGIN, END, Measured, Results
+from ops.cli.cost import command, estimate
 from ops.pages import MarkersMissing
 
 
@@ -80,10 +80,10 @@ def test_a_whole_run_makes_the_figures_that_costs_are_reckoned_with(tmp_path: Pa
     figures.write(results, file)
 
     kept = json.loads(file.read_text())
-    prices = ops.cli.cost.loaded()[1]
+    prices = command.loaded()[1]
     assert [one["write_units_per_1000"] for one in kept["fleets"]] == [80.0, 100.0]
     assert kept["of_5_s_to_10_s"]["write_units"] == 0.5
-    assert ops.cli.cost.lines(ops.cli.cost.Load(2000), kept, prices)
+    assert estimate.lines(estimate.Load(2000), kept, prices)
 
 
 def test_a_power_is_found_again() -> None:

@@ -124,6 +124,11 @@ class Territory:
         covering = [insee for insee, shape in self.towns if shape.intersects(shapely.Point(point))]
         return min(covering, default=None)
 
+    def towns_at(self, point: LonLat) -> list[str]:
+        """The same, as the command asks for it."""
+        town = self.town(point)
+        return [] if town is None else [town]
+
     def allowed(self, point: LonLat) -> set[str]:
         """The towns whose licences may pick up there."""
         town = self.town(point)
@@ -167,7 +172,7 @@ def on_the_road(url: str, key: str, territory: Territory) -> Fleet:
     client = Client(url, key)
     drive = Drive(client, {})
     licence, free = {}, set()
-    for car, way in zip(replay.cars(ways, territory.town), ways, strict=True):
+    for car, way in zip(replay.cars(ways, territory.towns_at), ways, strict=True):
         occupied = car.number % 5 == 0
         taxi_id = fleet.put_on_the_road(client, car, status="occupied" if occupied else "free")
         # Each starts somewhere else on its way, so that a short drive is about all of it.

@@ -56,6 +56,53 @@ def test_windows_stand_on_the_clock() -> None:
     assert rules.ends_at(window) == int(NOON.timestamp()) + 10
 
 
+def test_an_address_tells_of_a_twentieth_of_a_window_s_share() -> None:
+    limit = Limit(100, reports=20)
+
+    assert (limit.a_window, limit.report) == (1000, 50)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("fe80::1%eth0", "fe80::2"),
+    ],
+)
+def test_addresses_of_one_network_are_counted_together(one: str, other: str) -> None:
+    assert rules.network_of(one) == rules.network_of(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("192.0.2.1", "192.0.2.2"),
+        ("2001:db8:0:1::1", "2001:db8:0:2::1"),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2"),
+        ("::1", "192.0.2.1"),
+        ("no address", "nor this"),
+    ],
+)
+def test_addresses_of_two_networks_are_counted_apart(one: str, other: str) -> None:
+    assert rules.network_of(one) != rules.network_of(other)
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("192.0.2.77", "192.0.2.0/24"),
+        ("::ffff:192.0.2.77", "192.0.2.0/24"),
+        ("2001:db8:1:2::3", "2001:db8:1::/48"),
+        ("::1", "::/48"),
+        ("whatever else", "unknown"),
+        ("", "unknown"),
+    ],
+)
+def test_a_log_has_an_address_cut_short(source: str, shown: str) -> None:
+    assert rules.shown(source) == shown
+
+
 @dataclass
 class Processes:
     """Some processes that serve one account, and the sum that they share."""

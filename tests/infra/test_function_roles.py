@@ -1,5 +1,6 @@
 """What the packaged template lets each function do, and where what it says is kept."""
 
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,9 @@ def test_a_function_is_let_at_resources_of_this_template_and_the_stage_s_secret_
                 assert set(one["Action"]) <= UNBOUND, (function, one)
             elif "Fn::GetAtt" in one["Resource"]:
                 assert one["Resource"]["Fn::GetAtt"][0] in template["Resources"]
-            elif one["Sid"] == "Secret":
-                assert ":secret:maraude-${Stage}-keys-" in one["Resource"]["Fn::Sub"]
+            elif one["Sid"] in permissions.SECRETS:
+                name = f":secret:maraude-${{Stage}}-{permissions.SECRETS[one['Sid']]}-??????"
+                assert one["Resource"]["Fn::Sub"].endswith(name)
             else:  # Chalice's way to name the queue of an event
                 assert (
                     one["Resource"]["Fn::Sub"].removeprefix("${").removesuffix(".Arn}")
@@ -88,6 +90,20 @@ def test_what_the_table_grants_is_in_the_role(template: Template) -> None:
     assert by_sid["ReadCallOperatorsSqsEventSource"]["Action"] == [
         *("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
     ]
+
+
+def test_what_calls_operators_servers_may_read_the_secret_of_webhooks_and_no_other(
+    template: Template,
+) -> None:
+    readable = [
+        one["Resource"]["Fn::Sub"].rpartition(":secret:")[2]
+        for one in statements(template, "CallOperators")
+        if one["Action"] == ["secretsmanager:GetSecretValue"]
+    ]
+
+    assert readable == ["maraude-${Stage}-hook-keys-??????"]
+    assert not fnmatch("maraude-prod-hook-keys-AbCdEf", "maraude-prod-keys-??????")
+    assert not fnmatch("maraude-prod-keys-AbCdEf", "maraude-prod-hook-keys-??????")
 
 
 def test_a_function_that_a_stream_feeds_may_read_it_and_put_failures_aside(

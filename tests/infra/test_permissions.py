@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -44,7 +45,6 @@ from tests.taxis.stats.searching import some_searches
 from tests.taxis.territory import loaded
 
 TAXIS = apps.find("taxis")
-SECRET = "maraude-test-keys"
 
 
 def forget_queues() -> None:
@@ -58,9 +58,11 @@ def witness(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Witness]:
     """A witness in a registry whose keys are in Secrets Manager, as they are on AWS."""
-    boto3.client("secretsmanager").create_secret(Name=SECRET, SecretString=settings().secret_keys)
-    monkeypatch.delenv("MARAUDE_SECRET_KEYS")
-    monkeypatch.setenv("MARAUDE_SECRET_ID", SECRET)
+    for variable, end in (("SECRET", "keys"), ("HOOK_SECRET", "hook-keys")):
+        keys = os.environ[f"MARAUDE_{variable}_KEYS"]
+        boto3.client("secretsmanager").create_secret(Name=f"maraude-test-{end}", SecretString=keys)
+        monkeypatch.delenv(f"MARAUDE_{variable}_KEYS")
+        monkeypatch.setenv(f"MARAUDE_{variable}_ID", f"maraude-test-{end}")
     monkeypatch.setenv("MARAUDE_ALLOW_LOOPBACK_HOOKS", "true")
     forget_settings()
     yield Witness(TAXIS, monkeypatch, forget=forget_queues, end=notes.notes.end)
@@ -110,6 +112,8 @@ def heard_api(witness: Witness, folder: Path) -> None:  # noqa: ARG001  # as the
     as_operateur = Heard(
         app, key=administration.add("operateur", roles=(Role.OPERATEUR,), name="")[1]
     )
+    webhook = {"operator_header_name": "X-Token", "operator_api_key": "mellon"}
+    assert as_operateur.put(f"/users/{fleet.operateur.id}", webhook).status == 200
     as_admin = Heard(app, key=administration.add("an-admin", roles=(Role.ADMIN,), name="")[1])
     assert as_operateur.put(f"/taxis/{fleet.taxi_id}", {"status": "occupied"}).status == 200
     fleet.free()

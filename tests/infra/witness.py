@@ -52,7 +52,8 @@ def taken(operation: str, parameters: Mapping[str, Any]) -> Iterator[tuple[str, 
         for table in parameters["RequestItems"]:
             yield table, operation
     elif operation == "GetSecretValue":
-        yield "Secret", operation
+        suffix = parameters["SecretId"].removeprefix("maraude-test-")
+        yield next(name for name, end in permissions.SECRETS.items() if end == suffix), operation
     else:
         [touched] = [
             parameters[key]
@@ -95,8 +96,7 @@ class Witness:
         """What is called within is called by this function, in a process that knows nothing yet."""
         documents.forget()
         cache.forget_all()
-        for known in (sealing._keys, sealing._fernet):
-            known.cache_clear()
+        sealing.forget()
         self._forget()
         self._function = function
         try:

@@ -209,6 +209,33 @@ def test_a_window_is_as_late_as_its_oldest_report_waited_whatever_a_devices_cloc
     assert 20_000 <= late < 30_000
 
 
+@pytest.mark.parametrize("ahead", [timedelta(seconds=30), timedelta(days=365 * 20)])
+@pytest.mark.usefixtures("registry")
+def test_a_report_of_the_future_is_of_when_it_came_and_silences_no_right_one(
+    ahead: timedelta,
+) -> None:
+    lng_e7, lat_e7 = e7(PARIS)
+    future = codec.tick(clock.now() + ahead)
+    elsewhere = codec.pack_report(future, [(1, lat_e7 + 10_000_000, lng_e7)])
+
+    handled(a_record(1, elsewhere, waited_s=2))
+    assert found() == []
+    handled(a_record(2, a_position(1)))
+
+    assert found() == [taxi_id(1)]
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_report_of_the_past_keeps_its_moment() -> None:
+    lng_e7, lat_e7 = e7(PARIS)
+    seen_at = clock.now() - timedelta(seconds=50)
+
+    handled(a_record(1, codec.pack_report(codec.tick(seen_at), [(1, lat_e7, lng_e7)])))
+
+    last = service.where_is([taxi_id(1)], now=clock.now())[taxi_id(1)]
+    assert last.seen_at == codec.moment(codec.tick(seen_at))
+
+
 @pytest.mark.usefixtures("registry")
 def test_no_records_are_no_trouble() -> None:
     assert handled() == {"batchItemFailures": []}

@@ -2,15 +2,13 @@
 
 import http.client
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chalicelib.foundation import sealing
-from chalicelib.foundation.settings import forget as forget_settings
 from ops.local.clients import Clients
 from ops.local.place import Place
 
@@ -51,24 +49,6 @@ def place(tmp_path: Path) -> Place:
     found = Place(tmp_path / "place")
     with found.held():
         return found
-
-
-@pytest.fixture
-def environment() -> Iterator[Callable[..., None]]:
-    """Changes variables of this process, and has it read its settings and secret keys again."""
-
-    def forget() -> None:
-        forget_settings()
-        sealing.forget()
-
-    def change(**variables: str) -> None:
-        for name, value in variables.items():
-            patch.setenv(name, value)
-        forget()
-
-    with pytest.MonkeyPatch.context() as patch:
-        yield change
-    forget()
 
 
 def calls_of(*clients: Any) -> Counter[str]:

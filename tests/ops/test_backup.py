@@ -1,21 +1,26 @@
 """`maraude backup`: what it takes out it brings back, item for item."""
 
+import gzip
+import hashlib
+import hmac
 import json
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 
 from chalicelib.foundation.aws import clients
-from chalicelib.foundation.settings import table
+from chalicelib.foundation.settings import BadSetting, settings, table
 from chalicelib.taxis.vocabulary import Role
 from ops import apps
-from ops.cli import administration
-from ops.cli.backup import BackupRefused, copy, export, restore, tables
+from ops.cli import administration, manifests
+from ops.cli.backup import copy, export, restore, tables
 from ops.cli.main import main
+from ops.cli.manifests import BackupRefused
 from ops.local.provision import provision
 from tests.taxis.hails.hail_factories import Scene
 
@@ -140,6 +145,87 @@ def test_a_backup_that_is_not_whole_restores_nothing(small: Path, break_it: str)
     assert contents() == before
 
 
+def signed_by(folder: Path, key: bytes) -> None:
+    """Signs the manifest as `manifests` does, with another key."""
+    mark = hmac.new(key, (folder / manifests.MANIFEST).read_bytes(), hashlib.sha256).hexdigest()
+    (folder / manifests.HMAC).write_text(mark)
+
+
+def forge(folder: Path) -> None:
+    """Gives the account more roles, and has the manifest agree."""
+    file = folder / "accounts.jsonl.gz"
+    changed = gzip.decompress(file.read_bytes()).replace(b'"moteur"', b'"admin"')
+    file.write_bytes(gzip.compress(changed))
+    manifest = folder / manifests.MANIFEST
+    about = json.loads(manifest.read_bytes())
+    about["tables"]["accounts"]["sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    manifest.write_text(json.dumps(about))
+
+
+@pytest.mark.parametrize("mark", ["kept", "made with no key", "empty", "not ASCII"])
+def test_a_file_and_a_manifest_that_were_changed_together_restore_nothing(
+    small: Path, mark: str
+) -> None:
+    forge(small)
+    if mark == "made with no key":
+        signed_by(small, b"")
+    elif mark != "kept":
+        (small / manifests.HMAC).write_text("" if mark == "empty" else "é" * 64, "utf-8")
+    empty()
+    before = contents()
+
+    with pytest.raises(BackupRefused, match="is not as it was exported, or was signed"):
+        restore(TAXIS, small, over=False, unsigned=True, quiet=True)
+
+    assert contents() == before
+
+
+def test_a_table_that_the_manifest_does_not_name_any_more_is_seen(small: Path) -> None:
+    manifest = small / manifests.MANIFEST
+    about = json.loads(manifest.read_bytes())
+    del about["tables"]["accounts"]
+    manifest.write_text(json.dumps(about))
+
+    with pytest.raises(BackupRefused, match="is not as it was exported, or was signed"):
+        restore(TAXIS, small, over=True, quiet=True)
+
+
+def test_a_backup_without_a_signature_is_restored_only_where_that_is_said(small: Path) -> None:
+    (small / manifests.HMAC).unlink()
+    before = contents()
+    empty()
+
+    with pytest.raises(BackupRefused, match="is not signed: "):
+        restore(TAXIS, small, over=False, quiet=True)
+    restore(TAXIS, small, over=False, unsigned=True, quiet=True)
+
+    assert contents() == before
+
+
+def test_a_backup_is_restored_after_a_rotation_for_as_long_as_its_key_is_there(
+    small: Path, environment: Callable[..., None]
+) -> None:
+    old, new = settings().secret_keys, Fernet.generate_key().decode()
+
+    environment(MARAUDE_SECRET_KEYS=f"{new},{old}")
+    restore(TAXIS, small, over=True, quiet=True)
+    environment(MARAUDE_SECRET_KEYS=new)
+
+    with pytest.raises(BackupRefused, match="signed with a secret key that is not here"):
+        restore(TAXIS, small, over=True, quiet=True)
+
+
+def test_without_secret_keys_no_backup_begins(
+    tmp_path: Path, environment: Callable[..., None]
+) -> None:
+    environment(MARAUDE_SECRET_KEYS="")
+
+    with pytest.raises(BadSetting, match="MARAUDE_SECRET_KEYS or MARAUDE_SECRET_ID"):
+        export(TAXIS, tmp_path / "backup", now=NOW, quiet=True)
+
+    assert not (tmp_path / "backup").exists()
+
+
 def test_the_command_says_how_much_and_what_it_holds(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -150,6 +236,9 @@ def test_the_command_says_how_much_and_what_it_holds(
     assert main(["backup", "export", folder]) == 0
     assert main(["backup", "export", folder]) == 1
     assert main(["backup", "restore", folder, "--over"]) == 0
+    Path(folder, manifests.HMAC).unlink()
+    assert main(["backup", "restore", folder, "--over"]) == 1
+    assert main(["backup", "restore", folder, "--over", "--unsigned"]) == 0
 
     said = capsys.readouterr()
     assert "personal data" in said.out

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
-from ops.cli import cost, main
-from ops.cli.cost import ROOT, Line, Load, OutOfRange, PriceMissing
+from ops.cli import main
+from ops.cli.cost import estimate
+from ops.cli.cost.command import ROOT, loaded
+from ops.cli.cost.estimate import Line, Load, OutOfRange, PriceMissing
+from ops.cli.cost.tables import tables
 
 FIGURES: Mapping[str, Any] = {
     "made_on": "2026-03-02",
@@ -35,7 +38,7 @@ FIGURES: Mapping[str, Any] = {
         "search_ms": 0.1,
     },
 }
-_, PRICES = cost.loaded()
+_, PRICES = loaded()
 USUAL = Load(10_000, period_s=10, searches_s=20)
 
 
@@ -44,28 +47,43 @@ def usd(found: list[Line], cause: str, service: str) -> float:
 
 
 def test_twice_the_searches_cost_twice_as_much_and_nothing_else_changes() -> None:
-    once = cost.lines(USUAL, FIGURES, PRICES)
-    twice = cost.lines(replace(USUAL, searches_s=40), FIGURES, PRICES)
+    once = estimate.lines(USUAL, FIGURES, PRICES)
+    twice = estimate.lines(replace(USUAL, searches_s=40), FIGURES, PRICES)
 
     for service in ("DynamoDB", "Lambda", "API Gateway", "CloudWatch", "Transfer"):
         assert usd(twice, "searches", service) == pytest.approx(2 * usd(once, "searches", service))
     others = (
-        cost.total(line for line in some if line.cause != "searches") for some in (once, twice)
+        estimate.total(line for line in some if line.cause != "searches") for some in (once, twice)
     )
     assert next(others) == pytest.approx(next(others))
 
 
 def test_positions_cost_the_units_that_were_counted() -> None:
-    found = cost.lines(USUAL, FIGURES, PRICES)
+    found = estimate.lines(USUAL, FIGURES, PRICES)
 
     positions = 10_000 / 10 * 2_628_000
     expected = positions * (0.080 * 0.7423e-6 + 0.040 * 0.1487e-6)
     assert usd(found, "positions", "DynamoDB") == pytest.approx(expected)
 
 
+def test_a_change_of_status_costs_its_two_entries_in_the_journal_too() -> None:
+    found = estimate.lines(USUAL, FIGURES, PRICES)
+
+    changes = 10 * 10_000 * 30.4
+    expected = changes * ((4 + 4) * 0.7423e-6 + 2 * 10 * 0.1487e-6)
+    assert usd(found, "status", "DynamoDB") == pytest.approx(expected)
+
+
+def test_a_hail_costs_the_entries_of_its_requests_too() -> None:
+    found = estimate.lines(USUAL, FIGURES, PRICES)
+
+    expected = 100_000 * 30.4 * ((100 + 8) * 0.7423e-6 + 50 * 0.1487e-6)
+    assert usd(found, "hails", "DynamoDB") == pytest.approx(expected)
+
+
 def test_reports_twice_as_often_cost_fewer_units_each() -> None:
-    at_10_s = cost.lines(USUAL, FIGURES, PRICES)
-    at_5_s = cost.lines(replace(USUAL, period_s=5), FIGURES, PRICES)
+    at_10_s = estimate.lines(USUAL, FIGURES, PRICES)
+    at_5_s = estimate.lines(replace(USUAL, period_s=5), FIGURES, PRICES)
 
     assert usd(at_5_s, "positions", "DynamoDB") == pytest.approx(
         usd(at_10_s, "positions", "DynamoDB")
@@ -76,13 +94,13 @@ def test_reports_twice_as_often_cost_fewer_units_each() -> None:
 
 
 def test_a_fleet_between_two_that_were_measured_is_between_them() -> None:
-    assert cost.interpolated(FIGURES["fleets"], 10_000, "search_units") == pytest.approx(3.0)
-    assert cost.interpolated(FIGURES["fleets"], 1_000, "search_units") == 2.0
+    assert estimate.interpolated(FIGURES["fleets"], 10_000, "search_units") == pytest.approx(3.0)
+    assert estimate.interpolated(FIGURES["fleets"], 1_000, "search_units") == 2.0
 
 
 def test_the_gateway_takes_less_for_requests_beyond_its_step() -> None:
-    few = cost._gateway(PRICES, 1e6)
-    many = cost._gateway(PRICES, 2e9)
+    few = estimate._gateway(PRICES, 1e6)
+    many = estimate._gateway(PRICES, 2e9)
 
     assert few == pytest.approx(1.17e-6)
     assert many == pytest.approx((300 * 1.17 + 1700 * 1.05) / 2e9)
@@ -94,7 +112,7 @@ def test_a_missing_price_is_named(name: str) -> None:
     del prices["prices"][name]
 
     with pytest.raises(PriceMissing, match=f"no price '{name}'"):
-        cost.lines(replace(USUAL, searches_s=1000), FIGURES, prices)
+        estimate.lines(replace(USUAL, searches_s=1000), FIGURES, prices)
 
 
 @pytest.mark.parametrize(
@@ -110,13 +128,13 @@ def test_a_missing_price_is_named(name: str) -> None:
 )
 def test_what_was_not_measured_is_refused(changes: dict[str, Any], named: str) -> None:
     with pytest.raises(OutOfRange, match=named):
-        cost.lines(replace(USUAL, **changes), FIGURES, PRICES)
+        estimate.lines(replace(USUAL, **changes), FIGURES, PRICES)
 
 
 def test_the_largest_lever_is_named() -> None:
-    said = cost.tables(replace(USUAL, searches_s=0), FIGURES, PRICES)
+    said = tables(replace(USUAL, searches_s=0), FIGURES, PRICES)
 
-    assert "The largest lever: DynamoDB for hails, 31%" in said
+    assert "The largest lever: DynamoDB for hails, 32%" in said
     assert "a million searches" not in said
 
 

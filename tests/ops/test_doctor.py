@@ -47,9 +47,10 @@ Change = Callable[..., None]
 def deployed() -> None:
     """What is on AWS after a deployment, with a town and accounts."""
     tables()
-    boto3.client("secretsmanager").create_secret(
-        Name="maraude-test-keys", SecretString=os.environ["MARAUDE_SECRET_KEYS"]
-    )
+    for name, variable in (("keys", "SECRET"), ("hook-keys", "HOOK_SECRET")):
+        boto3.client("secretsmanager").create_secret(
+            Name=f"maraude-test-{name}", SecretString=os.environ[f"MARAUDE_{variable}_KEYS"]
+        )
     for name, (when, _) in apps.schedules(TAXIS).items():
         boto3.client("events").put_rule(Name=table(name), ScheduleExpression=when)
     for name, _ in infrastructure.declared(TAXIS, "AWS::CloudWatch::Alarm", "AlarmName"):
@@ -78,7 +79,12 @@ def healthy(monkeypatch: pytest.MonkeyPatch, environment: Change) -> Iterator[No
     """A registry on AWS in which nothing is wrong."""
     monkeypatch.setattr("ops.cli.target.connect", lambda _: None)
     with empty_registry(deployed):
-        environment(MARAUDE_SECRET_KEYS="", MARAUDE_SECRET_ID="maraude-test-keys")
+        environment(
+            MARAUDE_SECRET_KEYS="",
+            MARAUDE_SECRET_ID="maraude-test-keys",
+            MARAUDE_HOOK_SECRET_KEYS="",
+            MARAUDE_HOOK_SECRET_ID="maraude-test-hook-keys",
+        )
         for name in jobs.JOBS:
             jobs_store.note_run(name, now=clock.now())
         yield
@@ -132,7 +138,7 @@ def test_nothing_is_wrong_with_a_healthy_registry(capsys: pytest.CaptureFixture[
 
 
 def lose_a_table() -> None:
-    clients.dynamodb().delete_table(TableName="maraude-test-activity")
+    clients.dynamodb().delete_table(TableName="maraude-test-journal")
 
 
 def give_a_table_other_keys() -> None:
@@ -272,7 +278,7 @@ def leave_the_subscription_unconfirmed() -> None:
 @pytest.mark.parametrize(
     ("break_it", "what"),
     [
-        (lose_a_table, "The table maraude-test-activity is not there."),
+        (lose_a_table, "The table maraude-test-journal is not there."),
         (
             give_a_table_other_keys,
             "The table maraude-test-drivers has the keys when (HASH), not driver_id (HASH).",
@@ -370,7 +376,19 @@ def test_keys_that_wait_to_be_sealed_anew_are_told(environment: Change) -> None:
 
     [said] = wrong()
 
-    assert said.startswith("The keys of 3 accounts are sealed with a secret key that is not the")
+    assert said.startswith("The secrets of 3 accounts are sealed with a key that is not the newest")
+
+
+def test_a_key_that_is_in_both_secrets_is_told(environment: Change) -> None:
+    keys = boto3.client("secretsmanager").get_secret_value(SecretId="maraude-test-keys")
+    other = Fernet.generate_key().decode()
+
+    environment(MARAUDE_HOOK_SECRET_KEYS=f"{other},{keys['SecretString']}")
+    [said] = wrong()
+    environment(MARAUDE_HOOK_SECRET_KEYS=other)
+
+    assert said.startswith("The secret of webhooks has a key that is one of the other secret's")
+    assert wrong() == []
 
 
 def test_secret_keys_that_nobody_has_changed_for_a_year_are_told() -> None:
@@ -379,7 +397,10 @@ def test_secret_keys_that_nobody_has_changed_for_a_year_are_told() -> None:
 
     said = [one.what for one in findings(TAXIS, now=later) if "secret" in one.what]
 
-    assert said == [f"The secret keys in maraude-test-keys are of {clock.now():%Y-%m-%d}."]
+    assert said == [
+        f"The secret keys in maraude-test-{name} are of {clock.now():%Y-%m-%d}."
+        for name in ("keys", "hook-keys")
+    ]
     assert not [one for one in findings(TAXIS, now=sooner) if "secret" in one.what]
 
 
@@ -424,7 +445,11 @@ def test_accounts_whose_old_key_still_opens_are_noted() -> None:
 def test_the_local_system_is_not_asked_for_what_it_has_not(environment: Change) -> None:
     keys = boto3.client("secretsmanager").get_secret_value(SecretId="maraude-test-keys")
     # Nothing answers there: the clients of what both have were made before, others would fail.
-    environment(MARAUDE_ENDPOINT="http://127.0.0.1:9", MARAUDE_SECRET_KEYS=keys["SecretString"])
+    environment(
+        MARAUDE_ENDPOINT="http://127.0.0.1:9",
+        MARAUDE_SECRET_KEYS=keys["SecretString"],
+        MARAUDE_HOOK_SECRET_KEYS=Fernet.generate_key().decode(),
+    )
 
     assert wrong() == []
     [said] = noted()

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.taxis.hails import dispatch, service, webhook
+from chalicelib.taxis.hails import dispatch, service
 from chalicelib.taxis.hails.rules import Status
 from ops import apps
-from ops.cli import hails, main
+from ops.cli import administration, hails, main
 from ops.errors import CannotGoOn
 from tests.taxis.hails.hail_factories import Scene
 
@@ -68,14 +68,43 @@ def test_the_secret_that_is_printed_is_the_one_that_hails_are_signed_with(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     scene = Scene()
+    administration.add("operateur", hook=("https://operator.example/", "", ""))
+    call = dispatch.prepare(scene.hail().hail_id, now=scene.now)
+    assert call is not None
     capsys.readouterr()
 
     run("account", "webhook-secret", "operateur")
 
     printed = json.loads(capsys.readouterr().out)
-    assert printed["webhook_secrets"] == list(webhook.secrets_of(scene.operateur.id))
+    assert printed["webhook_secrets"] == list(call.signing_secrets)
 
 
-def test_nobodys_secret_is_one_sentence() -> None:
+def test_a_signing_secret_is_rotated_and_all_that_sign_are_printed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    administration.add("operator")
+    run("account", "webhook-secret", "operator")
+    run("account", "rotate-webhook-secret", "operator")
+    run("account", "rotate-webhook-secret", "operator", "--overlap", "0m")
+    run("account", "webhook-secret", "operator")
+
+    first, second, third, shown = (
+        json.loads(line)["webhook_secrets"] for line in capsys.readouterr().out.splitlines()
+    )
+    assert second == [second[0], *first]
+    assert len(third) == 1
+    assert third == shown
+    assert third[0] not in second
+
+
+def test_an_overlap_of_signing_secrets_has_a_longest_time() -> None:
+    administration.add("operator")
+
+    with pytest.raises(CannotGoOn, match="for 30 days at most"):
+        run("account", "rotate-webhook-secret", "operator", "--overlap", "31d")
+
+
+@pytest.mark.parametrize("action", ["webhook-secret", "rotate-webhook-secret"])
+def test_nobodys_secret_is_one_sentence(action: str) -> None:
     with pytest.raises(CannotGoOn, match="There is no account 'nobody'"):
-        run("account", "webhook-secret", "nobody")
+        run("account", action, "nobody")

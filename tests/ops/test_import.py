@@ -18,7 +18,7 @@ from chalicelib.taxis.access import service as access
 from chalicelib.taxis.fleets import service as fleets
 from chalicelib.taxis.registry import availability_change, own_taxis, registration
 from chalicelib.taxis.registry import store as registry
-from chalicelib.taxis.territory import store as territory
+from chalicelib.taxis.territory import editions
 from chalicelib.taxis.vocabulary import Account, Role, TaxiStatus
 from ops.cli import administration
 from ops.cli.main import main
@@ -223,7 +223,7 @@ def test_licences_and_taxis_of_merged_towns_come_to_the_new_town(
     merges = tmp_path / "merges.csv"
     merges.write_text(f"ancien_insee,nouveau_insee\n75899,{factories.PARIS}\n")
     if mergers == "kept":
-        edition = territory.edition.current()
+        edition = editions.edition.current()
         switches.switch_edition(
             replace(edition, version=edition.version + 1, merged={"75899": factories.PARIS})
         )

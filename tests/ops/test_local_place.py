@@ -1,10 +1,12 @@
 """The data folder: what it keeps, who may use it, and what is said when it is broken."""
 
+import json
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
 from ops.local import place as places
 from ops.local.place import NotRunning, Place, PlaceBroken, PlaceBusy, Run
@@ -13,10 +15,21 @@ RUN = Run("http://127.0.0.1:1", "http://127.0.0.1:2", {"api": 3}, "2026-11-20T15
 
 
 def test_the_keys_are_made_once_and_for_the_owners_eyes_only(place: Place) -> None:
-    first = place.secret_keys()
+    first = place.secrets()
 
-    assert place.secret_keys() == first
+    assert place.secrets() == first
     assert stat.S_IMODE((place.root / "secrets.json").stat().st_mode) == 0o600
+
+
+def test_the_keys_of_webhooks_come_to_a_place_that_has_the_others_only(tmp_path: Path) -> None:
+    key = Fernet.generate_key().decode()
+    (tmp_path / "secrets.json").write_text(json.dumps({"secret_keys": key}))
+
+    made = Place(tmp_path).secrets()
+
+    assert (made.secret_keys, made.hook_secret_keys == key) == (key, False)
+    assert Place(tmp_path).secrets() == made
+    assert Place(tmp_path).environment("")["MARAUDE_HOOK_SECRET_KEYS"] == made.hook_secret_keys
 
 
 def test_two_places_have_different_keys(tmp_path: Path) -> None:
@@ -24,7 +37,7 @@ def test_two_places_have_different_keys(tmp_path: Path) -> None:
         with Place(tmp_path / name).held():
             pass
 
-    assert Place(tmp_path / "a").secret_keys() != Place(tmp_path / "b").secret_keys()
+    assert Place(tmp_path / "a").secrets() != Place(tmp_path / "b").secrets()
 
 
 def a_file_in_its_place(root: Path) -> None:

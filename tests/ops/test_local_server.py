@@ -53,6 +53,7 @@ def small_app(hold: Hold) -> Chalice:
             "body": event["body"],
             "base64": event["isBase64Encoded"],
             "authorization": request.headers.get("authorization"),
+            "source": event["requestContext"]["identity"]["sourceIp"],
         }
         return Response(json.dumps(seen), {"Content-Type": "application/json"})
 
@@ -250,6 +251,20 @@ def test_every_path_reaches_the_application_decoded_but_for_the_percent_sign(
     answer = wire.send(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode()).answer()
 
     assert answer.json["path"] == path
+
+
+def test_the_address_of_a_request_is_the_other_end_s_whatever_its_headers_say(
+    running: Running,
+) -> None:
+    """All of 127.0.0.0/8 is this machine."""
+    port = running.server.server_address[1]
+    with socket.create_connection(("127.0.0.1", port), 20, ("127.0.0.2", 0)) as client:
+        client.sendall(b"GET /echo HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n")
+        answer = http.client.HTTPResponse(client)
+        answer.begin()
+        seen = json.loads(answer.read())
+
+    assert seen["source"] == "127.0.0.2"
 
 
 def test_every_value_of_a_query_parameter_arrives(wire: Wire) -> None:

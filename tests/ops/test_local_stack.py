@@ -120,7 +120,7 @@ def test_it_starts_serves_stops_and_has_its_data_at_the_next_start(up: Start) ->
     url = first.line().removeprefix("ready ")
     status, body = get(url, "/nowhere")
     assert (status, list(json.loads(body))) == (404, ["errors"])
-    keys = first.place.secret_keys()
+    keys = first.place.secrets()
     added = maraude(first, "account", "add", "someone@example.org")
 
     code, rest = first.end(signal.SIGINT)
@@ -130,7 +130,7 @@ def test_it_starts_serves_stops_and_has_its_data_at_the_next_start(up: Start) ->
     assert second.line().startswith("ready ")
     listed = maraude(second, "account", "list")
 
-    assert second.place.secret_keys() == keys
+    assert second.place.secrets() == keys
     assert json.loads(added)["email"] == "someone@example.org"
     assert "someone@example.org" in listed
 

@@ -7,9 +7,8 @@ import pytest
 from cryptography.fernet import Fernet
 
 from chalicelib.foundation import cache, sealing
+from chalicelib.taxis.access import hooks, store
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.access import store
-from chalicelib.taxis.hails import webhook
 from chalicelib.taxis.settings import settings
 from chalicelib.taxis.vocabulary import Role
 from ops.cli import administration
@@ -161,14 +160,44 @@ def test_an_account_that_has_a_new_key_meanwhile_keeps_that(
 def test_hails_are_signed_with_both_keys_until_the_old_one_goes(
     environment: Callable[..., None],
 ) -> None:
-    old = settings().secret_keys
-    [known_to_the_operator] = webhook.secrets_of(7)
+    administration.add("operator", now=NOW)
+    operator = administration.find("operator")
+    old = settings().hook_secret_keys
+    [known_to_the_operator] = hooks.signing_secrets(operator, now=NOW)
 
-    environment(MARAUDE_SECRET_KEYS=f"{old},{NEW}")
-    [first, second] = webhook.secrets_of(7)
-    environment(MARAUDE_SECRET_KEYS=NEW)
+    environment(MARAUDE_HOOK_SECRET_KEYS=f"{old},{NEW}")
+    [first, second] = hooks.signing_secrets(operator, now=NOW)
+    environment(MARAUDE_HOOK_SECRET_KEYS=NEW)
 
-    assert (first, webhook.secrets_of(7)) == (known_to_the_operator, (second,))
+    assert first == known_to_the_operator
+    assert hooks.signing_secrets(operator, now=NOW) == (second,)
+
+
+def test_a_webhooks_own_secret_is_sealed_anew_with_the_keys_of_webhooks(
+    environment: Callable[..., None],
+) -> None:
+    administration.add("operator", hook=("https://1.1.1.1/", "X-Token", "mellon"), now=NOW)
+    environment(MARAUDE_HOOK_SECRET_KEYS=f"{NEW},{settings().hook_secret_keys}")
+
+    assert reseal(dry_run=True, quiet=True).anew == 1
+    assert reseal(dry_run=False, quiet=True).anew == 1
+    assert reseal(dry_run=False, quiet=True).anew == 0
+
+    environment(MARAUDE_HOOK_SECRET_KEYS=NEW)
+    assert hooks.header_value(administration.find("operator")) == "mellon"
+
+
+def test_a_webhooks_own_secret_that_no_key_opens_is_told_and_may_be_set_anew(
+    environment: Callable[..., None],
+) -> None:
+    hook = ("https://1.1.1.1/", "X-Token", "mellon")
+    administration.add("operator", hook=hook, now=NOW)
+    environment(MARAUDE_HOOK_SECRET_KEYS=NEW)
+
+    assert reseal(dry_run=False, quiet=True).lost == ["operator"]
+    administration.add("operator", hook=hook, now=NOW)
+    assert hooks.header_value(administration.find("operator")) == "mellon"
+    assert reseal(dry_run=False, quiet=True).lost == []
 
 
 def test_the_command_says_how_many_and_which_are_lost(

@@ -29,4 +29,4 @@ def test_stations_load_from_csv_and_are_upserted(
     ]
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("stations: 2 new, 0 changed, 0 unchanged; 2 in all; 2 in a town")
-    assert said[1].startswith("stations: 0 new, 1 changed, 0 unchanged; 2 in all")
+    assert said[2].startswith("stations: 0 new, 1 changed, 0 unchanged; 2 in all")

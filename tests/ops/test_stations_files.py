@@ -10,6 +10,7 @@ import pytest
 from app import app
 from chalicelib.foundation.geo import LngLat, to_e7
 from chalicelib.taxis.territory import borders, service
+from chalicelib.taxis.territory.rules import Station
 from ops.cli.territory import geojson, station_loads, stations
 from ops.reading import FileFaulty, FileRefused
 from tests.calls import Caller
@@ -51,6 +52,11 @@ def a_station(*, geometry: object = ABSENT, **changes: object) -> dict[str, Any]
     properties = {name: value for name, value in (whole | changes).items() if value is not ABSENT}
     feature = a_feature(properties, [5.71, 45.18], kind="Point")
     return feature if geometry is ABSENT else {**feature, "geometry": geometry}
+
+
+def read(path: Path) -> list[Station]:
+    """The stations of a file."""
+    return [one.station for one in stations.read(path)]
 
 
 def refused(path: Path) -> str:
@@ -118,13 +124,13 @@ def test_the_published_stations_come_back_as_they_were_loaded(
     name: str, suffix: str, tmp_path: Path
 ) -> None:
     station_loads.load_stations(DATA / name, quiet=True)
-    loaded = sorted(stations.read(DATA / name), key=lambda station: station.station_id)
+    loaded = sorted(read(DATA / name), key=lambda station: station.station_id)
     exported = tmp_path / f"exported.{suffix}"
 
     exported.write_text(Caller(app).get(f"/stations/stations.{suffix}").text, newline="")
 
     assert list(service.stations()) == loaded
-    assert stations.read(exported) == loaded
+    assert read(exported) == loaded
 
 
 # --- each constraint ------------------------------------------------------------------------------
@@ -242,7 +248,7 @@ def test_a_station_s_geometry_is_a_point_or_polygons(
 def test_french_numbers_are_taken_short_ones_and_those_from_overseas_too(
     number: str, tmp_path: Path
 ) -> None:
-    (station,) = stations.read(a_csv(tmp_path, {"no_appel": number}))
+    (station,) = read(a_csv(tmp_path, {"no_appel": number}))
 
     assert station.call_number == number
 
@@ -251,7 +257,7 @@ def test_french_numbers_are_taken_short_ones_and_those_from_overseas_too(
 def test_what_is_not_required_may_be_missing(value: str, tmp_path: Path) -> None:
     optional = dict.fromkeys(("adresse", "emplacements", "no_appel", "info"), value)
 
-    (station,) = stations.read(a_csv(tmp_path, optional))
+    (station,) = read(a_csv(tmp_path, optional))
 
     assert (station.address, station.places, station.call_number, station.info) == ("", 0, "", "")
 
@@ -263,7 +269,7 @@ def test_an_id_is_there_once_only(tmp_path: Path) -> None:
 
 
 def test_json_may_write_a_whole_number_of_places_with_a_point(tmp_path: Path) -> None:
-    (station,) = stations.read(a_file(tmp_path / "stations", [a_station(emplacements=6.0)]))
+    (station,) = read(a_file(tmp_path / "stations", [a_station(emplacements=6.0)]))
 
     assert station.places == 6
 
@@ -272,7 +278,7 @@ def test_json_may_write_a_whole_number_of_places_with_a_point(tmp_path: Path) ->
 
 
 def test_columns_that_are_not_required_may_be_left_out(tmp_path: Path) -> None:
-    (station,) = stations.read(a_csv(tmp_path, {}, names=NAMES[:4]))
+    (station,) = read(a_csv(tmp_path, {}, names=NAMES[:4]))
 
     assert (station.station_id, station.lng, station.lat) == ("38185-T-001", 5.71, 45.18)
 
@@ -361,7 +367,7 @@ def test_a_drawn_station_is_shown_as_it_is_drawn_and_a_point_inside_in_the_csv(
     (tmp_path / "csv").write_text(caller.get("/stations/stations.csv").text, newline="")
 
     assert shown["geojson"] == geometry
-    (in_csv,) = stations.read(tmp_path / "csv")
+    (in_csv,) = read(tmp_path / "csv")
     assert borders.covers(geojson.shape(geometry), to_e7(LngLat(in_csv.lng, in_csv.lat)))
     (tmp_path / "json").write_text(exported)
-    assert stations.read(tmp_path / "json") == list(service.stations())
+    assert read(tmp_path / "json") == list(service.stations())

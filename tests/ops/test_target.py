@@ -38,7 +38,7 @@ def test_a_running_system_is_connected_to_without_the_users_own_credentials(plac
 
     assert os.environ["MARAUDE_STAGE"] == "local"
     assert os.environ["MARAUDE_ENDPOINT"] == RUN.endpoint
-    assert os.environ["MARAUDE_SECRET_KEYS"] == place.secret_keys()
+    assert os.environ["MARAUDE_SECRET_KEYS"] == place.secrets().secret_keys
     assert os.environ["AWS_ACCESS_KEY_ID"] == "local"
     assert "AWS_PROFILE" not in os.environ
 

@@ -11,9 +11,9 @@ from chalicelib.foundation import geo
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.geo import E7, LngLat
 from chalicelib.foundation.settings import table
-from chalicelib.taxis.territory import service, store
+from chalicelib.taxis.territory import editions, entries, service, store
+from chalicelib.taxis.territory.editions import Conurbations, Edition, Exclusions
 from chalicelib.taxis.territory.rules import Conurbation, Exclusion, Station, Town, Zone, Zones
-from chalicelib.taxis.territory.store import Conurbations, Edition, Exclusions
 from ops.cli.territory import geojson, items, loads, switches, towns, writing
 from tests.taxis.territory.drawing import a_polygon
 from tests.taxis.territory.loaded import BORDEAUX, MULHOUSE, a_file, a_town, load_towns
@@ -56,7 +56,7 @@ def test_towns_drawn_ten_times_as_finely_as_one_item_holds_are_loaded_whole(tmp_
 
     loads.load_towns(path, quiet=True)
 
-    edition = store.edition.current()
+    edition = editions.edition.current()
     drawn = {town.insee: town.shape for town in towns.read(path, seen=lambda _: None)}
     assert store.outlines(edition, ["010"]) == drawn
     assert f"outlines/{edition.generation}/010/1" in sizes()
@@ -65,7 +65,7 @@ def test_towns_drawn_ten_times_as_finely_as_one_item_holds_are_loaded_whole(tmp_
 
     load_towns(tmp_path, BORDEAUX)
     load_towns(tmp_path, MULHOUSE)  # the next load but one leaves nothing of this one
-    assert store.outlines(store.edition.current(), ["010"]) == drawn
+    assert store.outlines(editions.edition.current(), ["010"]) == drawn
     assert not any(edition.generation in entry for entry in sizes())
 
 
@@ -78,7 +78,7 @@ def test_ten_times_the_towns_of_a_departement_have_their_names() -> None:
 
     writing.put_all(items.names_items("g", names))
 
-    entry = store.entry_name("names", "g", "01")
+    entry = entries.entry_name("names", "g", "01")
     assert store.names([entry])[entry] == dict(names)
     assert f"{entry}/1" in sizes()
     assert max(sizes().values()) < DYNAMODB_BYTES
@@ -106,7 +106,7 @@ def test_stations_may_be_drawn_ten_times_as_finely_as_they_are() -> None:
     writing.put_all(stored)
 
     assert len(stored) == 3
-    assert store.stations(store.Shelf(1, "g", len(stored))) == drawn
+    assert store.stations(editions.Shelf(1, "g", len(stored))) == drawn
     assert max(sizes().values()) < DYNAMODB_BYTES
 
 
@@ -148,9 +148,9 @@ def test_the_documents_hold_ten_times_what_there_is() -> None:
     switches.switch_conurbations(Conurbations(1, conurbations))
 
     assert len(every.tiles) > 10_000
-    assert store.edition.current() == every
-    assert store.exclusions.current().exclusions == exclusions
-    assert store.conurbations.current().conurbations == conurbations
+    assert editions.edition.current() == every
+    assert editions.exclusions.current().exclusions == exclusions
+    assert editions.conurbations.current().conurbations == conurbations
 
 
 def test_a_document_that_is_too_large_is_refused_before_it_is_written() -> None:
@@ -161,4 +161,4 @@ def test_a_document_that_is_too_large_is_refused_before_it_is_written() -> None:
     with pytest.raises(switches.DocumentTooLarge, match=r"document exclusions would have \d+ KB"):
         switches.switch_exclusions(Exclusions(1, {"way/1": exclusion}))
 
-    assert store.exclusions.current().exclusions == {}
+    assert editions.exclusions.current().exclusions == {}

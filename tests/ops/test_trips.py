@@ -53,7 +53,7 @@ def a_file(folder: Path, text: str) -> Path:
 def test_a_recording_of_one_point_is_left_out(tmp_path: Path) -> None:
     path = a_file(tmp_path, 'trip,polyline\n1,"[[1,2]]"\n2,"[[1,2],[3,4]]"\n')
 
-    assert trips.read(path) == [Trip(((1, 2), (3, 4)))]
+    assert trips.read(path) == [Trip(((1, 2), (3, 4)), line=3)]
 
 
 @pytest.mark.parametrize(
@@ -81,13 +81,13 @@ def test_the_published_recording_of_porto_is_read_under_its_own_header(tmp_path:
         '"1372637303620000596","B","","7","20000596","1372637303","A","False","[]"\n',
     )
 
-    assert trips.read(path) == [Trip(((-8.618643, 41.141412), (-8.618499, 41.141376)))]
+    assert trips.read(path) == [Trip(((-8.618643, 41.141412), (-8.618499, 41.141376)), line=2)]
 
 
 def test_a_recording_may_begin_with_a_mark_of_its_order_of_bytes(tmp_path: Path) -> None:
     path = a_file(tmp_path, '\ufeffpolyline\n"[[1,2],[3,4]]"\n')
 
-    assert trips.read(path) == [Trip(((1, 2), (3, 4)))]
+    assert trips.read(path) == [Trip(((1, 2), (3, 4)), line=2)]
 
 
 def test_a_trip_of_a_day_is_read_whole(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.ops.datagrams import NOW_S, a_datagram, a_signed_datagram
-from udp_gateway import door
+from udp_gateway import door, order
 from udp_gateway.door import Door
 from udp_gateway.senders import Sender
 
@@ -184,6 +184,49 @@ def test_a_datagram_of_a_clock_that_is_ahead_takes_no_taxi_back(later_s: float) 
 
     assert outgoing(opened) == []
     assert counted(opened)["dropped_out_of_order"] == 1
+
+
+@pytest.mark.parametrize("later_s", [2, 20, 44, 46, 90])
+@pytest.mark.parametrize("sign", [a_datagram, a_signed_datagram])
+def test_a_datagram_of_a_clock_that_is_ahead_counts_once_though_a_right_one_came_since(
+    sign: Callable[..., bytes], later_s: float
+) -> None:
+    opened = a_door()
+    opened.settle("operator", SENDER, now_s=NOW_S + 60)
+    ahead = [sign(timestamp=NOW_S + after_s, lat=48.1) for after_s in (45, 50)]
+    for sent in ahead:
+        opened.take(sent, now_s=NOW_S)
+    opened.take(sign(timestamp=NOW_S + 1, lat=48.2), now_s=NOW_S + 1)
+    assert len(outgoing(opened)) == 1
+
+    for sent in ahead:
+        opened.take(sent, now_s=NOW_S + later_s)
+
+    assert outgoing(opened) == []
+    assert counted(opened)["dropped_duplicate"] == 2
+
+
+def test_right_datagrams_count_at_seconds_that_a_clock_ahead_has_named_before() -> None:
+    opened = a_door_that_knows()
+    for after_s in range(30):
+        opened.take(at(after_s + 30, device="ahead"), now_s=NOW_S + after_s)
+    opened.settle("operator", SENDER, now_s=NOW_S + 30)
+    opened.counts()
+    outgoing(opened)
+
+    for after_s in range(30, 60):
+        opened.take(at(after_s, device="right"), now_s=NOW_S + after_s + 0.1)
+        assert len(outgoing(opened, now_s=NOW_S + after_s + 0.2)) == 1
+
+
+def test_what_a_door_remembers_of_a_clock_that_is_ahead_is_bounded() -> None:
+    opened = a_door_that_knows()
+
+    for step in range(1000):
+        opened.take(at(50 + step / 1000), now_s=NOW_S)
+
+    [newest] = opened._order._newest.values()
+    assert len(newest.ahead) == order.AHEAD_KEPT
 
 
 def test_datagrams_of_a_clock_that_is_ahead_are_ordered_by_it_where_they_come_at_once() -> None:

@@ -58,6 +58,7 @@ INGEST = {"function": "ingest"}
         ("requests_failed", {"route": "GET /taxis"}),
         ("latency_ms", {"route": "GET /taxis"}),
         ("requests_throttled", {}),
+        ("requests_throttled_by_address", {}),
         ("request_counts_lost", {}),
         ("keys_left", {}),
         ("store_busy", {}),

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from app import app
+from chalicelib.foundation.aws import clients
 from chalicelib.foundation.settings import BadSetting, read
 from chalicelib.foundation.settings import forget as forget_settings
 from chalicelib.taxis.settings import Settings
@@ -42,3 +44,21 @@ def test_where_there_is_no_console_nobody_is_sent_to_another_host() -> None:
 def test_a_console_that_is_at_no_address_is_named(url: str) -> None:
     with pytest.raises(BadSetting, match="MARAUDE_CONSOLE_URL"):
         read(Settings, {"MARAUDE_CONSOLE_URL": url})
+
+
+@pytest.mark.usefixtures("store")
+def test_a_monitor_is_told_that_the_store_answers() -> None:
+    answer = Caller(app).get("/health")
+
+    assert (answer.status, answer.data) == (200, [{"status": "pass"}])
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_monitor_is_told_that_the_store_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://dynamodb.example")
+
+    monkeypatch.setattr(clients.dynamodb(), "batch_get_item", refuse)
+    answer = Caller(app).get("/health")
+
+    assert (answer.status, answer.errors) == (503, {"": ["The store does not answer."]})

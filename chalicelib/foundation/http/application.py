@@ -150,6 +150,9 @@ class Application(Chalice):
         found = self._router.match(path)
         line.route = self._label(method, found)
         pattern, named = found or (None, {})
+        source, now = about.get("identity", {}).get("sourceIp") or "", clock.now()
+        route = self.table[pattern].get(method) if pattern is not None else None
+        self.contract.admit(route, method=method, headers=headers, source=source, now=now)
         return Request(
             method=method,
             path=path,
@@ -158,9 +161,9 @@ class Application(Chalice):
             body=self.contract.body(method, headers, _bytes(event))
             if method in WITH_BODY
             else None,
-            now=clock.now(),
+            now=now,
             id=request_id,
-            source=about.get("identity", {}).get("sourceIp") or "",
+            source=source,
             log_line=line,
             pattern=pattern,
             named=named,

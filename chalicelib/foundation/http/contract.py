@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
 from chalicelib.foundation import errors
@@ -19,6 +20,20 @@ class Contract(ABC):
         """Parses the bytes of a body. Raises a kind of Refusal.
 
         It is asked before the route and the caller are known. Header names are in lower case.
+        """
+
+    def admit(  # noqa: B027  # a service may let in everybody
+        self,
+        route: Route | None,
+        *,
+        method: str,
+        headers: Mapping[str, str],
+        source: str,
+        now: datetime,
+    ) -> None:
+        """Whether a request may come in at all, before its body is read. Raises a kind of Refusal.
+
+        `route` is None where the path or the verb is unknown; `source` is the address that the gateway had it from.
         """
 
     @abstractmethod

@@ -43,8 +43,13 @@ def one_of(values: Iterable[str]) -> Shape:
 
 
 def always(value: object) -> Shape:
-    """A constant: a field that nothing fills any more."""
-    return {"const": value}
+    """A constant: a field that nothing fills any more, and all of an object's where it is one.
+
+    Generators of clients take no object for a constant, and no null.
+    """
+    if isinstance(value, Mapping):
+        return _closed({name: always(inner) for name, inner in value.items()}, value)
+    return {"type": "null"} if value is None else {"const": value}
 
 
 def list_of(shape: Shape) -> Shape:
@@ -61,11 +66,14 @@ def record(
     title: str, fields: Mapping[str, Shape], *, optional: Mapping[str, Shape] | None = None
 ) -> Shape:
     """An object that has all of `fields`, perhaps some `optional` ones, and no others."""
+    return {"title": title, **_closed({**fields, **(optional or {})}, fields)}
+
+
+def _closed(fields: Mapping[str, Shape], required: Iterable[str]) -> Shape:
     return {
-        "title": title,
         "type": "object",
-        "properties": {**fields, **(optional or {})},
-        "required": sorted(fields),
+        "properties": fields,
+        "required": sorted(required),
         "additionalProperties": False,
     }
 

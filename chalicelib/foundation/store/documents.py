@@ -3,6 +3,7 @@
 | question                   | table  | key  | cost                               | asked by           |
 | the documents that are due | config | name | half a unit per 4 KB, all in one   | any request, at    |
 |                            |        |      | call, which another read may share | most each 30 s     |
+| whether the store answers  | config | name | half a unit                        | monitors           |
 
 A document is replaced whole, by one write, so that a reader sees the old one or the new one. A
 change is known everywhere within `config_cache_s` (a minute at most).
@@ -94,6 +95,13 @@ def forget() -> None:
     """Makes every document due: after a change, and between tests."""
     for document in _documents.values():
         document.expire()
+
+
+def ask_for_none() -> None:
+    """Asks for an item that is not there, half a unit: whether the store answers. Raises what it raises."""
+    reads.read(
+        Read(table("config"), reads.keys("name", ["none"]), lambda _: None, consistent=False)
+    )
 
 
 def next_number(counter: str) -> int:

@@ -164,7 +164,7 @@ def user_object(user: User) -> dict[str, object]:
         "phone_number_technical": record.phone_number_technical,
         "hail_endpoint_production": record.hail_endpoint_production,
         "operator_header_name": record.operator_header_name,
-        "operator_api_key": record.operator_api_key,
+        "operator_api_key": user.operator_api_key,
         "manager": None if user.manager is None else _neighbour(user.manager),
         "managed": [_neighbour(line) for line in user.managed],
     }

@@ -7,10 +7,12 @@ from typing import NamedTuple
 from chalicelib.foundation import cache, sealing
 from chalicelib.foundation.errors import Unidentified, in_request
 from chalicelib.foundation.rate_limit.store import throttle
-from chalicelib.taxis.access import rules, store
+from chalicelib.taxis.access import hooks, rules, store
 from chalicelib.taxis.access.rules import Line
 from chalicelib.taxis.settings import settings
 from chalicelib.taxis.vocabulary import Account
+
+FAMILIAR_S = 3600
 
 
 class KeyMissing(Unidentified):
@@ -25,6 +27,8 @@ class KeyUnknown(Unidentified):
 _by_key: cache.Memory[str, Account] = cache.Memory(
     lambda: 4096, lambda: float(settings().account_cache_s)
 )
+# Keys that have opened within the hour, by digest: who has one is no stranger, wherever it comes from.
+_familiar: cache.Memory[str, bool] = cache.Memory(lambda: 4096, lambda: float(FAMILIAR_S))
 _by_email: cache.Memory[str, Account] = cache.Memory(
     lambda: 4096, lambda: float(settings().account_cache_s)
 )
@@ -71,7 +75,18 @@ def _of_key(key: str, now: datetime) -> Account | None:
         record = store.by_key(digest)
         return record if record is not None and record.opens_with(digest, now=now) else None
 
-    return _active(_by_key, sealing.digest(key), opened) if key else None
+    if not key:
+        return None
+    digest = sealing.digest(key)
+    owner = _active(_by_key, digest, opened)
+    if bool(_familiar.get(digest)) != (owner is not None):
+        _familiar.put(digest, owner is not None)
+    return owner
+
+
+def is_familiar(key: str | None) -> bool:
+    """Whether a key has opened in this process within the hour, and has not been refused since: no call."""
+    return bool(key and _familiar.get(sealing.digest(key)))
 
 
 def _of_email(email: str) -> Account | None:
@@ -102,10 +117,12 @@ def signer(email: str, *, now: datetime) -> tuple[Account, list[str]] | None:
     return record.account, [sealing.unseal(sealed_key) for sealed_key in sealed_keys]
 
 
-def hook_of(account_id: int) -> store.Hook | None:
+def hook_of(account_id: int, *, now: datetime) -> hooks.Hook | None:
     """An operator's webhook, read strongly; None where it has none."""
     record = store.by_id(account_id)
-    return record.hook if record is not None and record.hail_endpoint_production else None
+    if record is None or not record.hail_endpoint_production:
+        return None
+    return hooks.hook(record, now=now)
 
 
 def every_line() -> list[Line]:

@@ -39,6 +39,8 @@ from pynamodb.exceptions import TransactWriteError
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
+from chalicelib.foundation import sealing
+from chalicelib.foundation.sealing import Ring
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import documents, reads
 from chalicelib.foundation.store.models import Place
@@ -52,14 +54,6 @@ LISTED = 10_000  # lines that a request reads at most
 KEY_BYTES = 2048  # of a key in DynamoDB; no account has a longer one
 
 
-class Hook(NamedTuple):
-    """An operator's webhook: its URL, and the name and value of a header, if it has a name."""
-
-    url: str
-    header_name: str
-    header_value: str
-
-
 class OldKey(NamedTuple):
     """The previous API key, valid until an agreed time."""
 
@@ -68,8 +62,18 @@ class OldKey(NamedTuple):
     until: datetime
 
 
+class OldNonce(NamedTuple):
+    """What the previous signing secret of an account's hails was derived with, in use until an agreed time."""
+
+    nonce: str
+    until: datetime
+
+
 class Record(Struct, frozen=True):
-    """All that is kept of an account. `sealed_key` is decrypted by `sealing.unseal`, `key_digest` is what it is looked up by."""
+    """All that is kept of an account. `sealed_key` is decrypted by `sealing.unseal`, `key_digest` is what it is looked up by.
+
+    `hooks.py` reads and writes what belongs to its webhook.
+    """
 
     account: Account
     name: str
@@ -77,7 +81,9 @@ class Record(Struct, frozen=True):
     sealed_key: str
     hail_endpoint_production: str = ""
     operator_header_name: str = ""
-    operator_api_key: str = ""
+    sealed_operator_api_key: str = ""  # by the keys of webhooks; empty where there is none
+    clear_operator_api_key: str = ""  # of before it was sealed: `put` seals it
+    signing_nonce: str = ""
     email_customer: str = ""
     email_technical: str = ""
     phone_number_customer: str = ""
@@ -88,6 +94,7 @@ class Record(Struct, frozen=True):
         None  # when its key was made; None for one of before this was noted
     )
     old_key: OldKey | None = None  # it may have run out
+    old_nonce: OldNonce | None = None  # so may this
     version: int = 0
 
     def old_key_at(self, now: datetime) -> OldKey | None:
@@ -99,11 +106,6 @@ class Record(Struct, frozen=True):
         old_key = self.old_key_at(now)
         own = (self.key_digest, *((old_key.digest,) if old_key else ()))
         return any(hmac.compare_digest(key_digest, digest) for digest in own)
-
-    @property
-    def hook(self) -> Hook:
-        """Where its hails are sent."""
-        return Hook(self.hail_endpoint_production, self.operator_header_name, self.operator_api_key)
 
     @property
     def line(self) -> Line:
@@ -133,7 +135,9 @@ class AccountRow(Model):
     sealed_key = UnicodeAttribute()
     hail_endpoint_production = UnicodeAttribute()
     operator_header_name = UnicodeAttribute()
-    operator_api_key = UnicodeAttribute()
+    sealed_operator_api_key = UnicodeAttribute(null=True)
+    clear_operator_api_key = UnicodeAttribute(attr_name="operator_api_key", null=True)
+    signing_nonce = UnicodeAttribute(null=True)
     email_customer = UnicodeAttribute(null=True)
     email_technical = UnicodeAttribute(null=True)
     phone_number_customer = UnicodeAttribute(null=True)
@@ -144,6 +148,8 @@ class AccountRow(Model):
     old_key_digest = UnicodeAttribute(null=True)
     old_sealed_key = UnicodeAttribute(null=True)
     old_key_until = UTCDateTimeAttribute(null=True)
+    old_signing_nonce = UnicodeAttribute(null=True)
+    old_signing_until = UTCDateTimeAttribute(null=True)
     version = NumberAttribute()
 
 
@@ -163,7 +169,8 @@ class LineRow(Model):
 
 _TEXTS = (
     *("name", "key_digest", "sealed_key", "password"),
-    *("hail_endpoint_production", "operator_header_name", "operator_api_key"),
+    *("hail_endpoint_production", "operator_header_name"),
+    *("sealed_operator_api_key", "clear_operator_api_key", "signing_nonce"),
     *("email_customer", "email_technical", "phone_number_customer", "phone_number_technical"),
 )
 
@@ -182,6 +189,8 @@ def _row(record: Record, key: str) -> AccountRow:
         old_key_digest=record.old_key.digest if record.old_key else None,
         old_sealed_key=record.old_key.sealed if record.old_key else None,
         old_key_until=record.old_key.until if record.old_key else None,
+        old_signing_nonce=record.old_nonce.nonce if record.old_nonce else None,
+        old_signing_until=record.old_nonce.until if record.old_nonce else None,
         version=record.version,
         **{name: getattr(record, name) for name in _TEXTS},
     )
@@ -200,6 +209,9 @@ def _record(row: AccountRow) -> Record:
         key_since=row.key_since,
         old_key=OldKey(row.old_key_digest, row.old_sealed_key, row.old_key_until)
         if row.old_key_digest
+        else None,
+        old_nonce=OldNonce(row.old_signing_nonce or "", row.old_signing_until)
+        if row.old_signing_until
         else None,
         version=int(row.version),
         **{name: getattr(row, name) or "" for name in _TEXTS},
@@ -308,12 +320,21 @@ def every() -> Iterator[Record]:
         yield _record(row)
 
 
+def sealed(record: Record) -> Record:
+    """The account with its webhook's own secret sealed; itself where it is already."""
+    if not record.clear_operator_api_key:
+        return record
+    token = sealing.seal(record.clear_operator_api_key, Ring.HOOKS)
+    return replace(record, sealed_operator_api_key=token, clear_operator_api_key="")
+
+
 def put(record: Record, *, before: Record | None) -> Record:
     """Stores a new account, or the account that was `before`, and returns it with its new version.
 
-    Raises RecordMoved where another write came first.
+    Nothing secret is stored in clear, whatever an earlier build has left. Raises RecordMoved where
+    another write came first.
     """
-    stored = replace(record, version=before.version + 1 if before else 1)
+    stored = replace(sealed(record), version=before.version + 1 if before else 1)
     keys = _keys(stored)
     condition = (
         AccountRow.key.does_not_exist() if before is None else AccountRow.version == before.version

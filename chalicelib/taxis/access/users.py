@@ -22,8 +22,7 @@ from chalicelib.foundation.errors import (
 )
 from chalicelib.foundation.outbound import addresses
 from chalicelib.foundation.retry import Retry
-from chalicelib.foundation.values import replace
-from chalicelib.taxis.access import rules, store
+from chalicelib.taxis.access import hooks, rules, store
 from chalicelib.taxis.access.rules import AccountFilter, Line
 from chalicelib.taxis.activity import service as activity
 from chalicelib.taxis.settings import settings
@@ -54,7 +53,7 @@ class CredentialsWrong(Unidentified):
 
 
 class User(Struct, frozen=True):
-    """An account with its manager and the accounts that it manages. `api_key` is in clear."""
+    """An account with its manager and the accounts that it manages. Its secrets are in clear."""
 
     record: store.Record
     manager: Line | None
@@ -64,6 +63,11 @@ class User(Struct, frozen=True):
     def api_key(self) -> str:
         """The account's API key, in clear."""
         return sealing.unseal(self.record.sealed_key)
+
+    @property
+    def operator_api_key(self) -> str:
+        """The value of its webhook's own header, in clear."""
+        return hooks.header_value(self.record)
 
 
 def list_users(
@@ -136,7 +140,7 @@ def _write(record: store.Record, fields: Mapping[str, Any]) -> store.Record:
             current = store.by_id(record.account.id)
         if current is None:
             break
-        changed = replace(current, **fields)
+        changed = hooks.changed(current, fields)
         if changed == current:
             return current
         with suppress(store.RecordMoved):

@@ -15,17 +15,19 @@ from chalicelib.taxis.vocabulary import Activity
 log = logging.getLogger("maraude.activity")
 
 
-def record(activity: Activity) -> None:
-    """Writes an entry. A failure is logged and fails no request."""
+def record(*activities: Activity) -> None:
+    """Writes entries, in one call. A failure is logged and fails no request."""
     try:
-        store.put(activity)
+        store.put(*activities)
     except (BotoCoreError, ClientError, PynamoDBException) as error:
-        logs.fault(log, error, "not_in_the_journal", action=activity.action)
+        actions = ", ".join(activity.action for activity in activities)
+        logs.fault(log, error, "not_in_the_journal", action=actions)
 
 
 def record_within(transaction: TransactWrite, activity: Activity) -> None:
     """Adds an entry to the transaction that it tells of."""
-    transaction.save(store.row(activity))
+    for row in store.rows(activity):
+        transaction.save(row)
 
 
 def list_entries(
@@ -33,7 +35,7 @@ def list_entries(
 ) -> tuple[list[Entry], int]:
     """A page of the entries that match a filter, newest first, and how many match in all.
 
-    The newest `store.LISTED` entries are read: beyond that the count is a lower bound.
+    Beyond the newest `store.LISTED` there is none, and the count is a lower bound.
     """
-    found = [entry for entry in store.newest(now) if filters.matches(entry.activity)]
-    return found[(page - 1) * per_page : page * per_page], len(found)
+    first = (page - 1) * per_page
+    return store.page_of(filters.series(), first=first, size=per_page, now=now)

@@ -1,21 +1,27 @@
-"""The activity log in DynamoDB.
+"""The activity log in DynamoDB: each entry in two series, its action's and its action's on the resource.
 
-| question         | table    | key                      | order        | cost              | asked by          |
-| ---------------- | -------- | ------------------------ | ------------ | ----------------- | ----------------- |
-| one more entry   | activity | day, milliseconds#random | none         | 1 write unit; 2   | requests, logins; |
-|                  |          |                          |              | in a transaction  | hails, in theirs  |
-| the newest there | activity | day                      | newest first | 0.5 unit per 4 KB,| GET               |
-| are              |          |                          |              | some 20 entries,  | /activity_logs    |
-|                  |          |                          |              | or per empty day  |                   |
+| question                | table   | series             | order        | cost               | asked by           |
+| ----------------------- | ------- | ------------------ | ------------ | ------------------ | ------------------ |
+| some more entries       | journal | both of each       | none         | 2 write units      | requests, logins;  |
+|                         |         |                    |              | each, one call; 4  | hails, in their    |
+|                         |         |                    |              | in a transaction   | transactions       |
+| the newest of an action | journal | action             | newest first | 0.5 unit per 4 KB, | GET /activity_logs |
+|                         |         |                    |              | some 16 entries    |                    |
+| of an action on one     | journal | action#resource_id | newest first | the same           | GET /activity_logs |
+| resource                |         |                    |              |                    | with resource_id   |
+| how many older ones     | journal | the same           | none         | the same; no entry | the same           |
+| there are               |         |                    |              | leaves DynamoDB    |                    |
 
-An entry goes with the transaction that it tells of, and for good after `activity_days`. A request
-reads `LISTED` entries at most (250 units), and as many days as they take.
+A filter without `action` asks each action of its resource, all of them without `resource`: one query a
+series, and one more, or one a megabyte, for a series that has more than the page takes. An entry's key
+within a series is `milliseconds#random`, which is its id. It goes with the transaction that it tells of,
+and for good after `activity_days`. A series takes a thousand entries a second, as a partition does.
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pynamodb.attributes import (
     JSONAttribute,
@@ -25,23 +31,29 @@ from pynamodb.attributes import (
 )
 from pynamodb.models import Model
 
+from chalicelib.foundation.aws import clients
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store.models import Place
+from chalicelib.foundation.store.reads import Item
 from chalicelib.foundation.values import milliseconds
+from chalicelib.taxis.activity import rules
 from chalicelib.taxis.activity.rules import Entry
 from chalicelib.taxis.settings import settings
 from chalicelib.taxis.vocabulary import Action, Activity, Resource
 
-LISTED = 10_000  # entries that a request reads at most
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import QueryOutputTypeDef
+
+LISTED = 10_000  # entries that a request finds at most
 
 
-class ActivityRow(Model):
-    """An entry, among those of its day."""
+class JournalRow(Model):
+    """An entry, in one of its two series."""
 
     class Meta(Place):
-        table_name = table("activity")
+        table_name = table("journal")
 
-    day = UnicodeAttribute(hash_key=True)
+    series = UnicodeAttribute(hash_key=True)
     entry = UnicodeAttribute(range_key=True)
     at = UTCDateTimeAttribute()
     resource = UnicodeAttribute()
@@ -51,41 +63,83 @@ class ActivityRow(Model):
     ttl = NumberAttribute()
 
 
-def row(activity: Activity) -> ActivityRow:
-    """A new item of an entry."""
+def rows(activity: Activity) -> Iterator[JournalRow]:
+    """The new items of an entry."""
     at = activity.at.astimezone(UTC)
-    return ActivityRow(
-        at.date().isoformat(),
-        f"{milliseconds(at):015}#{secrets.token_hex(4)}",
-        at=at,
-        resource=activity.resource.value,
-        resource_id=activity.resource_id,
-        action=activity.action.value,
-        extra=dict(activity.extra),
-        ttl=int((at + timedelta(days=settings().activity_days)).timestamp()),
-    )
+    entry = f"{milliseconds(at):015}#{secrets.token_hex(4)}"
+    for resource_id in (None, activity.resource_id):
+        yield JournalRow(
+            rules.series(activity.action, resource_id),
+            entry,
+            at=at,
+            resource=activity.resource.value,
+            resource_id=activity.resource_id,
+            action=activity.action.value,
+            extra=dict(activity.extra),
+            ttl=int((at + timedelta(days=settings().activity_days)).timestamp()),
+        )
 
 
-def put(activity: Activity) -> None:
-    """Writes an entry that belongs to no transaction."""
-    row(activity).save()
+def put(*activities: Activity) -> None:
+    """Writes entries that belong to no transaction, in one call."""
+    with JournalRow.batch_write() as batch:
+        for activity in activities:
+            for row in rows(activity):
+                batch.save(row)
 
 
-def newest(now: datetime, *, limit: int = LISTED) -> Iterator[Entry]:
-    """The entries of the last `activity_days`, newest first."""
+def page_of(
+    some: Sequence[str], *, first: int, size: int, now: datetime, listed: int = LISTED
+) -> tuple[list[Entry], int]:
+    """`size` entries of these series together from the `first` on (0 is the newest), and how many they have.
+
+    Those of the last `activity_days`, for older ones expire late. Beyond the newest `listed` none is
+    shown or counted.
+    """
+    last = min(first + size, listed)
+    found: list[Item] = []
+    total = 0
+    for series in some:
+        behind = None
+        for answer in _answers(series, now=now, most=last if first < listed else 1):
+            found += answer["Items"]
+            total += answer["Count"]
+            behind = answer.get("LastEvaluatedKey")
+        if behind:
+            older = _answers(series, now=now, most=listed - total, behind=behind, counts=True)
+            total += sum(answer["Count"] for answer in older)
+    found.sort(key=lambda item: item["entry"]["S"], reverse=True)
+    shown = [_entry(JournalRow.from_raw_data(dict(item))) for item in found[first:last]]
+    return shown, min(total, listed)
+
+
+def _answers(
+    series: str, *, now: datetime, most: int, behind: Item | None = None, counts: bool = False
+) -> Iterator["QueryOutputTypeDef"]:
+    """Asks for at most so many entries of a series, newest first, from behind a key on, or counts them."""
     oldest = now - timedelta(days=settings().activity_days)
-    since = ActivityRow.entry >= f"{milliseconds(oldest):015}"
-    left = limit
-    for days in range(settings().activity_days + 1):
-        day = (now.astimezone(UTC) - timedelta(days=days)).date().isoformat()
-        for found in ActivityRow.query(day, since, scan_index_forward=False, limit=left):
-            left -= 1
-            yield _entry(found)
-        if not left:
+    asked: Any = {
+        "TableName": JournalRow.Meta.table_name,
+        "KeyConditionExpression": "series = :series AND entry >= :oldest",
+        "ExpressionAttributeValues": {
+            ":series": {"S": series},
+            ":oldest": {"S": f"{milliseconds(oldest):015}"},
+        },
+        "ScanIndexForward": False,
+        "Select": "COUNT" if counts else "ALL_ATTRIBUTES",
+    }
+    while most > 0:
+        if behind:
+            asked["ExclusiveStartKey"] = behind
+        answer = clients.dynamodb().query(**asked, Limit=most)
+        yield answer
+        most -= answer["Count"]
+        behind = answer.get("LastEvaluatedKey")
+        if not behind:
             return
 
 
-def _entry(row: ActivityRow) -> Entry:
+def _entry(row: JournalRow) -> Entry:
     activity = Activity(
         row.at, Resource(row.resource), row.resource_id, Action(row.action), row.extra
     )

@@ -67,8 +67,8 @@ HAIL = record(
                 "position": record(
                     "HailPosition", {"lon": nullable(NUMBER), "lat": nullable(NUMBER)}
                 ),
-                "crowfly_distance": {**nullable(NUMBER), "description": "kilometres"},
-                "last_update": {**nullable(WHOLE), "description": "seconds since 1970"},
+                "crowfly_distance": nullable(NUMBER),
+                "last_update": nullable(WHOLE),
                 "vehicle": record(
                     "HailVehicle",
                     {"licence_plate": TEXT, "color": TEXT},

@@ -15,12 +15,13 @@ TASK = "send_request_operator"  # in the journal
 
 
 class Dispatch(Struct, frozen=True):
-    """A hail to send to its operator: the address, its header if it has a name, and the envelope."""
+    """A hail to send to its operator: the address, its header if it has a name, what signs, the envelope."""
 
     hail_id: str
     url: str
     header_name: str
     header_value: str
+    signing_secrets: tuple[str, ...]
     operator_id: int
     moteur_id: int
     body: bytes
@@ -49,20 +50,14 @@ def prepare(
     if waiting_since is not None and not shares.has_time_for(hail, call, now=now):
         fail(hail_id, reason="The operator's server was too busy with other hails", now=now)
         return None
-    hook = access.hook_of(hail.operateur_id)
+    hook = access.hook_of(hail.operateur_id, now=now)
     if hook is None:
         fail(hail_id, reason="The operator has no address for hails", now=now)
         return None
     envelope = {"data": [presentation.hail_object(hail, viewer=None, last=None)]}
     body = json.dumps(envelope, sort_keys=True, separators=(",", ":")).encode()
     return Dispatch(
-        hail_id,
-        hook.url,
-        hook.header_name,
-        hook.header_value,
-        operator_id=hail.operateur_id,
-        moteur_id=hail.moteur_id,
-        body=body,
+        hail_id, *hook, operator_id=hail.operateur_id, moteur_id=hail.moteur_id, body=body
     )
 
 

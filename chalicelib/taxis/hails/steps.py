@@ -14,6 +14,7 @@ from chalicelib.foundation.observe import logs, metrics
 from chalicelib.foundation.retry import Retry
 from chalicelib.foundation.store.reads import StoreBusy
 from chalicelib.foundation.store.writes import Moved
+from chalicelib.taxis.activity.rules import taxi_status
 from chalicelib.taxis.hails import queue, rules, store, writes
 from chalicelib.taxis.hails.request_log import Exchange
 from chalicelib.taxis.hails.rules import Busy, Customer, Hail, Status, StepRefused, Waits
@@ -22,7 +23,7 @@ from chalicelib.taxis.positions.service import Sighting
 from chalicelib.taxis.registry import service as registry
 from chalicelib.taxis.registry.rules import Description
 from chalicelib.taxis.settings import settings
-from chalicelib.taxis.vocabulary import Action, Activity, Resource
+from chalicelib.taxis.vocabulary import Activity
 
 RETRY = Retry(tries=14, longest_s=0.32)  # of a step that others are in the way of: some 2 s
 
@@ -134,8 +135,7 @@ def _journal_entry(hail: Hail, moved: TaxiStep, *, task: str | None, now: dateti
     is_hailed = moved.before.description_id == hail.description_id
     taxi_id = hail.taxi_id if is_hailed else min(moved.before.taxis, default="")
     cause = {"task": task} if task else {"hail_id": hail.hail_id}
-    statuses = {"old_status": moved.before.status.value, "new_status": moved.after.status.value}
-    return Activity(now, Resource.TAXI, taxi_id, Action.TAXI_STATUS, {**statuses, **cause})
+    return taxi_status(now, taxi_id, old=moved.before.status, new=moved.after.status, **cause)
 
 
 def show_taxi(description: Description, *, now: datetime, sighting: Sighting | None = None) -> None:

@@ -9,10 +9,10 @@
 | what a new hail depends on | taxis,       | their keys      | 2 to 4 units,       | POST /hails       |
 |                            | customers,   |                 | strong, one call    |                   |
 |                            | hail-lists   |                 |                     |                   |
-| a new hail                 | hails, descriptions, customers,| 28 write units or   | POST /hails       |
-|                            | hail-lists, hail-log, activity | so; 4 more in a new |                   |
+| a new hail                 | hails, descriptions, customers,| 32 write units or   | POST /hails       |
+|                            | hail-lists, hail-log, journal  | so; 4 more in a new |                   |
 |                            |              |                 | session             |                   |
-| its next step              | the same                       | 16 to 22 write      | PUT, queues       |
+| its next step              | the same                       | 16 to 24 write      | PUT, queues       |
 |                            |              |                 | units               |                   |
 | another field              | hails,       | hail_id         | 6 write units       | PUT               |
 |                            | hail-log     |                 |                     |                   |

@@ -20,7 +20,6 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from chalicelib.foundation import sealing
 from chalicelib.foundation.outbound import addresses, answers
 from chalicelib.foundation.outbound import headers as own_headers
 from chalicelib.foundation.outbound.addresses import Endpoint, EndpointRefused, Lookup
@@ -54,11 +53,6 @@ class Outcome(Struct, frozen=True):
     code: int | None = None
     reply: str = ""
     taxi_phone_number: str | None = None
-
-
-def secrets_of(operator_id: int) -> tuple[str, ...]:
-    """Signing secrets of an operator's hails, one for each of the deployment's keys, newest first."""
-    return tuple(key.hex() for key in sealing.derived_keys(f"webhook {operator_id}"))
 
 
 def sign(body: bytes, secrets: tuple[str, ...], *, at_s: int) -> str:
@@ -170,7 +164,7 @@ def _headers(dispatch: Dispatch, endpoint: Endpoint, now: datetime) -> Mapping[s
         "Content-Type": "application/json",
         "User-Agent": USER_AGENT,
         "Idempotency-Key": dispatch.hail_id,
-        SIGNATURE: sign(dispatch.body, secrets_of(dispatch.operator_id), at_s=int(now.timestamp())),
+        SIGNATURE: sign(dispatch.body, dispatch.signing_secrets, at_s=int(now.timestamp())),
     }
     theirs = {"Authorization": f"Basic {endpoint.login}"} if endpoint.login else {}
     if name:

@@ -29,9 +29,11 @@ from chalicelib.foundation.http.refusals import (
 )
 from chalicelib.foundation.http.replies import JSON
 from chalicelib.foundation.http.routes import WITH_BODY, Route
+from chalicelib.foundation.rate_limit.sources import TooManyOfAddress
 from chalicelib.foundation.rate_limit.store import TooManyRequests
 from chalicelib.taxis.access import service as access
 from chalicelib.taxis.contract import FAULT
+from chalicelib.taxis.openapi import words
 from chalicelib.taxis.vocabulary import Role
 
 Table = Mapping[str, Mapping[str, Route]]
@@ -87,9 +89,10 @@ def _name(schema: Any) -> str:  # noqa: ANN401  # a schema, its class or its nam
 
 
 class _Document:
-    """An OpenAPI document under construction."""
+    """An OpenAPI document under construction; `closed` as in `document`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, closed: bool) -> None:
+        self._closed = closed
         self._plugin = _Plugin(schema_name_resolver=_name)
         self.spec = APISpec(
             "Maraude",
@@ -219,14 +222,21 @@ class _Document:
             return shape
         title = shape.get("title")
         if not isinstance(title, str) or shape.get("type") != "object":
-            return {name: self._shape(part) for name, part in shape.items()}
+            return self._parts(shape)
         if title not in self._shapes:
             self._shapes[title] = shape
-            whole = {name: self._shape(part) for name, part in shape.items()}
+            whole = self._parts(shape)
             self.spec.components.schema(title, whole)
         elif self._shapes[title] != shape:
             raise ValueError(f"two different shapes are called {title}")
         return {"$ref": f"#/components/schemas/{title}"}
+
+    def _parts(self, shape: Shape) -> Json:
+        return {
+            name: self._shape(part)
+            for name, part in shape.items()
+            if self._closed or (name, part) != ("additionalProperties", False)
+        }
 
 
 def _field_keywords(_: OpenAPIConverter, field: Any, *, ret: Json, **__: Any) -> Json:  # noqa: ANN401
@@ -272,7 +282,7 @@ def _tag(route: Route) -> str:
 
 def _refused_by(verb: str, route: Route) -> list[type[Refusal]]:
     """The refusals of an operation, in the order of its checks [contract: Order of checks]."""
-    found: list[type[Refusal]] = []
+    found: list[type[Refusal]] = [TooManyOfAddress]
     if verb in WITH_BODY:
         found += [BodyUnreadable, BodyTooLarge]
     if route.roles is not None:
@@ -298,12 +308,17 @@ def _example_of_refusal(status: int, exchanges: Sequence[Json], text: str) -> ob
     return {"errors": {"": [FAULT if status == 500 else text]}}
 
 
-def document(table: Table) -> Json:
-    """The OpenAPI document of these routes."""
-    draft = _Document()
+def document(table: Table, *, closed: bool = False) -> Json:
+    """The OpenAPI document of these routes.
+
+    A client must take answers with fields that are not there yet, so their schemas are open; `closed` ones
+    are for tests, which hold each answer against them.
+    """
+    draft = _Document(closed=closed)
     for path, verbs in sorted(table.items()):
         for verb, route in verbs.items():
             if verb != "HEAD" and route.answers is not None:
                 draft.add(path, verb, route)
     openapi: Json = draft.spec.to_dict()
+    words.describe(openapi)
     return openapi

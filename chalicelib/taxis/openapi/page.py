@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from chalicelib.taxis.openapi import curl
+from chalicelib.taxis.openapi.recipes import Recipe
+
 Json = Mapping[str, Any]  # a piece of the document
 
 _REF = "#/components/schemas/"
@@ -35,11 +38,14 @@ td:first-child { white-space: nowrap; } td:last-child { min-width: 14rem; }
 
 _HOW = """<p>Send your key in the header <code>X-Api-Key</code>. An account that manages another one
 acts as it with the other's e-mail in <code>X-Logas</code>. For programs:
-<a href="/swagger.json">/swagger.json</a> (OpenAPI {version}).</p>"""
+<a href="/swagger.json">/swagger.json</a> (OpenAPI {version}), of which generators make clients.</p>
+<p>Each operation below has a command to copy. It needs two lines before it, with your own values:</p>
+<pre>registry=https://the.address.of.this.registry
+key=the-key-of-your-account</pre>"""
 
 
-def page(document: Json) -> str:
-    """The page of an OpenAPI document. Every text of it is escaped."""
+def page(document: Json, recipes: Mapping[str, Recipe]) -> str:
+    """The page of an OpenAPI document, below the recipes. Every text of it is escaped."""
     info = document["info"]
     operations = list(_operations(document))
     parts = [
@@ -53,6 +59,7 @@ def page(document: Json) -> str:
         f"<h1>{escape(info['title'])}</h1>",
         f"<p>{_words(info['description'])}</p>",
         _HOW.format(version=escape(document["openapi"])),
+        *(_recipe(side, steps) for side, steps in recipes.items()),
     ]
     parts.append("<nav>")
     for tag in document["tags"]:
@@ -72,12 +79,21 @@ def page(document: Json) -> str:
     parts.append("<h2>What is sent and shown</h2>")
     for name, schema in sorted(document["components"]["schemas"].items()):
         parts.append(
-            f'<details id="{escape(name)}"><summary><code>{escape(name)}</code> '
+            f"<details><summary><code>{escape(name)}</code> "
             f'<span class="what">{_words(schema.get("description", ""))}</span></summary>'
-            f"<div>{_fields(schema)}</div></details>"
+            f'<div id="{escape(name)}">{_fields(schema)}</div></details>'
         )
     parts.append("</body></html>")
     return "\n".join(parts) + "\n"
+
+
+def _recipe(side: str, steps: Recipe) -> str:
+    rows = []
+    for operation, words in steps:
+        verb, path = operation.split(" ")
+        link = f'<a href="#{_anchor(verb, path)}">{_title(verb, path)}</a>'
+        rows.append(f"<li>{link}<br>{_words(words)}</li>")
+    return f"<h2>{escape(side)}</h2><ol>{''.join(rows)}</ol>"
 
 
 def _operations(document: Json) -> Iterator[tuple[str, str, Json]]:
@@ -101,7 +117,10 @@ def _title(verb: str, path: str) -> str:
 
 
 def _operation(verb: str, path: str, operation: Json) -> str:
-    parts = [f"<p>{_words(operation['description'])}</p>"]
+    parts = [
+        f"<p>{_words(operation['description'])}</p>",
+        f"<pre>{escape(curl.command(verb, path, operation), quote=False)}</pre>",
+    ]
     if operation["parameters"]:
         rows = "".join(map(_parameter, operation["parameters"]))
         parts.append(f"<h3>Parameters</h3><table>{rows}</table>")
@@ -118,24 +137,27 @@ def _operation(verb: str, path: str, operation: Json) -> str:
             f"<div>{''.join(map(_media, content.values()))}</div></details>"
         )
     return (
-        f'<details id="{_anchor(verb, path)}"><summary>{_title(verb, path)} '
+        f"<details><summary>{_title(verb, path)} "
         f'<span class="what">{_words(operation["summary"])}</span></summary>'
-        f"<div>{''.join(parts)}</div></details>"
+        f'<div id="{_anchor(verb, path)}">{"".join(parts)}</div></details>'
     )
 
 
 def _parameter(parameter: Json) -> str:
     required = " <b>required</b>" if parameter.get("required") else ""
-    shown = (
-        f" For instance <code>{_json(parameter['example'])}</code>."
-        if "example" in parameter
-        else ""
-    )
     return (
         f"<tr><td><code>{escape(parameter['name'])}</code></td>"
         f"<td>{escape(parameter['in'])}, {_kind(parameter['schema'])}{required}</td>"
-        f"<td>{_words(parameter.get('description', ''))}{shown}</td></tr>"
+        f"<td>{_words(parameter.get('description', ''))}{_shown(parameter)}</td></tr>"
     )
+
+
+def _shown(described: Json) -> str:
+    """The examples of a field or parameter."""
+    examples = described.get("examples", [])
+    if "example" in described:
+        examples = [described["example"]]
+    return "".join(f" For instance <code>{_json(one)}</code>." for one in examples)
 
 
 def _media(media: Json) -> str:
@@ -158,7 +180,7 @@ def _fields(schema: Json) -> str:
     rows = "".join(
         f"<tr><td><code>{escape(name)}</code></td>"
         f"<td>{_kind(field)}{' <b>required</b>' if name in required else ''}</td>"
-        f"<td>{_words(field.get('description', ''))}</td></tr>"
+        f"<td>{_words(field.get('description', ''))}{_shown(field)}</td></tr>"
         for name, field in schema.get("properties", {}).items()
     )
     return f"<table>{rows}</table>"

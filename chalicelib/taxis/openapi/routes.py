@@ -45,7 +45,8 @@ def _texts(
     @cache
     def page_text() -> str:
         from chalicelib.taxis.openapi.page import page  # noqa: PLC0415  # as rarely
+        from chalicelib.taxis.openapi.recipes import recipes  # noqa: PLC0415
 
-        return page(json.loads(json_text()))
+        return page(json.loads(json_text()), recipes())
 
     return json_text, page_text

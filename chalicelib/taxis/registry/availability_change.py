@@ -9,21 +9,30 @@ from chalicelib.foundation.observe import logs
 from chalicelib.foundation.retry import Retry
 from chalicelib.foundation.store.writes import Moved
 from chalicelib.foundation.values import replace
+from chalicelib.taxis.activity.rules import taxi_status
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.rules import Availability, CellContended
 from chalicelib.taxis.positions.service import Sighting
 from chalicelib.taxis.registry import vehicles
 from chalicelib.taxis.registry.rules import AvailabilityAsked, Busy, Description, Registered
+from chalicelib.taxis.vocabulary import Pending
 
 log = logging.getLogger("maraude.registry")
 
 RETRY = Retry(tries=8)  # of a change that others are in the way of: about 1 s in all
 
 
-def change_taxi(found: Registered, changes: AvailabilityAsked, *, now: datetime) -> Registered:
+def change_taxi(
+    found: Registered,
+    changes: AvailabilityAsked,
+    *,
+    now: datetime,
+    entry: Pending | None = None,
+) -> Registered:
     """Changes status or radius of a taxi, which its vehicle's other taxis share [contract: Status of a taxi].
 
-    The next search sees it. A hail that is open goes on as it was. Raises Busy.
+    The next search sees it. A hail that is open goes on as it was. Another status goes into the
+    journal with `entry`, the request's own, so that it costs no call. Raises Busy.
     """
     description = found.description
     changed = description.changed(changes, now=now)
@@ -37,11 +46,15 @@ def change_taxi(found: Registered, changes: AvailabilityAsked, *, now: datetime)
         if changed is description:
             # Somebody wrote the same; or we did, and the answer was lost: it may not be shown yet.
             break
+        before, own = description, changed
         with suppress(Moved):
-            vehicles.change_availability(description, changed)
+            vehicles.change_availability(before, own)
             break
     else:
         raise Busy(in_request("The taxi's status keeps changing. Please try again."))
+    is_own = changed.availability_changed_at == own.availability_changed_at
+    if entry is not None and is_own and own.status is not before.status:
+        entry.also.append(taxi_status(now, found.taxi.taxi_id, old=before.status, new=own.status))
     show(changed, now=now)
     return replace(found, description=changed)
 

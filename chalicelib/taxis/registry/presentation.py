@@ -66,7 +66,7 @@ TAXI = record(
         "status": json_schema.one_of(TaxiStatus),
         "radius": nullable(WHOLE),
         "rating": always(None),
-        "last_update": {**nullable(WHOLE), "description": "seconds since 1970"},
+        "last_update": nullable(WHOLE),
         "position": record("TaxiPosition", {"lon": nullable(NUMBER), "lat": nullable(NUMBER)}),
         "crowfly_distance": always(None),
         "ads": record("TaxiAds", {**_ADS, "town": record("TaxiTown", {"name": TEXT})}),

@@ -128,7 +128,7 @@ def put_taxi(request: Request, taxi_id: str) -> Reply:
     """Changes a taxi's status or radius. An unknown taxi is refused before a bad body."""
     found = own_taxis.find_taxi(request.viewer, taxi_id)
     changes = request.one()
-    changed = availability_change.change_taxi(found, changes, now=request.now)
+    changed = availability_change.change_taxi(found, changes, now=request.now, entry=request.entry)
     last = own_taxis.last_position(found.taxi, now=request.now)
     return reply([presentation.taxi_object(changed, last)])
 

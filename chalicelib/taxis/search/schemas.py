@@ -52,7 +52,7 @@ FOUND_TAXI = record(
     {
         "id": TEXT,
         "operator": TEXT,
-        "crowfly_distance": {**NUMBER, "description": "metres"},
+        "crowfly_distance": NUMBER,
         "position": record("FoundPosition", {"lon": NUMBER, "lat": NUMBER}),
         "vehicle": record(
             "FoundVehicle",

@@ -10,7 +10,8 @@ from chalicelib.foundation.store import documents, reads
 from chalicelib.foundation.store.reads import Read
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.settings import settings
-from chalicelib.taxis.territory import interior, rules, store
+from chalicelib.taxis.territory import editions, interior, rules, store
+from chalicelib.taxis.territory.editions import Edition
 from chalicelib.taxis.territory.rules import (
     NOWHERE,
     Conurbation,
@@ -21,7 +22,6 @@ from chalicelib.taxis.territory.rules import (
     Town,
     Zone,
 )
-from chalicelib.taxis.territory.store import Edition
 
 T = TypeVar("T")
 
@@ -43,10 +43,10 @@ def _in_edition(ask: Callable[[Edition], T]) -> T:
     Raises GenerationGone where the edition is broken.
     """
     try:
-        return ask(store.edition.current())
+        return ask(editions.edition.current())
     except store.GenerationGone:
         documents.forget()
-        return ask(store.edition.current())
+        return ask(editions.edition.current())
 
 
 def place(point: LngLat) -> Read[Place]:
@@ -54,7 +54,7 @@ def place(point: LngLat) -> Read[Place]:
 
     Where a load comes between asking and understanding, it reads once more.
     """
-    entry = store.edition.current().tile(to_e7(point))
+    entry = editions.edition.current().tile(to_e7(point))
     missing = [] if entry is None or _tiles.get(entry) is not None else [entry]
 
     def understood(tiles: Mapping[str, Tile]) -> Place:
@@ -84,25 +84,25 @@ def place_of(point: LngLat) -> Place:
 
 def excluded(point: LngLat) -> bool:
     """Whether nobody may pick up at a point: the exclusions' exact shapes, borders included."""
-    return rules.is_excluded(to_e7(point), store.exclusions.current().exclusions.values())
+    return rules.is_excluded(to_e7(point), editions.exclusions.current().exclusions.values())
 
 
 def zones_of(towns: Collection[str]) -> list[Zone]:
     """The zones that hold any of the towns, by number."""
-    return store.edition.current().zones.of(towns)
+    return editions.edition.current().zones.of(towns)
 
 
 def zones() -> tuple[Zone, ...]:
     """All zones, by number."""
-    return store.edition.current().zones.zones
+    return editions.edition.current().zones.zones
 
 
 def conurbations() -> tuple[Conurbation, ...]:
     """All conurbations, by id, with the present codes of their members; from documents at hand."""
-    present = store.edition.current().present
+    present = editions.edition.current().present
     return tuple(
         replace(one, members=frozenset(map(present, one.members)))
-        for one in store.conurbations.current().conurbations
+        for one in editions.conurbations.current().conurbations
     )
 
 
@@ -139,7 +139,7 @@ def town_names(insees: Collection[str]) -> Mapping[str, str]:
 
 def present_code(insee: str) -> str:
     """The code that a town has now: the new one where it has merged; from a document at hand."""
-    return store.edition.current().present(insee)
+    return editions.edition.current().present(insee)
 
 
 def town_exists(insee: str) -> bool:
@@ -206,7 +206,7 @@ def stations() -> Sequence[Station]:
     """All stations, by id."""
 
     def ask() -> Sequence[Station]:
-        shelf = store.shelf.current()
+        shelf = editions.shelf.current()
         found = _stations.get(shelf.generation)
         if found is None:
             found = store.stations(shelf)

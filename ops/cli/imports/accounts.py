@@ -7,6 +7,7 @@ from datetime import datetime
 from chalicelib.foundation import sealing
 from chalicelib.foundation.store import documents
 from chalicelib.foundation.values import replace
+from chalicelib.taxis.access import hooks
 from chalicelib.taxis.access import store as accounts_store
 from chalicelib.taxis.access.rules import implied
 from chalicelib.taxis.access.store import Record
@@ -87,8 +88,7 @@ class Accounts:
         fields = read.beside
         account = before.account
         changed = replace(
-            before,
-            **read.body,
+            hooks.changed(before, read.body),
             account=replace(
                 account,
                 roles=implied(Role(role) for role in fields["roles"])

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.territory import store
-from chalicelib.taxis.territory.rules import Conurbation
-from ops.cli.territory import mergers, switches
+from chalicelib.taxis.territory import editions, store
+from chalicelib.taxis.territory.rules import Conurbation, Town
+from ops.cli.territory import items, mergers, misplaced, switches
 from ops.cli.territory.geojson import json_of, with_lines
+from ops.cli.territory.misplaced import FAR, Misplaced
 from ops.cli.territory.progress import Progress
 from ops.cli.territory.towns import unknown_towns
 from ops.cli.territory.values import insee_of, member
@@ -78,8 +79,8 @@ def load_conurbations(path: Path, *, quiet: bool = False) -> None:
     """
     published = read(path)
     with switches.alone():
-        before = store.conurbations.current()
-        edition = store.edition.current()
+        before = editions.conurbations.current()
+        edition = editions.edition.current()
         named = store.names(edition.all_names())
         towns = {insee for some in named.values() for insee in some}
         listed = [
@@ -104,10 +105,22 @@ def load_conurbations(path: Path, *, quiet: bool = False) -> None:
         after = {one.conurbation.conurbation_id: one.conurbation for one in listed}
         if after != known:
             ordered = tuple(after[conurbation_id] for conurbation_id in sorted(after))
-            switches.switch_conurbations(store.Conurbations(before.version + 1, ordered))
+            switches.switch_conurbations(editions.Conurbations(before.version + 1, ordered))
+        members = {insee for one in listed for insee in one.conurbation.members & towns}
+        shapes = store.outlines(edition, items.prefixes(Town(insee, "") for insee in members))
     new = len(after.keys() - known.keys())
     unchanged = sum(known.get(conurbation_id) == one for conurbation_id, one in after.items())
-    Progress(quiet=quiet).result(
+    progress = Progress(quiet=quiet)
+    progress.result(
         f"conurbations: {new} new, {len(after) - new - unchanged} changed, {unchanged} unchanged, "
         f"{len(known.keys() - after.keys())} removed; {len(after)} in all"
+    )
+    progress.result(
+        misplaced.sentence(
+            [
+                Misplaced(f"line {one.line}", f"{insee} of {one.conurbation.name}", FAR)
+                for one in listed
+                for insee in misplaced.strays(one.conurbation.members, shapes)
+            ]
+        )
     )

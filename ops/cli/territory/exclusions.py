@@ -2,18 +2,20 @@
 
 from pathlib import Path
 
-from chalicelib.taxis.territory import store
+from chalicelib.foundation.geo import from_e7
+from chalicelib.taxis.territory import editions, interior, service
 from chalicelib.taxis.territory.rules import Exclusion
-from ops.cli.territory import switches
+from ops.cli.territory import misplaced, switches
 from ops.cli.territory.geojson import features, shape
+from ops.cli.territory.misplaced import Misplaced
 from ops.cli.territory.progress import Progress
 from ops.cli.territory.values import member
 from ops.errors import CannotGoOn
 from ops.reading import Fault, FileRefused
 
 
-def read(path: Path) -> Exclusion:
-    """The exclusion of a file of one Feature. Raises FileRefused.
+def read(path: Path) -> tuple[int, Exclusion]:
+    """The exclusion of a file of one Feature, and the line that it begins on. Raises FileRefused.
 
     Its name is the French one, else `name`, else the id [contract: Exclusion files].
     """
@@ -28,7 +30,7 @@ def read(path: Path) -> Exclusion:
         exclusion_id = member({"id": _texted(feature.get("id"))}, "id")
         named = next((key for key in ("name:fr", "name") if properties.get(key)), None)
         name = member(properties, named) if named else exclusion_id
-        return Exclusion(exclusion_id, name, shape(feature.get("geometry")))
+        return line, Exclusion(exclusion_id, name, shape(feature.get("geometry")))
     except Fault as fault:
         raise FileRefused(path, line, str(fault)) from fault
 
@@ -40,31 +42,42 @@ def _texted(value: object) -> object:
 
 def load_exclusion(path: Path, *, quiet: bool = False) -> None:
     """Loads an exclusion, in place of the one with the same id. Raises FileRefused, LoadGaveWay."""
-    exclusion = read(path)
+    line, exclusion = read(path)
     with switches.alone():
-        before = store.exclusions.current()
+        before = editions.exclusions.current()
         known = before.exclusions.get(exclusion.exclusion_id)
         if exclusion != known:
             switches.switch_exclusions(
-                store.Exclusions(
+                editions.Exclusions(
                     before.version + 1,
                     {**before.exclusions, exclusion.exclusion_id: exclusion},
                 )
             )
     counts = [known is None, known not in (None, exclusion), known == exclusion]
     total = len(before.exclusions) + counts[0]
-    Progress(quiet=quiet).result(
+    progress = Progress(quiet=quiet)
+    progress.result(
         "exclusions: {:d} new, {:d} changed, {:d} unchanged; {} in all".format(*counts, total)
+    )
+    point = interior.interior_point(exclusion.shape)
+    looks = misplaced.of_point(
+        misplaced.middle(exclusion.shape) if point is None else from_e7(point),
+        lambda at: service.place_of(at).towns,
+    )
+    progress.result(
+        misplaced.sentence(
+            [Misplaced(f"line {line}", exclusion.exclusion_id, looks)] if looks else []
+        )
     )
 
 
 def remove_exclusion(exclusion_id: str, *, quiet: bool = False) -> None:
     """Removes an exclusion. Raises CannotGoOn where there is none, LoadGaveWay."""
     with switches.alone():
-        before = store.exclusions.current()
+        before = editions.exclusions.current()
         if exclusion_id not in before.exclusions:
             known = ", ".join(before.exclusions) or "none"
             raise CannotGoOn(f"There is no exclusion {exclusion_id}; there are: {known}.")
         rest = {key: one for key, one in before.exclusions.items() if key != exclusion_id}
-        switches.switch_exclusions(store.Exclusions(before.version + 1, rest))
+        switches.switch_exclusions(editions.Exclusions(before.version + 1, rest))
     Progress(quiet=quiet).result(f"exclusions: 1 removed; {len(rest)} in all")

@@ -15,14 +15,14 @@ from chalicelib.foundation.geo import E7Point
 from chalicelib.foundation.store.reads import Item
 from chalicelib.taxis.territory import borders
 from chalicelib.taxis.territory.borders import Outline, Shape
-from chalicelib.taxis.territory.rules import Station, Town
-from chalicelib.taxis.territory.store import (
+from chalicelib.taxis.territory.entries import (
     NAMES_PREFIX,
     OUTLINES_PREFIX,
     entry_name,
     part_entry,
     tile_entry,
 )
+from chalicelib.taxis.territory.rules import Station, Town
 from ops.errors import CannotGoOn
 
 if TYPE_CHECKING:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from chalicelib.foundation.store.reads import Item
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.territory import store
+from chalicelib.taxis.territory import editions, store
 from chalicelib.taxis.territory.borders import Shape
+from chalicelib.taxis.territory.editions import Edition
 from chalicelib.taxis.territory.rules import Town, Zone, Zones
-from chalicelib.taxis.territory.store import Edition
-from ops.cli.territory import drawing, items, mergers, switches, writing
+from ops.cli.territory import drawing, items, mergers, misplaced, switches, writing
 from ops.cli.territory import towns as towns_files
 from ops.cli.territory import zones as zones_files
+from ops.cli.territory.misplaced import FAR, Misplaced
 from ops.cli.territory.progress import Progress
 from ops.cli.territory.tiles import Map
 from ops.cli.territory.towns import DrawnTown, unknown_towns
@@ -35,9 +36,13 @@ def load_towns(path: Path, *, merges: Path | None = None, quiet: bool = False) -
     drawn = towns_files.read(path, seen=lambda n: progress.step("towns read", n))
     given = {} if merges is None else mergers.read(merges)
     with switches.alone():
-        before = store.edition.current()
+        before = editions.edition.current()
         names, shapes = _stored(before)
         towns = {town.insee for town in drawn}
+        looks = misplaced.of_towns(
+            {town.insee: misplaced.middle(town.shape) for town in drawn},
+            {insee: misplaced.middle(shape) for insee, shape in shapes.items()},
+        )
         merged = mergers.joined(before.merged, given)
         there = towns | names.keys()
         moves = {old: new for old, new in merged.items() if new in there}
@@ -74,6 +79,15 @@ def load_towns(path: Path, *, merges: Path | None = None, quiet: bool = False) -
     if given or arrived:
         asked = given.keys() | arrived
         _move_licences({old: new for old, new in moves.items() if old in asked}, progress)
+    progress.result(
+        misplaced.sentence(
+            [
+                Misplaced(f"line {town.line}", f"{town.insee} {town.name}", looks[town.insee])
+                for town in drawn
+                if town.insee in looks
+            ]
+        )
+    )
 
 
 def _move_licences(moves: Mapping[str, str], progress: Progress) -> None:
@@ -161,7 +175,7 @@ def load_zones(path: Path, *, merges: Path | None = None, quiet: bool = False) -
     given = {} if merges is None else mergers.read(merges)
     published, left_out = zones_files.read(path)
     with switches.alone():
-        before = store.edition.current()
+        before = editions.edition.current()
         named = store.names(before.all_names())
         towns = {insee for some in named.values() for insee in some}
         merged = mergers.joined(before.merged, given)
@@ -177,14 +191,20 @@ def load_zones(path: Path, *, merges: Path | None = None, quiet: bool = False) -
             number = known[zone.zone_id].number if zone.zone_id in known else _next_number(after)
             after[zone.zone_id] = Zone(zone.zone_id, number, zone.nom, zone.members)
         zones = Zones(tuple(sorted(after.values(), key=lambda zone: zone.number)))
-        if (zones, merged) != (before.zones, before.merged):
-            prefixes = items.prefixes(
+        outlines = store.outlines(
+            before,
+            items.prefixes(
                 Town(insee, "") for zone in zones.zones for insee in zone.members & towns
-            )
+            ),
+        )
+        if (zones, merged) != (before.zones, before.merged):
             progress.step("zones drawn", 0, len(after))
-            shapes = _put_zone_shapes(zones, store.outlines(before, prefixes))
             edition = replace(
-                before, version=before.version + 1, zones=zones, shapes=shapes, merged=merged
+                before,
+                version=before.version + 1,
+                zones=zones,
+                shapes=_put_zone_shapes(zones, outlines),
+                merged=merged,
             )
             switches.switch_edition(edition)
             writing.clear_territory(before, edition)
@@ -197,6 +217,15 @@ def load_zones(path: Path, *, merges: Path | None = None, quiet: bool = False) -
         f"zones: {new} new, {changed} changed, {len(listed) - new - changed} unchanged, "
         f"{left_out} left out (a special polygon, and no towns); {len(after)} in all"
         + (f"; without borders on the map: {', '.join(sorted(undrawn))}" if undrawn else "")
+    )
+    progress.result(
+        misplaced.sentence(
+            [
+                Misplaced(f"{zone.path.name}, line {zone.line}", f"{insee} of {zone.nom}", FAR)
+                for zone in listed
+                for insee in misplaced.strays(zone.members, outlines)
+            ]
+        )
     )
 
 
@@ -229,7 +258,7 @@ def _put_zone_shapes(zones: Zones, shapes: Mapping[str, Shape]) -> str:
 def remove_zone(zone_id: str, *, quiet: bool = False) -> None:
     """Removes a zone. Raises CannotGoOn where there is none, LoadGaveWay."""
     with switches.alone():
-        before = store.edition.current()
+        before = editions.edition.current()
         rest = tuple(zone for zone in before.zones.zones if zone.zone_id != zone_id.lower())
         if len(rest) == len(before.zones.zones):
             raise CannotGoOn(f"There is no zone {zone_id}.")

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from chalicelib.taxis.territory import store
-from ops.cli.territory import items, stations, switches, writing
+from chalicelib.foundation.geo import LngLat
+from chalicelib.taxis.territory import editions, service, store
+from ops.cli.territory import items, misplaced, stations, switches, writing
+from ops.cli.territory.misplaced import Misplaced
 from ops.cli.territory.progress import Progress
 
 
@@ -12,9 +14,10 @@ def load_stations(path: Path, *, quiet: bool = False) -> None:
 
     Raises FileRefused, FileFaulty, LoadGaveWay.
     """
-    listed = stations.read(path)
+    given = stations.read(path)
+    listed = [one.station for one in given]
     with switches.alone():
-        before = store.shelf.current()
+        before = editions.shelf.current()
         known = {station.station_id: station for station in store.stations(before)}
         after = known | {station.station_id: station for station in listed}
         shelf = before
@@ -22,16 +25,35 @@ def load_stations(path: Path, *, quiet: bool = False) -> None:
             generation = items.new_generation()
             stored = items.stations_items(generation, list(after.values()))
             writing.put_all(stored)
-            shelf = store.Shelf(before.version + 1, generation, len(stored))
+            shelf = editions.Shelf(before.version + 1, generation, len(stored))
             switches.switch_shelf(shelf)
         writing.clear({"stations"}, but={before.generation, shelf.generation})
-        edition = store.edition.current()
+        edition = editions.edition.current()
         names = store.names(edition.all_names())
     new = len(after) - len(known)
     unchanged = sum(known.get(station.station_id) == station for station in listed)
     towns = {insee for some in names.values() for insee in some}
     strangers = sum(edition.present(station.insee) not in towns for station in listed)
-    Progress(quiet=quiet).result(
+    progress = Progress(quiet=quiet)
+    progress.result(
         f"stations: {new} new, {len(listed) - new - unchanged} changed, {unchanged} unchanged; "
         f"{len(after)} in all; {strangers} in a town that is not loaded"
+    )
+    looks = [
+        misplaced.of_point(
+            LngLat(station.lng, station.lat),
+            lambda point: service.place_of(point).towns,
+            insee=edition.present(station.insee),
+            known=edition.present(station.insee) in towns,
+        )
+        for station in listed
+    ]
+    progress.result(
+        misplaced.sentence(
+            [
+                Misplaced(one.place, one.station.station_id, look)
+                for one, look in zip(given, looks, strict=True)
+                if look
+            ]
+        )
     )

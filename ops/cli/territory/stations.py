@@ -92,12 +92,20 @@ class _Row:
         return "geometry" if column.kind == "geopoint" else f"property {column.name}"
 
 
-def read(path: Path) -> list[Station]:
+@dataclass(frozen=True, slots=True)
+class ListedStation:
+    """A station of a file; `place` says where it stands."""
+
+    place: str
+    station: Station
+
+
+def read(path: Path) -> list[ListedStation]:
     """The stations of a file of either form. Raises FileRefused, FileFaulty."""
     faults: list[str] = []
     is_geojson = text_of(path).lstrip()[:1] == "{"
     rows = _rows_of_geojson(path, faults) if is_geojson else _rows_of_csv(path, faults)
-    found: list[Station] = []
+    found: list[ListedStation] = []
     seen: dict[tuple[str, object], str] = {}
     for row in rows:
         values: dict[str, Any] = {}
@@ -109,7 +117,7 @@ def read(path: Path) -> list[Station]:
             except Fault as fault:
                 faults.append(f"{row.place}, {row.named(column)}: {fault}")
         if not faults:
-            found.append(_station(values))
+            found.append(ListedStation(row.place, _station(values)))
     if faults:
         raise FileFaulty(path, faults)
     if not found:

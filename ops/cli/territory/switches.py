@@ -9,8 +9,8 @@ from chalicelib.foundation import geo
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import documents
-from chalicelib.taxis.territory import borders, store
-from chalicelib.taxis.territory.store import Conurbations, Edition, Exclusions, Shelf
+from chalicelib.taxis.territory import borders, editions, store
+from chalicelib.taxis.territory.editions import Conurbations, Edition, Exclusions, Shelf
 from ops.cli.territory.items import ITEM_BYTES, squeezed
 from ops.errors import CannotGoOn
 
@@ -44,7 +44,7 @@ def switch_edition(to: Edition) -> None:
     Raises LoadOvertaken.
     """
     _switch(
-        store.edition.name,
+        editions.edition.name,
         to.version,
         {
             "generation": {"S": to.generation},
@@ -72,7 +72,7 @@ def _by_new_code(merged: Mapping[str, str]) -> dict[str, list[str]]:
 def switch_exclusions(to: Exclusions) -> None:
     """Makes these exclusions the current ones. Raises LoadOvertaken."""
     _switch(
-        store.exclusions.name,
+        editions.exclusions.name,
         to.version,
         {
             "exclusions": {
@@ -97,13 +97,13 @@ def switch_conurbations(to: Conurbations) -> None:
         [one.conurbation_id, one.name, one.declared_ads, sorted(one.members)]
         for one in to.conurbations
     ]
-    _switch(store.conurbations.name, to.version, {"conurbations": squeezed(rows)})
+    _switch(editions.conurbations.name, to.version, {"conurbations": squeezed(rows)})
 
 
 def switch_shelf(to: Shelf) -> None:
     """Makes these stations the current ones. Raises LoadOvertaken."""
     _switch(
-        store.shelf.name,
+        editions.shelf.name,
         to.version,
         {"generation": {"S": to.generation}, "parts": {"N": str(to.parts)}},
     )

@@ -8,7 +8,7 @@ from chalicelib.foundation.retry import Retry
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import reads
 from chalicelib.foundation.store.reads import Item
-from chalicelib.taxis.territory.store import Edition
+from chalicelib.taxis.territory.editions import Edition
 from ops.cli.territory.items import divided
 
 _ITEMS_A_CALL = 25  # BatchWriteItem's limit

@@ -75,10 +75,12 @@ def send_hails_to(address: str, simulators: str) -> None:
 
 def is_ready() -> bool:
     """Whether somebody has said where the hails of the demonstration's taxis go."""
+    from chalicelib.foundation import clock
     from chalicelib.taxis.access import service as access
     from ops.cli import administration
 
-    return access.hook_of(administration.find(demo.OPERATOR).account.id) is not None
+    operator = administration.find(demo.OPERATOR).account
+    return access.hook_of(operator.id, now=clock.now()) is not None
 
 
 def seed(url: str) -> Seeded:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from ops.apps import App
 from ops.cli import target
 from ops.errors import CannotGoOn
-from ops.release import permissions
 from ops.release.doctor import infrastructure
 from ops.release.doctor.findings import Finding, Findings, Note
 
@@ -61,8 +60,8 @@ def findings(app: App, *, now: datetime) -> Findings:
             "schedules": infrastructure.schedules(app),
             "alarms": infrastructure.alarms(app),
         }
-        if permissions.has_secret(app):
-            checks |= {"secret": infrastructure.secret(now)}
+        for name, ring in infrastructure.rings(app).items():
+            checks |= {name: infrastructure.secret(ring, now)}
     for name, check in checks.items():
         try:
             yield from check

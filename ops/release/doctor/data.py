@@ -76,11 +76,11 @@ def hails(now: datetime) -> Findings:
 def documents() -> Findings:
     """Checks the leaf map and the territory: reading one document reads all of them."""
     from chalicelib.taxis.positions import store as positions
-    from chalicelib.taxis.territory import store as territory
+    from chalicelib.taxis.territory import editions
 
     try:
         positions.leaf_maps()
-        has_borders = bool(territory.edition.current().tiles)
+        has_borders = bool(editions.edition.current().tiles)
     except (KeyError, TypeError, ValueError, zlib.error) as error:
         yield Finding(
             f"The leaf map, or another document of the table config, cannot be read ({error!r}).",
@@ -154,22 +154,30 @@ def _sealed(records: "Iterable[Record]") -> Findings:
     from cryptography.fernet import InvalidToken
 
     from chalicelib.foundation import sealing
+    from chalicelib.foundation.sealing import Ring
     from chalicelib.foundation.settings import BadSetting
     from ops.cli import administration
 
     try:
-        sealing.derived_keys("doctor")
+        shared = {*sealing.keys(Ring.ACCOUNTS)} & {*sealing.keys(Ring.HOOKS)}
         aged = [record for record in records if administration.reseal(record, dry_run=True)]
     except BadSetting as error:
         yield Finding(f"{error}.", "set it as the functions have it")
     except InvalidToken:
         yield Finding(
-            "The secret keys are not those that the accounts' keys are sealed with.",
-            "put the key that is missing behind the others in MARAUDE_SECRET_KEYS or its secret",
+            "The secret keys are not those that the accounts' secrets are sealed with.",
+            "put the key that is missing behind the others in MARAUDE_SECRET_KEYS or MARAUDE_HOOK_SECRET_KEYS, "
+            "or their secrets",
         )
     else:
         if aged:
             yield Finding(
-                f"The keys of {len(aged)} accounts are sealed with a secret key that is not the newest.",
+                f"The secrets of {len(aged)} accounts are sealed with a key that is not the newest, or in clear.",
                 "maraude secrets reseal (docs/runbook.md, Rotate the secret keys)",
+            )
+        if shared:
+            yield Finding(
+                "The secret of webhooks has a key that is one of the other secret's, too: who sends hails "
+                "could open API keys.",
+                "docs/deploy.md, From a version with one secret",
             )

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from ops import apps
 from ops.apps import App
+from ops.release import permissions
 from ops.release.doctor.findings import DEPLOY, Finding, Findings, Note, compared
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import GetQueueAttributesResultTypeDef
+
+    from chalicelib.foundation.sealing import Ring
 
 WAITING = 100  # hails to be sent, or ended: more than a healthy queue ever has
 
@@ -230,16 +233,24 @@ def _subscribers(topic: str) -> Findings:
 # --- the secret keys ---------------------------------------------------------------------------------
 
 
-def secret(now: datetime) -> Findings:
-    """Checks the age of the secret keys."""
+def rings(app: App) -> "Mapping[str, Ring]":
+    """The secrets that a service's functions read, by what they are called."""
+    from chalicelib.foundation.sealing import Ring
+
+    of = {"Secret": ("secret", Ring.ACCOUNTS), "HookSecret": ("secret of webhooks", Ring.HOOKS)}
+    return dict(of[name] for name in sorted(permissions.secrets(app), reverse=True))
+
+
+def secret(ring: "Ring", now: datetime) -> Findings:
+    """Checks the age of a secret's keys."""
     from chalicelib.foundation.aws import clients
     from chalicelib.foundation.settings import settings
 
-    secret_id = settings().secret_id
-    if settings().secret_keys or not secret_id:
+    secret_id = ring.secret_id
+    if not secret_id:
         yield Note(
-            "The secret keys are those of MARAUDE_SECRET_KEYS, of unknown age; the functions' own are in "
-            "Secrets Manager, which MARAUDE_SECRET_ID names."
+            f"The secret keys are those of {ring.keys_variable}, of unknown age; the functions' own are in "
+            f"Secrets Manager, which {ring.id_variable} names."
         )
         return
     # The date of the value itself: the secret's own changes with a tag, too.

@@ -17,8 +17,8 @@ from chalicelib.foundation.rate_limit.store import REST_S, WITHIN_S, Throttle, T
 from chalicelib.foundation.settings import forget as forget_settings
 from chalicelib.foundation.settings import table
 from chalicelib.taxis.access import service
-from chalicelib.taxis.activity.store import ActivityRow
 from chalicelib.taxis.vocabulary import Role
+from tests import journal
 from tests.calls import Caller
 from tests.emitted import metrics_of
 from tests.taxis.access.conftest import Call
@@ -71,7 +71,7 @@ class Sums:
         self.sum = 0
         self._lock = threading.Lock()
 
-    def __call__(self, account_id: int, window: int, requests: int) -> int:  # noqa: ARG002  # as `add`
+    def __call__(self, whose: str, window: int, requests: int) -> int:  # noqa: ARG002  # as `add`
         with self._lock:
             self.reports += 1
             if self.error is not None:
@@ -177,7 +177,7 @@ def test_of_however_many_accounts_a_process_remembers_a_few_thousand() -> None:
     for account in range(10_000):
         throttle.take(account, now=NOON)
 
-    assert len(throttle._counts._entries()) == 4096
+    assert len(throttle._tally._counts._entries()) == 4096
 
 
 # --- without the table ----------------------------------------------------------------------------
@@ -296,7 +296,7 @@ def test_a_request_that_is_refused_for_its_number_leaves_no_line_in_the_journal(
 
     statuses = [moteur.post("/things", {}).status for _ in range(25)]
 
-    assert len(list(ActivityRow.scan())) == statuses.count(403) < 25
+    assert len(journal.entries()) == statuses.count(403) < 25
 
 
 def test_a_quiet_key_costs_no_call_and_a_busy_one_one_in_twenty_five(

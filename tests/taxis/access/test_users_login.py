@@ -12,10 +12,10 @@ from chalicelib.foundation import login_attempts, passwords
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import store, users
-from chalicelib.taxis.activity.store import ActivityRow
 from chalicelib.taxis.vocabulary import Role
 from ops.cli import administration
 from tests.calls import Answer, Caller
+from tests.journal import entries
 from tests.taxis.access.conftest import Call
 
 PASSWORD = "correct horse"
@@ -47,8 +47,7 @@ def log_in(caller: Caller, **element: object) -> Answer:
 
 
 def journal() -> list[tuple[str, str, str, Any]]:
-    rows = ActivityRow.scan()
-    return [(row.resource, row.resource_id, row.action, row.extra) for row in rows]
+    return [(row.resource, row.resource_id, row.action, row.extra) for row in entries()]
 
 
 def test_a_password_opens_the_account(anonymous: Caller, operator: Caller) -> None:
@@ -179,7 +178,7 @@ def test_a_login_does_not_fail_because_the_journal_does(
     anonymous: Caller,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    boto3.client("dynamodb").delete_table(TableName=table("activity"))
+    boto3.client("dynamodb").delete_table(TableName=table("journal"))
 
     assert log_in(anonymous, password=PASSWORD).status == 200
     assert "login_password" in caplog.text

@@ -7,19 +7,20 @@ import boto3
 import pytest
 
 from chalicelib.foundation.settings import table
-from chalicelib.taxis.activity import service, store
+from chalicelib.taxis.activity import rules, service, store
 from chalicelib.taxis.activity.rules import ActivityFilter
 from chalicelib.taxis.settings import settings
 from chalicelib.taxis.vocabulary import Action, Activity, Resource, Role
 from ops.cli import administration
 from tests.calls import Caller
+from tests.journal import entries
 from tests.taxis.access.conftest import Call
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 def written() -> list[tuple[str, str, Any]]:
-    return [(row.resource_id, row.action, row.extra) for row in store.ActivityRow.scan()]
+    return [(row.resource_id, row.action, row.extra) for row in entries()]
 
 
 def id_of(email: str) -> str:
@@ -118,7 +119,7 @@ def test_the_journal_costs_one_call_and_a_fleets_positions_none(
     aws_calls.clear()
 
     operator.post("/things", {})
-    assert aws_calls == ["PutItem"]
+    assert aws_calls == ["BatchWriteItem"]
 
     aws_calls.clear()
     operator.post("/geotaxi", {})
@@ -129,7 +130,7 @@ def test_a_request_does_not_fail_because_the_journal_does(
     call: Call, caplog: pytest.LogCaptureFixture
 ) -> None:
     operator = call("operator")
-    boto3.client("dynamodb").delete_table(TableName=table("activity"))
+    boto3.client("dynamodb").delete_table(TableName=table("journal"))
 
     assert operator.post("/things", {}).status == 201
     assert "auth_apikey" in caplog.text
@@ -239,12 +240,30 @@ def test_an_entry_is_shown_for_two_months_even_if_it_expires_late() -> None:
 
 
 @pytest.mark.usefixtures("store")
-def test_a_request_reads_no_more_than_the_newest_entries(aws_calls: list[str]) -> None:
+def test_a_request_finds_no_more_than_the_newest_entries(aws_calls: list[str]) -> None:
     for hours in range(8):
-        service.record(did(NOW - timedelta(hours=4 * hours), resource_id=str(hours)))
+        action = (Action.AUTH_LOGAS, Action.AUTH_APIKEY)[hours % 2]
+        service.record(did(NOW - timedelta(hours=hours), resource_id=str(hours), action=action))
+    some = [Action.AUTH_LOGAS.value, Action.AUTH_APIKEY.value]
 
-    aws_calls.clear()
-    newest = [entry.activity.resource_id for entry in store.newest(NOW, limit=5)]
+    def found(*, first: int) -> tuple[list[str], int]:
+        aws_calls.clear()
+        entries, total = store.page_of(some, first=first, size=2, now=NOW, listed=5)
+        return [entry.activity.resource_id for entry in entries], total
 
-    assert newest == ["0", "1", "2", "3", "4"]
-    assert aws_calls == ["Query", "Query"]  # two days
+    assert [found(first=first) for first in (0, 2, 4, 6)] == [
+        (["0", "1"], 5),
+        (["2", "3"], 5),
+        (["4"], 5),
+        ([], 5),
+    ]
+    assert aws_calls == ["Query"] * 3  # with the first one's count there are five
+
+
+@pytest.mark.usefixtures("store")
+def test_an_id_that_nothing_can_have_finds_nothing() -> None:
+    assert read(resource_id="x" * 3000) == ([], 0)
+
+
+def test_every_action_is_done_to_some_kind_of_resource() -> None:
+    assert set(rules.RESOURCES) == set(Action)

@@ -65,8 +65,9 @@ def test_a_hail_takes_its_taxi_and_waits_to_be_sent(scene: Scene) -> None:
     assert scene.read(hail) == hail
     assert (scene.taxi_status(), scene.description().open_hail) == ("answering", hail.hail_id)
     assert messages("hail-dispatch") == [{"hail_id": hail.hail_id}]
-    assert journal() == [
-        ("customer_hail", "somebody", {"taxi_id": scene.taxi_id, "hail_id": hail.hail_id})
+    assert sorted(journal()) == [
+        ("customer_hail", "somebody", {"taxi_id": scene.taxi_id, "hail_id": hail.hail_id}),
+        ("taxi_status", scene.taxi_id, {"old_status": "off", "new_status": "free"}),
     ]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from chalicelib.foundation.aws import clients as aws
 from chalicelib.foundation.settings import table
-from chalicelib.taxis.activity.store import ActivityRow
+from tests import journal as stored
 
 
 def messages(name: str) -> list[dict[str, Any]]:
@@ -18,14 +18,13 @@ def messages(name: str) -> list[dict[str, Any]]:
 
 def journal() -> list[tuple[str, str, dict[str, Any]]]:
     """What the journal says of hails, oldest first."""
-    found = sorted(ActivityRow.scan(), key=lambda row: row.entry)
     return [
         (row.action, row.resource_id, dict(row.extra))
-        for row in found
+        for row in stored.entries()
         if row.action in ("customer_hail", "taxi_status")
     ]
 
 
 def entries() -> Counter[str]:
     """How often the journal tells of each action."""
-    return Counter(row.action for row in ActivityRow.scan())
+    return Counter(row.action for row in stored.entries())

@@ -17,10 +17,17 @@ from chalicelib.foundation.http.replies import Reply
 from chalicelib.foundation.http.routes import Route, Routes
 from chalicelib.taxis.contract import LeTaxi
 from chalicelib.taxis.envelope import Request, reply
+from chalicelib.taxis.openapi import curl, words
 from chalicelib.taxis.openapi.document import document
 from chalicelib.taxis.openapi.page import page
+from chalicelib.taxis.openapi.recipes import recipes
 from chalicelib.taxis.vocabulary import Role
+from tests import factories
 from tests.calls import Caller
+
+# Bodies that drop what they do not know, as the contract says.
+REFERENCES = {"AdsReferenceSent", "VehicleReferenceSent", "DriverReferenceSent"}
+OPEN_BODIES = {"NewTaxiSent", "TaxiChangeSent", *REFERENCES}
 
 PATHS = Caller(app).get("/swagger.json").json["paths"]
 
@@ -191,10 +198,85 @@ def test_every_link_of_the_page_leads_somewhere_and_every_operation_is_there() -
     )
 
 
+class _Opened(HTMLParser):
+    """The names that lie within the closed part of a <details>: browsers open it for a link to them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.inside: set[str] = set()
+        self._open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if "details" in self._open and "summary" not in self._open:
+            self.inside |= {value or "" for name, value in attrs if name == "id"}
+        if tag in ("details", "summary"):
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("details", "summary"):
+            self._open.remove(tag)
+
+
+def test_a_link_opens_what_it_points_to() -> None:
+    text = Caller(app).get("/doc").text
+
+    linked = {to[1:] for to in _Links(text).to if to.startswith("#")}
+    assert linked <= _Opened(text).inside
+
+
+def test_the_recipes_name_operations_of_the_document_and_the_settings_of_this_deployment() -> None:
+    told = recipes()
+
+    operations = {f"{verb.upper()} {path}" for path, verbs in PATHS.items() for verb in verbs}
+    assert {step for steps in told.values() for step, _ in steps} <= operations
+    assert "silent for 120 seconds" in json.dumps(told)
+    assert all(side in Caller(app).get("/doc").text for side in told)
+
+
+@pytest.mark.usefixtures("store")
+def test_every_operation_has_a_command_that_asks_for_it() -> None:
+    _, key = factories.an_account("everything", Role.ADMIN, Role.OPERATEUR, Role.MOTEUR)
+    for path, verbs in PATHS.items():
+        for verb, operation in verbs.items():
+            asked = typed(curl.command(verb.upper(), path, operation), key)
+
+            answer = Caller(app).send(*asked)
+            # On an empty registry most things are not found, which says that they were asked for rightly.
+            unknown = any(
+                words in answer.text for words in ("Identifiant de taxi inconnu", "Invalid cred")
+            )
+            assert unknown or answer.status not in (400, 401, 405, 500), (asked, answer.text)
+            assert "API endpoint not found" not in answer.text, asked
+            assert asked[0] == verb.upper()
+
+
+def typed(command: str, key: str) -> tuple[str, str, str | None, dict[str, str]]:
+    """What a shell makes of a command: verb, path, body and headers."""
+    shown = f'curl() {{ printf "%s\\0" "$@"; }}; registry= key={key}; {command}'
+    ran = subprocess.run(["bash", "-c", shown], capture_output=True, check=True)  # noqa: S607
+    words = ran.stdout.decode().removesuffix("\0").split("\0")
+    verb, body, headers, rest = "GET", None, {}, []
+    more = iter(words)
+    for word in more:
+        if word == "-X":
+            verb = next(more)
+        elif word == "-d":
+            body = next(more)
+        elif word == "-H":
+            name, value = next(more).split(": ", 1)
+            headers[name] = value
+        else:
+            rest.append(word)
+    [silent, path] = rest
+    assert silent == "-s"
+    return verb, path, body, headers
+
+
 def test_texts_are_escaped_on_the_page() -> None:
     table = {path: verbs for path, verbs in an_app().table.items() if path == "/things"}
 
-    shown = page(document(table))
+    shown = page(document(table), {})
 
     assert "&lt;b&gt;bold&lt;/b&gt; &amp; other things" in shown
     assert "<b>bold</b>" not in shown
@@ -208,3 +290,38 @@ def test_what_writes_documents_is_loaded_only_when_one_is_asked_for() -> None:
     )
 
     assert ran.returncode == 0, ran.stderr
+
+
+def test_every_field_and_parameter_is_described_and_no_words_are_left_over() -> None:
+    made = document(app.table)
+
+    assert [keys[0] for keys, field in words.fields_of(made) if not field.get("description")] == []
+    assert set(words.known()) == words.describe(made)
+
+
+def test_the_words_of_one_record_come_before_those_of_every_field_of_that_name() -> None:
+    schemas = document(app.table)["components"]["schemas"]
+
+    assert schemas["FoundTaxi"]["properties"]["crowfly_distance"] == {
+        "type": "number",
+        "description": "Distance from the taxi to the customer as the crow flies, in metres",
+        "examples": [42.8201],
+    }
+    assert schemas["HailLine"]["properties"]["creation_datetime"]["description"] == (
+        "When the hail was made. UTC, without an offset"
+    )
+    assert schemas["TaxiVehicle"]["properties"]["color"]["description"] == "Colour of the vehicle"
+    assert schemas["FoundVehicle"]["properties"]["color"]["description"].startswith("Always empty")
+
+
+def test_answers_may_have_new_fields_and_bodies_may_not() -> None:
+    made = document(app.table)
+
+    schemas = made["components"]["schemas"]
+    assert [name for name in schemas if schemas[name].get("additionalProperties") is False] == [
+        name for name in schemas if name.endswith("Sent") and name not in OPEN_BODIES
+    ]
+    assert '"additionalProperties": false' in json.dumps(document(app.table, closed=True)["paths"])
+    for verbs in made["paths"].values():
+        for operation in verbs.values():
+            assert '"additionalProperties": false' not in json.dumps(operation["responses"])

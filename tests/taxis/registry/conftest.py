@@ -11,6 +11,9 @@ from chalicelib.taxis.registry import routes as registry
 from chalicelib.taxis.vocabulary import Role
 from tests import factories
 from tests.calls import Caller
+from tests.taxis.access.conftest import aws_calls
+
+__all__ = ["aws_calls", "call", "operator", "taxi_id"]
 
 Call = Callable[..., Caller]
 

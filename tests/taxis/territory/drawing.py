@@ -8,7 +8,7 @@ import shapely
 
 from chalicelib.foundation import geo
 from chalicelib.foundation.geo import E7Point
-from chalicelib.taxis.territory import store
+from chalicelib.taxis.territory import editions, store
 from chalicelib.taxis.territory.borders import Outline, Path, Shape
 from chalicelib.taxis.territory.rules import Tile
 from ops.cli.territory import items
@@ -78,7 +78,7 @@ class Tiles:
             for root, edges in towns.roots().items()
             for cell, item in towns.tiles("generation", root, edges, room=room)
         }
-        self._edition = store.Edition(generation="generation", tiles=frozenset(self.items))
+        self._edition = editions.Edition(generation="generation", tiles=frozenset(self.items))
         self._by_entry = {item["entry"]["S"]: item for item in self.items.values()}
         self._read: dict[str, Tile] = {}
 

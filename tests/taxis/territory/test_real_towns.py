@@ -1,5 +1,6 @@
 """The registry's towns against the public map of all of them, where the files are at hand."""
 
+import gzip
 import json
 import os
 import random
@@ -11,7 +12,7 @@ from chalicelib.foundation.geo import E7Point, LngLat
 from chalicelib.taxis.territory import borders, service
 from chalicelib.taxis.territory.borders import Shape
 from chalicelib.taxis.territory.rules import departement_of
-from ops.cli.territory import conurbations, drawing, items, loads, station_loads, towns
+from ops.cli.territory import conurbations, drawing, items, loads, misplaced, station_loads, towns
 from tests.taxis.territory.drawing import Tiles, corners, middles, round_about, towns_by_shapely
 
 DATA = Path(os.environ.get("MARAUDE_SHARED_DATA") or Path(__file__).parents[4] / "shared" / "data")
@@ -85,17 +86,53 @@ def test_every_departement_has_a_point_in_one_of_its_towns(
 
 
 @pytest.mark.usefixtures("store")
-def test_the_published_zones_load_and_hold_what_they_publish() -> None:
-    loads.load_towns(DATA / "zupc-communes.geojson", quiet=True)
+def test_the_published_zones_load_and_hold_what_they_publish(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    loads.load_towns(DATA / "zupc-communes.geojson")
 
-    loads.load_zones(DATA / "zupc.json", quiet=True)
+    loads.load_zones(DATA / "zupc.json")
 
+    assert capsys.readouterr().out.count("looks misplaced: 0\n") == 2
     zones = service.zones()
     assert len(zones) == 37
     paris = service.place_of(LngLat(2.35, 48.85))
     assert paris.towns == ("75056",)
     assert len(paris.allowed) == 80
     assert len(service.drawn_zones()) == 37
+
+
+@pytest.mark.usefixtures("store")
+def test_of_the_published_files_only_three_stations_look_misplaced(
+    shapes: dict[str, Shape], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Those of Juan-les-Pins, which the published sample has 23 km out at sea.
+    listed = json.loads((DATA / "stations-france-sample.geojson").read_text())["features"]
+    departements = {departement_of(station["properties"]["insee"]) for station in listed}
+    some = tmp_path / "towns.geojsonl"
+    with gzip.open(TOWNS, "rt", encoding="utf-8") as lines:
+        some.write_text(
+            "".join(
+                line
+                for line in lines
+                if departement_of(json.loads(line)["properties"]["insee"]) in departements
+            )
+        )
+    loads.load_towns(some)
+    for name in ("stations-france-sample.geojson", "stations-grenoble.csv"):
+        station_loads.load_stations(DATA / name)
+
+    looks = [line for line in capsys.readouterr().out.splitlines() if "misplaced" in line]
+
+    middles = {insee: misplaced.middle(shape) for insee, shape in shapes.items()}
+    assert misplaced.of_towns(middles, {}) == {}
+    assert looks[0] == looks[2] == "looks misplaced: 0"
+    first, *stations = looks[1].split("; line ")
+    assert first == "looks misplaced: 3"
+    assert [one.split(" (")[1].split(")")[0] for one in stations] == [
+        *("06004-T-002", "06004-T-003", "06004-T-014")
+    ]
+    assert all(one.endswith(misplaced.NOWHERE) for one in stations)
 
 
 @pytest.mark.usefixtures("store")

@@ -15,7 +15,7 @@ from chalicelib.foundation.settings import table
 from chalicelib.foundation.store import documents
 from chalicelib.foundation.store import reads as dynamo
 from chalicelib.foundation.store.reads import Item
-from chalicelib.taxis.territory import borders, service, store
+from chalicelib.taxis.territory import borders, editions, service
 from ops.cli.territory import geojson, loads
 from tests.taxis.territory.drawing import drawn
 from tests.taxis.territory.loaded import (
@@ -116,7 +116,7 @@ def test_a_zone_allows_the_licences_of_all_its_towns_in_each_of_them(tmp_path: P
 
 def test_a_point_costs_one_read_and_none_the_second_time(tmp_path: Path) -> None:
     load_towns(tmp_path)
-    store.edition.current()
+    editions.edition.current()
 
     with reads() as first:
         service.place_of(IN_PARIS)
@@ -141,7 +141,7 @@ def test_the_read_may_ride_along_with_others(tmp_path: Path) -> None:
 
 def test_a_point_at_sea_is_nowhere_and_costs_no_read(tmp_path: Path) -> None:
     load_towns(tmp_path)
-    store.edition.current()
+    editions.edition.current()
 
     with reads() as heard:
         wanted, place = service.place(AT_SEA), service.place_of(AT_SEA)
@@ -165,9 +165,9 @@ def test_a_process_that_knows_an_edition_of_long_ago_still_finds_the_town(tmp_pa
     loads.load_towns(
         a_file(tmp_path / "more", [a_town("01001", "X", a_ring(5, 46, 6, 47))]), quiet=True
     )
-    store.edition.current()
+    editions.edition.current()
     with documents._lock:
-        store.edition.accept(old, float("inf"))
+        editions.edition.accept(old, float("inf"))
     cache.forget_all()
 
     assert service.place_of(IN_PARIS).towns == (PARIS,)
@@ -176,13 +176,13 @@ def test_a_process_that_knows_an_edition_of_long_ago_still_finds_the_town(tmp_pa
 
 def an_edition_item() -> Item:
     """The document that says where everything is, as it stands now."""
-    key = {"name": {"S": store.edition.name}}
+    key = {"name": {"S": editions.edition.name}}
     return clients.dynamodb().get_item(TableName=table("config"), Key=key)["Item"]
 
 
 def test_an_excluded_point_costs_no_read_besides_the_documents(tmp_path: Path) -> None:
     load_exclusion(tmp_path)
-    store.edition.current()
+    editions.edition.current()
 
     with reads() as heard:
         excluded = service.excluded(EXCLUDED)
@@ -203,7 +203,7 @@ def test_a_changed_exclusion_is_known_without_a_restart(tmp_path: Path) -> None:
 
 def test_names_are_read_for_the_towns_asked_only(tmp_path: Path) -> None:
     load_towns(tmp_path)
-    store.edition.current()
+    editions.edition.current()
 
     with reads() as heard:
         names = service.town_names([PARIS, CHARENTON, "75999", "00000", ""])
@@ -264,7 +264,7 @@ def test_a_load_of_a_few_towns_keeps_the_other_departements_points(tmp_path: Pat
 
 def test_the_departements_points_cost_one_read_and_none_the_second_time(tmp_path: Path) -> None:
     load_towns(tmp_path)
-    store.edition.current()
+    editions.edition.current()
 
     with reads() as first:
         service.departement_points()

@@ -1,29 +1,12 @@
-"""`maraude cost`: estimated cost on AWS, from the units that the benchmark counted.
+"""Monthly costs from counted units and prices: pure. Its constants are what is assumed."""
 
-Units come from `bench/figures.json`, which `make bench` writes, prices from `infra/prices.yaml`, which has
-a date. What was neither counted nor has a price is assumed, here, and printed as such.
-"""
-
-import argparse
 import itertools
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, log
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import yaml
-
-from ops import pages
 from ops.errors import CannotGoOn
-
-if TYPE_CHECKING:
-    from argparse import _SubParsersAction
-
-ROOT = Path(__file__).resolve().parents[2]
-FIGURES = ROOT / "bench" / "figures.json"
-PRICES = ROOT / "infra" / "prices.yaml"
 
 GATEWAY_STEP = 300e6  # requests a month of an HTTP API at the full price
 
@@ -41,8 +24,10 @@ LOG_BYTES = 1_300  # of a request: its line of metrics, Lambda's own three, the 
 ANSWER_BYTES = 6_000  # of a search: ten taxis
 KB_A_TAXI = 4  # that are kept: registration, page, entry, pointer
 HAIL_REQUESTS, HAIL_MESSAGES = 7, 8  # of a hail that comes to its end; SQS: sent, received, deleted
+HAIL_CHANGES = 4  # of its requests, by PUT: accepted by both, on board, finished
+ENTRY_UNITS = 2  # to write an entry of the journal (chalicelib/taxis/activity/store.py)
 SHARDS, WINDOW_S = 4, 5
-STREAMS, METRICS, ALARMS, SECRETS = 2, 300, 30, 1
+STREAMS, METRICS, ALARMS, SECRETS = 2, 300, 30, 2
 
 ASSUMED = (
     f"a month is {MONTH_H} hours; every taxi reports all the time; no free tier, no tax, no discount",
@@ -148,8 +133,9 @@ def lines(load: Load, figures: Mapping[str, Any], prices: Mapping[str, Any]) -> 
     }
     writes = {
         "positions": positions * a_position("write_units"),
-        "hails": hails * hail["write_units"],
-        "status": changes * change["write_units"],
+        "hails": hails * (hail["write_units"] + HAIL_CHANGES * ENTRY_UNITS),
+        # In the journal stand the request and what it changed
+        "status": changes * (change["write_units"] + 2 * ENTRY_UNITS),
     }
     reads = {
         "positions": positions * a_position("read_units"),
@@ -220,129 +206,6 @@ def _gateway(prices: Mapping[str, Any], requests: float) -> float:
     return usd / requests
 
 
-CAUSES = ("positions", "searches", "hails", "status", "standing")
-
-
 def total(some: Iterable[Line]) -> float:
     """USD a month of some lines."""
     return sum(line.usd for line in some)
-
-
-def tables(load: Load, figures: Mapping[str, Any], prices: Mapping[str, Any]) -> str:
-    """The costs as Markdown: a table, what a million costs, the largest lever."""
-    found = lines(load, figures, prices)
-
-    services = list(dict.fromkeys(line.service for line in found))
-    rows = [
-        (
-            service,
-            [
-                total(line for line in found if (line.service, line.cause) == (service, cause))
-                for cause in CAUSES
-            ],
-        )
-        for service in services
-    ]
-    rows.append(
-        ("**all**", [total(line for line in found if line.cause == cause) for cause in CAUSES])
-    )
-    text = "\n".join(
-        [
-            f"| USD a month | {' | '.join(CAUSES)} | all |",
-            "| --- " * (len(CAUSES) + 2) + "|",
-            *(
-                f"| {name} | {' | '.join(f'{one:,.0f}' for one in usd)} | {sum(usd):,.0f} |"
-                for name, usd in rows
-            ),
-        ]
-    )
-    largest = max(found, key=lambda line: line.usd)
-    positions = load.taxis / load.period_s * MONTH_S
-    searches = load.searches_s * MONTH_S
-    of_positions = total(line for line in found if line.cause == "positions") / positions * 1e6
-    text += f"\n\nA million positions cost {of_positions:.2f} USD"
-    if searches:
-        of_searches = total(line for line in found if line.cause == "searches") / searches * 1e6
-        text += f", a million searches {of_searches:.2f} USD"
-    share = largest.usd / total(found)
-    return (
-        f"{load.taxis:,} taxis, a report each {load.period_s:g} s, {load.searches_s:,g} searches a "
-        f"second, {load.hails_day:,.0f} hails a day, {load.changes_day:g} changes of status a taxi a "
-        f"day:\n\n{text}. The largest lever: {largest.service} for {largest.cause}, {share:.0%} of all."
-    )
-
-
-def assumptions(figures: Mapping[str, Any], prices: Mapping[str, Any]) -> str:
-    """The assumptions of the estimate, as Markdown."""
-    remembered = sum(one["from"] == "remembered" for one in prices["prices"].values())
-    return "\n".join(
-        [
-            f"- units: counted by `make bench` on {figures['made_on']}, commit `{figures['commit']}`",
-            *([f"- units: {figures['note']}"] if "note" in figures else ()),
-            (
-                f"- prices: {prices['region']}, {prices['date']}, {remembered} of {len(prices['prices'])} "
-                "from memory and to be checked (`infra/prices.yaml`)"
-            ),
-            *(f"- assumed: {one}" for one in ASSUMED),
-        ]
-    )
-
-
-def loaded() -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """The figures and the prices that are kept with the code."""
-    figures = json.loads(FIGURES.read_text(encoding="utf-8"))
-    prices = yaml.safe_load(PRICES.read_text(encoding="utf-8"))
-    return figures, prices
-
-
-def page() -> str:
-    """The tables of `docs/cost.md`."""
-    figures, prices = loaded()
-    parts = [tables(Load(taxis), figures, prices) for taxis in (60_000, 600_000)]
-    return "\n\n".join([*parts, assumptions(figures, prices)])
-
-
-BEGIN, END = "<!-- cost: begin -->", "<!-- cost: end -->"
-
-
-def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Adds the command."""
-    usual = Load(0)
-    cost = commands.add_parser("cost", help="what the registry costs on AWS, a month")
-    cost.add_argument("--taxis", type=int, default=60_000, metavar="N", help="that report all day")
-    cost.add_argument(
-        "--period", type=float, default=usual.period_s, metavar="S", help="seconds between reports"
-    )
-    cost.add_argument(
-        "--searches",
-        type=float,
-        default=usual.searches_s,
-        metavar="N",
-        help="a second, nationwide, on average over the month (not at its peak)",
-    )
-    cost.add_argument(
-        "--hails", type=float, default=usual.hails_day, metavar="N", help="a day, nationwide"
-    )
-    cost.add_argument(
-        "--changes",
-        type=float,
-        default=usual.changes_day,
-        metavar="N",
-        help="changes of status of each taxi a day",
-    )
-    cost.add_argument(
-        "--page", type=Path, metavar="FILE", help="put the tables of 60,000 and 600,000 taxis there"
-    )
-    cost.set_defaults(run=_run)
-
-
-def _run(arguments: argparse.Namespace) -> None:
-    if arguments.page:
-        pages.put(page(), arguments.page, BEGIN, END)
-        return
-    figures, prices = loaded()
-    load = Load(
-        arguments.taxis, arguments.period, arguments.searches, arguments.hails, arguments.changes
-    )
-    print(tables(load, figures, prices))
-    print(f"\n{assumptions(figures, prices)}")

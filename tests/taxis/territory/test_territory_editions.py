@@ -1,6 +1,6 @@
 from chalicelib.foundation import geo
 from chalicelib.foundation.geo import E7Point
-from chalicelib.taxis.territory.store import Edition
+from chalicelib.taxis.territory.editions import Edition
 
 PARIS = E7Point(23522000, 488566000)
 CELL = geo.ancestor(geo.finest_cell(*PARIS), 11)

@@ -1,0 +1,69 @@
+"""`maraude account webhook-secret` and its rotation: what hails to an operator are signed with."""
+
+import argparse
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from ops.cli.durations import duration
+from ops.errors import CannotGoOn, unknown_account
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+    from chalicelib.taxis.access.store import Record
+
+
+def add_actions(actions: "_SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the two actions to those of `maraude account`."""
+    show = actions.add_parser(
+        "webhook-secret", help="print what the hails sent to it are signed with, newest first"
+    )
+    show.set_defaults(run=_show)
+    rotate = actions.add_parser(
+        "rotate-webhook-secret", help="sign its hails with another secret, and print all that sign"
+    )
+    rotate.add_argument(
+        "--overlap",
+        metavar="TIME",
+        type=duration,
+        default=timedelta(days=7),
+        help="for how long the secret of before signs as well: 30m, 24h, 7d (the default)",
+    )
+    rotate.set_defaults(run=_rotate)
+    for action in (show, rotate):
+        action.add_argument("email", metavar="EMAIL")
+
+
+def _show(arguments: argparse.Namespace) -> None:
+    from ops.cli import administration
+
+    try:
+        record = administration.find(arguments.email)
+    except administration.AccountUnknown:
+        raise unknown_account(arguments.email) from None
+    _print(record)
+
+
+def _rotate(arguments: argparse.Namespace) -> None:
+    from chalicelib.foundation import clock
+    from ops.cli import administration
+
+    try:
+        record = administration.rotate_signing_secret(
+            arguments.email, now=clock.now(), overlap=arguments.overlap
+        )
+    except administration.AccountUnknown:
+        raise unknown_account(arguments.email) from None
+    except administration.OverlapRefused as error:
+        raise CannotGoOn(str(error)) from None
+    _print(record)
+
+
+def _print(record: "Record") -> None:
+    from chalicelib.foundation import clock
+    from chalicelib.taxis.access import hooks
+
+    account = record.account
+    secrets = hooks.signing_secrets(record, now=clock.now())
+    print(json.dumps({"id": account.id, "email": account.email, "webhook_secrets": secrets}))
