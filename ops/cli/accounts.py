@@ -6,9 +6,12 @@ import getpass
 import json
 import re
 import sys
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
+from chalicelib.foundation.outbound import headers
 from ops.cli import signing, target
 from ops.cli.durations import duration
 from ops.errors import CannotGoOn, unknown_account
@@ -32,8 +35,9 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     add.add_argument("--manager", metavar="EMAIL", help="the account that may act as this one")
     add.add_argument("--name", metavar="TEXT", help="the name shown to people")
     add.add_argument("--hail-url", metavar="URL", help="where its hails are sent")
-    add.add_argument("--hail-header", metavar="NAME", default="", help="a header sent with them")
-    add.add_argument("--hail-value", metavar="VALUE", default="", help="and its value")
+    header, value = partial(_sendable, headers.check_name), partial(_sendable, headers.check_value)
+    add.add_argument("--hail-header", metavar="NAME", type=header, default="", help="their header")
+    add.add_argument("--hail-value", metavar="VALUE", type=value, default="", help="and its value")
     add.add_argument("--fleet-size", metavar="N", type=_size, help="how many taxis it says it has")
     add.set_defaults(run=_add)
 
@@ -95,7 +99,6 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 
 def _add(arguments: argparse.Namespace) -> None:
     from chalicelib.foundation import clock
-    from chalicelib.foundation.outbound.headers import NameRefused, ValueRefused
     from chalicelib.taxis.vocabulary import Role
     from ops.cli import administration
 
@@ -116,10 +119,6 @@ def _add(arguments: argparse.Namespace) -> None:
         )
     except administration.AccountUnknown:
         raise unknown_account(arguments.manager) from None
-    except NameRefused as refused:
-        raise CannotGoOn(f"--hail-header: {refused}") from None
-    except ValueRefused as refused:
-        raise CannotGoOn(f"--hail-value: {refused}") from None
     print(json.dumps({"id": account.id, "email": account.email, "api_key": key}))
 
 
@@ -240,6 +239,14 @@ def _asked_password() -> str:
     if getpass.getpass("Again: ") != password:
         raise CannotGoOn("The two passwords are not the same.")
     return password
+
+
+def _sendable(check: Callable[[str], None], text: str) -> str:
+    try:
+        check(text)
+    except headers.HeaderRefused as refused:
+        raise argparse.ArgumentTypeError(str(refused)) from None
+    return text
 
 
 def _size(text: str) -> int:

@@ -7,7 +7,6 @@ from typing import Any
 
 from chalicelib.foundation import passwords, sealing
 from chalicelib.foundation.errors import Unknown, in_request
-from chalicelib.foundation.outbound import headers
 from chalicelib.foundation.sealing import Ring
 from chalicelib.foundation.store import documents
 from chalicelib.foundation.values import replace
@@ -41,11 +40,8 @@ def add(
 
     `hook` is the webhook's address and its header's name and value. An admin is a moteur and an
     operateur too [contract: Accounts by command]. Without `now`, nobody will know how old a new key is. Raises
-    AccountUnknown for the manager, and HeaderRefused.
+    AccountUnknown for the manager.
     """
-    if hook is not None:
-        headers.check_name(hook[1])
-        headers.check_value(hook[2])
     all_roles = rules.implied(roles)
     before = store.by_email(email)
     if before is None:

@@ -267,9 +267,9 @@ def test_no_name_is_a_formula_in_a_spreadsheet(
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
-        ("Host", "x", "--hail-header: The header Host is set by the registry itself."),
-        ("X-Token ", "x", "--hail-header: This is not a valid header name."),
-        ("X-Token", "a\r\n b", "--hail-value: This is not a valid header value."),
+        ("Host", "x", "argument --hail-header: The header Host is set by the registry itself."),
+        ("X-Token ", "x", "argument --hail-header: This is not a valid header name."),
+        ("X-Token", "a\r\n b", "argument --hail-value: This is not a valid header value."),
     ],
 )
 def test_a_header_that_no_hail_could_be_sent_with_is_refused(
@@ -277,7 +277,8 @@ def test_a_header_that_no_hail_could_be_sent_with_is_refused(
 ) -> None:
     where = ("--hail-url", "http://x/", "--hail-header", name, "--hail-value", value)
 
-    assert maraude("add", "operator", *where) == 1
+    with pytest.raises(SystemExit):
+        maraude("add", "operator", *where)
 
     assert told in capsys.readouterr().err
     with pytest.raises(administration.AccountUnknown):
