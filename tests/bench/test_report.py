@@ -11,7 +11,8 @@ from bench import cpu, figures, hails, report, searches
 from bench.figures import RunIncomplete
 from bench.page import PAGE
 from bench.positions import Cost, Scenario
-from bench.report import BEGIN, END, Measured, Results
+from bench.report import BEGIN, END
+from bench.results import Measured, Results
 from ops.pages import MarkersMissing
 
 
