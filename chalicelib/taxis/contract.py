@@ -95,7 +95,9 @@ class LeTaxi(Contract):
         What may change something stays in the journal, whatever becomes of it [contract: Journal of requests].
         """
         if route.roles is None:
-            return route.view(_of(request, route), **request.named)
+            reply = route.view(_of(request, route), **request.named)
+            sources.charge(request.source, len(reply.body), now=request.now)
+            return reply
         caller = access.recognize(
             key=request.headers.get("x-api-key"),
             logas=request.headers.get("x-logas"),

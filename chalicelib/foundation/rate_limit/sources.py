@@ -19,6 +19,7 @@ from chalicelib.foundation.rate_limit.store import REMEMBERED, Add, Tally, add, 
 from chalicelib.foundation.settings import settings
 
 REPORTS = 20  # in a window, of an address that asks as often as it may
+LONG = 100_000  # characters of an answer, each of which count as another request: what is sent is paid for
 
 log = logging.getLogger("maraude.http")
 
@@ -39,10 +40,8 @@ class Sources:
 
     def take(self, source: str, *, now: datetime) -> None:
         """Counts a request from an address. Raises TooManyOfAddress."""
-        limit = Limit(settings().keyless_requests_a_second, REPORTS)
-        if limit.requests_a_second == 0:
-            return
-        if not self._tally.is_over(_whose(source), limit, now=now):
+        limit = _limit()
+        if limit is None or not self._tally.is_over(_whose(source), limit, now=now):
             return
         metrics.emit({}, counts={"requests_throttled_by_address": 1})
         shown, window = rules.shown(source), rules.window_of(now)
@@ -56,6 +55,17 @@ class Sources:
             ),
             retry_after_s=retry_after_s(now),
         )
+
+    def charge(self, source: str, characters: int, *, now: datetime) -> None:
+        """Counts what an answer had beside its request, if it was a long one."""
+        limit, requests = _limit(), characters // LONG
+        if limit is not None and requests:
+            self._tally.is_over(_whose(source), limit, now=now, requests=requests)
+
+
+def _limit() -> Limit | None:
+    a_second = settings().keyless_requests_a_second
+    return Limit(a_second, REPORTS) if a_second else None
 
 
 def _whose(source: str) -> str:
