@@ -19,7 +19,7 @@ from chalicelib.foundation.rate_limit.store import REMEMBERED, Add, Tally, add, 
 from chalicelib.foundation.settings import settings
 
 REPORTS = 20  # in a window, of an address that asks as often as it may
-LONG = 100_000  # characters of an answer, each of which count as another request: what is sent is paid for
+LONG = 100_000  # characters, of which a body or an answer counts as another request: they take time, and are paid for
 
 log = logging.getLogger("maraude.http")
 
@@ -38,10 +38,12 @@ class Sources:
             lambda: REMEMBERED, lambda: float(2 * rules.WINDOW_S)
         )
 
-    def take(self, source: str, *, now: datetime) -> None:
-        """Counts a request from an address. Raises TooManyOfAddress."""
-        limit = _limit()
-        if limit is None or not self._tally.is_over(_whose(source), limit, now=now):
+    def take(self, source: str, characters: int = 0, *, now: datetime) -> None:
+        """Counts a request from an address, of which the body has so many characters. Raises TooManyOfAddress."""
+        limit, requests = _limit(), 1 + characters // LONG
+        if limit is None or not self._tally.is_over(
+            _whose(source), limit, now=now, requests=requests
+        ):
             return
         metrics.emit({}, counts={"requests_throttled_by_address": 1})
         shown, window = rules.shown(source), rules.window_of(now)

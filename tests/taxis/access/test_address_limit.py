@@ -295,6 +295,20 @@ def test_few_long_answers_are_as_much_as_many_short_ones(
     assert answers.count(200) in range(3, 7)
 
 
+def test_few_long_bodies_are_as_much_as_many_short_ones(
+    app: Application, limit: Callable[[int], None]
+) -> None:
+    limit(1)
+    body = f'{{"data": [{"[], " * 75_000}NaN]}}'
+    stranger = Caller(app, source=HERE)
+    answers = [stranger.send("POST", "/internal/auth", body).status for _ in range(8)]
+
+    # Each counts as four, and eleven are too much; whoever sends no more is answered as ever.
+    assert answers.count(400) in range(2, 6)
+    assert answers[-1] == 429
+    assert Caller(app, source=THERE).send("POST", "/internal/auth", "{}").status == 400
+
+
 def a_neighbour(app: Application, name: str = "neighbour") -> Caller:
     """Somebody with a good key, from the same address."""
     return Caller(app, key=factories.an_account(name)[1], source=HERE)
