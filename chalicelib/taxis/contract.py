@@ -79,6 +79,7 @@ class LeTaxi(Contract):
         method: str,
         headers: Mapping[str, str],
         source: str,
+        length: int,
         now: datetime,
     ) -> None:
         """Counts, by its address, what no key of an account vouches for [contract: Order of checks].
@@ -87,7 +88,7 @@ class LeTaxi(Contract):
         """
         is_public = route is not None and route.roles is None
         if method != "OPTIONS" and (is_public or not access.is_familiar(headers.get("x-api-key"))):
-            sources.take(source, now=now)
+            sources.take(source, length, now=now)
 
     def serve(self, route: Route, request: AnyRequest) -> Reply:
         """The view's reply, for an account that is known and has one of the roles.
@@ -95,7 +96,9 @@ class LeTaxi(Contract):
         What may change something stays in the journal, whatever becomes of it [contract: Journal of requests].
         """
         if route.roles is None:
-            return route.view(_of(request, route), **request.named)
+            reply = route.view(_of(request, route), **request.named)
+            sources.charge(request.source, len(reply.body), now=request.now)
+            return reply
         caller = access.recognize(
             key=request.headers.get("x-api-key"),
             logas=request.headers.get("x-logas"),

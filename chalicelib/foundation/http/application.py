@@ -152,7 +152,14 @@ class Application(Chalice):
         pattern, named = found or (None, {})
         source, now = about.get("identity", {}).get("sourceIp") or "", clock.now()
         route = self.table[pattern].get(method) if pattern is not None else None
-        self.contract.admit(route, method=method, headers=headers, source=source, now=now)
+        self.contract.admit(
+            route,
+            method=method,
+            headers=headers,
+            source=source,
+            length=len(event.get("body") or ""),
+            now=now,
+        )
         return Request(
             method=method,
             path=path,
