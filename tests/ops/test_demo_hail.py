@@ -182,6 +182,24 @@ def test_a_first_step_that_came_too_early_is_taken_again() -> None:
     assert registry.puts[0][1] == "received_by_taxi"
 
 
+def test_a_first_step_is_taken_again_though_it_has_become_possible_by_the_look() -> None:
+    class Overtaken(Registry):
+        def put(self, path: str, element: dict[str, Any]) -> list[Any]:
+            if self.hails["h"]["status"] == "received":
+                self.move("h", "received_by_operator")  # between the refusal and the look
+                raise ApiRefused("Impossible to change status from received to received_by_taxi")
+            return super().put(path, element)
+
+    registry = Overtaken()
+    fleet = drivers(registry, Temper.DECLINES)
+    registry.add("h", "received")
+
+    fleet.take("h", "taxi")
+
+    eventually(lambda: ("/hails/h", "received_by_taxi") in registry.puts)
+    eventually(lambda: not fleet.with_hail())
+
+
 def test_a_hail_that_comes_twice_is_shown_once() -> None:
     registry = Registry()
     fleet = drivers(registry, Temper.DECLINES)

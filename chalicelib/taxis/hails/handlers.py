@@ -13,12 +13,10 @@ from typing import Any
 
 from chalicelib.foundation import clock
 from chalicelib.foundation.observe import logs, metrics, tracing
-from chalicelib.taxis.hails import concurrency, dispatch, expiry, queue, webhook
+from chalicelib.taxis.hails import concurrency, dispatch, expiry, queue, shares, webhook
 from chalicelib.taxis.hails.rules import Status
 from chalicelib.taxis.hails.webhook import Limits
 from chalicelib.taxis.settings import settings
-
-BUSY_S = 1  # until a hail that waits for a lane is looked at again
 
 log = logging.getLogger("maraude.hails")
 
@@ -75,7 +73,10 @@ def call_operator(message: Message) -> None:
         return
     lane = concurrency.acquire(call.operator_id, moteur_id=call.moteur_id, now=clock.now())
     if lane is None:
-        if not queue.put_dispatch(hail_id, waiting_since=waiting_since or now, delay_s=BUSY_S):
+        since = waiting_since or now
+        if not queue.put_dispatch(
+            hail_id, waiting_since=since, delay_s=shares.pause_s(now - since)
+        ):
             raise NotQueued(hail_id)
         return
     known = settings()
@@ -88,13 +89,14 @@ def call_operator(message: Message) -> None:
             allow_loopback=known.allow_loopback_hooks,
             accept_empty=known.hook_accept_empty,
         )
+        now = clock.now()
+        # First of all: until it is written, the driver's own first step is refused.
+        if outcome.failure is None:
+            dispatch.confirm(hail_id, taxi_phone_number=outcome.taxi_phone_number, now=now)
+        else:
+            dispatch.fail(hail_id, reason=outcome.failure, now=now)
     finally:
         concurrency.release(lane)
-    now = clock.now()
-    if outcome.failure is None:
-        dispatch.confirm(hail_id, taxi_phone_number=outcome.taxi_phone_number, now=now)
-    else:
-        dispatch.fail(hail_id, reason=outcome.failure, now=now)
     dispatch.log_exchange(
         hail_id,
         payload=json.loads(call.body),
@@ -114,11 +116,11 @@ def call_operator(message: Message) -> None:
 
 def apply_deadline(message: Message) -> None:
     """Applies the deadline of a hail, or sends the message again: SQS delays by 15 minutes at most."""
-    due = _moment(message, "due_ms")
     try:
         status = Status(message["status"])
     except (KeyError, ValueError) as error:
         raise MessageGarbled(str(message)[:200]) from error
+    due = _moment(message, "due_ms")
     now = clock.now()
     if now < due:
         queue.put_deadline(message["hail_id"], status, due, now=now)

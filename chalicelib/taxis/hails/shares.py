@@ -45,6 +45,14 @@ def is_too_late(
     return (waiting_since or now) - hail.created_at > within
 
 
+def pause_s(waited: timedelta) -> int:
+    """Seconds until a hail that has waited so long for a lane is looked at again: one, and a quarter of that.
+
+    So no wait is much longer than it has to be, and one of 20 s takes ten looks instead of twenty.
+    """
+    return 1 + int(waited.total_seconds()) // 4
+
+
 def has_time_for(hail: Hail, call: timedelta, *, now: datetime) -> bool:
     """Whether a call of that length, begun now, ends before the hail's own deadline.
 

@@ -1,8 +1,8 @@
 """Webhook call of an operator's server about a hail: one POST, signed, within strict limits.
 
 The server may be slow, broken or hostile; whatever it does, `send` answers with an Outcome within
-`Limits.exchange_s`. The exchange is the standard library's: what a client library would add (pools,
-proxies, redirects, retries of its own) is what must not happen here.
+`Limits.exchange_s`. The request is sent by the standard library and the answer read by `answers`: what a
+client library would add (pools, proxies, redirects, retries of its own) is what must not happen here.
 """
 
 import hashlib

@@ -28,6 +28,8 @@ OVER = frozenset(
         *("incident_customer", "timeout_taxi", "timeout_customer", "timeout_accepted_by_customer"),
     }
 )
+# In these a driver's first step is refused, or has become possible since it was.
+_BEFORE_THE_DRIVER = frozenset({"received", "received_by_operator"})
 PHONE = "0600000002"
 
 log = logging.getLogger("maraude.demo")
@@ -136,7 +138,8 @@ class Drivers:
             try:
                 self.operator.put(f"/hails/{hail_id}", {"status": status, **more})
             except ApiRefused:
-                if time.monotonic() > until or self._hail(hail_id)["status"] != "received":
+                is_now = self._hail(hail_id)["status"]
+                if time.monotonic() > until or is_now not in _BEFORE_THE_DRIVER:
                     raise
                 time.sleep(self.pace.between_looks_s)
             else:

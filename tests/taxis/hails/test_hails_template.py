@@ -9,6 +9,7 @@ from chalice.utils import to_cfn_resource_name
 from app import app
 from chalicelib.taxis.settings import Settings
 from ops import apps
+from ops.local import worker
 from ops.templates import resources, template
 
 TAXIS = apps.find("taxis")
@@ -41,6 +42,13 @@ def test_a_function_names_the_messages_that_failed(source: SQSEventConfig) -> No
     assert added["Properties"]["Queue"] == {"Fn::Sub": f"${{{QUEUES[function]}.Arn}}"}
     named = DECLARED[QUEUES[function]]["Properties"]["QueueName"]["Fn::Sub"]
     assert str(source.queue).endswith(named.removeprefix("maraude-${Stage}"))
+
+
+def test_operators_that_hang_leave_functions_to_the_others() -> None:
+    [calls] = [source for source in app.event_sources if source.name == "call_operators"]
+
+    assert calls.maximum_concurrency >= 10 * Settings().hook_calls_at_once
+    assert Settings().hook_calls_at_once < worker.AT_ONCE
 
 
 def test_nothing_is_provisioned_for_what_is_only_added() -> None:

@@ -70,7 +70,7 @@ def test_whatever_comes_lanes_are_never_overdrawn_and_a_new_moteur_waits_for_no_
 def waits_s(*, call_s: float, flood: float, others: int, each: float) -> tuple[list[float], int]:
     """A minute of hails a second of one app (`flood`) and of others (`each`): how long the others' waited.
 
-    And how many of the others' failed. Each one that waits is looked at again after a second.
+    And how many of the others' failed.
     """
     held: list[Call] = []
     limit_s = 20.0  # the deadline of `received` less a call
@@ -95,7 +95,8 @@ def waits_s(*, call_s: float, flood: float, others: int, each: float) -> tuple[l
             waited += [at - born] if moteur_id != 1 else []
             heapq.heappush(events, (at + call_s, next(order), "end", moteur_id, born))
         else:
-            heapq.heappush(events, (at + 1, next(order), "look", moteur_id, born))
+            again_s = shares.pause_s(timedelta(seconds=at - born))
+            heapq.heappush(events, (at + again_s, next(order), "look", moteur_id, born))
     return waited, failed
 
 
@@ -124,6 +125,13 @@ def test_the_wait_for_a_lane_is_not_lateness() -> None:
     assert late(waiting_since=None, now=10.1)
     assert not late(waiting_since=10, now=29)
     assert late(waiting_since=10.1, now=11)
+
+
+def test_a_hail_that_waits_is_looked_at_less_often_the_longer_it_has_waited() -> None:
+    waited_s = 0
+    looks = [waited_s := waited_s + shares.pause_s(waited_s * SECOND) for _ in range(8)]
+
+    assert looks == [1, 2, 3, 4, 6, 8, 11, 14]
 
 
 def test_a_call_begins_only_where_it_ends_before_the_hails_own_deadline() -> None:

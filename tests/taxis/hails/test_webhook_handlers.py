@@ -15,7 +15,7 @@ from chalicelib.foundation.aws import clients
 from chalicelib.foundation.settings import forget as forget_settings
 from chalicelib.foundation.settings import table
 from chalicelib.foundation.values import milliseconds
-from chalicelib.taxis.hails import concurrency, handlers, queue, rules, service
+from chalicelib.taxis.hails import concurrency, queue, rules, service
 from chalicelib.taxis.hails.rules import Hail, Status
 from chalicelib.taxis.settings import settings
 from ops.cli import administration
@@ -170,7 +170,7 @@ def test_a_hail_for_which_there_is_no_lane_is_sent_a_little_later(scene: Scene) 
         assert (operator.connections, scene.read(hail).status) == (0, Status.RECEIVED)
 
         concurrency.release(others[0])
-        threading.Event().wait(handlers.BUSY_S + 0.1)
+        threading.Event().wait(1.1)
         [message] = waiting("hail-dispatch")
         assert feed("call_operators", json.dumps(message)) == []
 
@@ -201,7 +201,7 @@ def test_a_hail_that_goes_on_waiting_keeps_the_beginning_of_its_wait(scene: Scen
 
     assert feed("call_operators", message) == []
 
-    threading.Event().wait(handlers.BUSY_S + 0.1)
+    threading.Event().wait(1.1)
     assert waiting("hail-dispatch") == [json.loads(message)]
 
 
