@@ -65,7 +65,10 @@ def chalice(app: App, source: Path, stage: str, out: Path) -> None:
         env={
             **ours,
             "AWS_DEFAULT_REGION": ours.get("AWS_DEFAULT_REGION", "eu-west-3"),
-            "PIP_CONSTRAINT": str(source / "constraints.txt"),  # packages of packages, too
+            "PIP_CONSTRAINT": str(
+                source / "constraints.txt"
+            ),  # packages of packages, too, by their hashes
+            "PIP_NO_BUILD_ISOLATION": "0",  # pip reads "no" of it; what is source is built by what is here
             "PYTHONDONTWRITEBYTECODE": "1",  # it imports the application, and would pack that
         },
         capture_output=True,
