@@ -95,7 +95,9 @@ def test_a_session_keeps_its_customer_until_its_last_hail_is_blurred(scene: Scen
     retention.blur(now=scene.now + 60 * DAY + timedelta(seconds=30))
     assert scene.read(first).blurred
     assert not scene.read(second).blurred
-    assert WHO in seen(scene)
+    session = store.session(scene.moteur.id, first.session_id)
+    assert session is not None
+    assert session.customer_id == WHO
     blur(scene, 61)
 
     assert seen(scene) == {scene.read(first).customer_id}
