@@ -66,6 +66,11 @@ class Settings(common.Settings, frozen=True):
         )
         if self.console_url and not re.fullmatch(r"https?://[!-~]+", self.console_url):
             raise BadSetting("MARAUDE_CONSOLE_URL must be an address that begins with https://")
+        for name in ("hail_log_days", "activity_days"):
+            if getattr(self, name) > self.hail_visible_days:
+                raise BadSetting(
+                    f"MARAUDE_{name.upper()} may be at most MARAUDE_HAIL_VISIBLE_DAYS: it tells whose a hail is"
+                )
         if self.udp_stale_s < 0:
             raise BadSetting("MARAUDE_UDP_STALE_S must be 0 or more")
         if not self.radius_min_m <= self.radius_max_m <= 0xFFFF:
