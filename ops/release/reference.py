@@ -1,6 +1,6 @@
 """Parts of the documentation that are made from the code: `make pages` writes them, a test holds them to it.
 
-A page has such a part between `<!-- NAME: begin, from the code -->` and `<!-- NAME: end -->`.
+A page has such a part between `BEGIN` and `END`.
 """
 
 import inspect
@@ -13,9 +13,14 @@ from msgspec.structs import fields
 from chalicelib.foundation import settings as common
 from chalicelib.taxis.hails.statuses import LATE, STEPS, TAXI, Party, Status
 from chalicelib.taxis.settings import Settings
+from ops import pages
 from ops.apps import ROOT
 
 DOCS = ROOT / "docs"
+BEGIN, END = "<!-- from the code: begin -->", "<!-- from the code: end -->"
+
+_SETTINGS = ("| variable | default | unit | what it is |", "| --- | --- | --- | --- |")
+_STEPS = ("| status | what may follow | the taxi is |", "| --- | --- | --- |")
 
 _UNITS = {"_s": "seconds", "_m": "metres", "_days": "days", "_bytes": "bytes"}
 _UNITS_BY_NAME = {
@@ -167,25 +172,17 @@ def _end(side: int, centre: float, at: float, words: str, colour: str) -> str:
 
 def made() -> Mapping[Path, str]:
     """The pages and drawings with parts from the code, as they should be."""
-    parts = {
-        "settings": ("settings.md", settings_rows(common.Settings, Settings)),
-        "steps": ("hails.md", steps_rows()),
+    settings = "\n".join([*_SETTINGS, *settings_rows(common.Settings, Settings)])
+    steps = "\n".join([*_STEPS, *steps_rows()])
+    return {
+        DOCS / "settings.md": _page("settings.md", settings),
+        DOCS / "hails.md": _page("hails.md", steps),
+        DOCS / "hails.svg": diagram(),
     }
-    pages = {
-        DOCS / page: _with((DOCS / page).read_text("utf-8"), name, "\n".join(rows))
-        for name, (page, rows) in parts.items()
-    }
-    return {**pages, DOCS / "hails.svg": diagram()}
 
 
-def _with(page: str, name: str, part: str) -> str:
-    begin, end = f"<!-- {name}: begin, from the code -->", f"<!-- {name}: end -->"
-    before, found, rest = page.partition(begin)
-    _, ended, after = rest.partition(end)
-    if not found or not ended:
-        raise ValueError(f"a page lacks {begin} or {end}")
-    heading = rest.strip().split("\n")[:2] if rest.strip().startswith("|") else []
-    return f"{before}{begin}\n" + "\n".join([*heading, part, f"{end}{after}"])
+def _page(name: str, table: str) -> str:
+    return pages.with_part(table, DOCS / name, BEGIN, END)
 
 
 def main() -> None:
