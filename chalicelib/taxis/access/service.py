@@ -7,7 +7,7 @@ from typing import NamedTuple
 from chalicelib.foundation import cache, sealing
 from chalicelib.foundation.errors import Unidentified, in_request
 from chalicelib.foundation.rate_limit.store import throttle
-from chalicelib.taxis.access import rules, store
+from chalicelib.taxis.access import lists, rules, store
 from chalicelib.taxis.access.rules import Line
 from chalicelib.taxis.settings import settings
 from chalicelib.taxis.vocabulary import Account
@@ -109,13 +109,13 @@ def hook_of(account_id: int) -> store.Hook | None:
 
 
 def every_line() -> list[Line]:
-    """A line on each account, by id; of the 10,000 with the lowest ids (`store.LISTED`)."""
-    return store.lines()
+    """A line on each account, by id; of the 10,000 with the lowest ids (`lists.LISTED`)."""
+    return lists.every()
 
 
 def managed_by(manager_id: int) -> list[Line]:
     """A line on each account that one manages, by id."""
-    return store.managed_by(manager_id)
+    return lists.managed_by(manager_id)
 
 
 def records(account_ids: Iterable[int]) -> list[store.Record]:

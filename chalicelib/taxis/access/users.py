@@ -23,7 +23,7 @@ from chalicelib.foundation.errors import (
 from chalicelib.foundation.outbound import addresses
 from chalicelib.foundation.retry import Retry
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.access import rules, store
+from chalicelib.taxis.access import lists, rules, store
 from chalicelib.taxis.access.rules import AccountFilter, Line
 from chalicelib.taxis.activity import service as activity
 from chalicelib.taxis.settings import settings
@@ -74,7 +74,7 @@ def list_users(
     Two calls for an admin, who reads the list of all; for a manager one more an account on the page.
     """
     is_admin = viewer.has(Role.ADMIN)
-    lines = store.lines() if is_admin else store.managed_by(viewer.id)
+    lines = lists.every() if is_admin else lists.managed_by(viewer.id)
     found = rules.visible(lines, filters, viewer=viewer)
     shown = found[(page - 1) * per_page : page * per_page]
     if not shown:
@@ -85,7 +85,7 @@ def list_users(
 
     def managed_by(manager: Line) -> Sequence[Line]:
         if not is_admin:
-            return store.managed_by(manager.id)
+            return lists.managed_by(manager.id)
         return [line for line in lines if line.manager_id == manager.id]
 
     users = [
@@ -113,7 +113,7 @@ def user(record: store.Record) -> User:
     """The account with its manager and the accounts that it manages."""
     manager_id = record.account.manager_id
     manager = None if manager_id is None else store.by_id(manager_id)
-    return User(record, manager.line if manager else None, store.managed_by(record.account.id))
+    return User(record, manager.line if manager else None, lists.managed_by(record.account.id))
 
 
 def change(record: store.Record, changes: Mapping[str, str]) -> store.Record:
