@@ -226,7 +226,11 @@ def test_the_export_has_a_line_an_account_and_no_secret(
         fleet_size=3,
         hook=("http://x/", "X-Token", "mellon"),
     )
-    users.change(administration.find("operator"), {"phone_number_customer": "+33 1 00 00 00 00"})
+    users.change(
+        administration.find("operator"),
+        {"phone_number_customer": "+33 1 00 00 00 00"},
+        now=clock.now(),
+    )
 
     assert maraude("export") == 0
 

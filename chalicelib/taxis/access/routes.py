@@ -59,7 +59,7 @@ def put_user(request: Request, user_id: str) -> Reply:
     """Changes an account's own fields. An unknown account is refused before a bad body."""
     record = _find(request, user_id)
     changes = request.one()
-    changed = users.change(record, changes)
+    changed = users.change(record, changes, now=request.now)
     return reply([schemas.user_object(users.user(changed))])
 
 

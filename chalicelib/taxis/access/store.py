@@ -12,6 +12,8 @@
 |                           |               |                  |          | strong, one call    |                   |
 | everything                | accounts      | scan             | none     | 0.5 unit per 4 KB   | `account list`,   |
 |                           |               |                  |          |                     | `account export`  |
+| its own changes, held     | accounts      | id#<number>      | one item | 1 write unit        | commands that     |
+|                           |               |                  |          |                     | lost a race       |
 
 An account is one record under three keys (four while an older API key opens as well, or until it is
 written next) and a line in one or two lists (`lists.py`), written together in one transaction (8 to 14 units), so that each question reads one item or one list, and a new account is
@@ -31,7 +33,7 @@ from pynamodb.attributes import (
     UnicodeSetAttribute,
     UTCDateTimeAttribute,
 )
-from pynamodb.exceptions import TransactWriteError
+from pynamodb.exceptions import TransactWriteError, UpdateError
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
@@ -46,6 +48,7 @@ from chalicelib.taxis.access.lists import LineRow
 from chalicelib.taxis.access.rules import Line
 from chalicelib.taxis.vocabulary import Account, Role
 
+_CONFLICT = "TransactionConflictException"
 KEY_BYTES = 2048  # of a key in DynamoDB; no account has a longer one
 
 
@@ -141,6 +144,7 @@ class AccountRow(Model):
     old_key_digest = UnicodeAttribute(null=True)
     old_sealed_key = UnicodeAttribute(null=True)
     old_key_until = UTCDateTimeAttribute(null=True)
+    held_until = UTCDateTimeAttribute(null=True)  # in the item `id#`; no part of the record
     version = NumberAttribute()
 
 
@@ -242,16 +246,32 @@ def every() -> Iterator[Record]:
         yield _record(row)
 
 
-def put(record: Record, *, before: Record | None) -> Record:
+def hold(account_id: int, *, until: datetime) -> None:
+    """Keeps out the writes of an account that say `unheld_at`, until then or until another write.
+
+    Raises RecordMoved where a transaction is on its way.
+    """
+    row = AccountRow(f"id#{account_id}")
+    try:
+        row.update([AccountRow.held_until.set(until)], condition=AccountRow.key.exists())
+    except UpdateError as error:
+        if error.cause_response_code in {_CONFLICT, "ConditionalCheckFailedException"}:
+            raise RecordMoved(f"account {account_id} is being changed") from error
+        raise
+
+
+def put(record: Record, *, before: Record | None, unheld_at: datetime | None = None) -> Record:
     """Stores a new account, or the account that was `before`, and returns it with its new version.
 
-    Raises RecordMoved where another write came first.
+    Raises RecordMoved where another write came first, or with `unheld_at` where it is held then (`hold`).
     """
     stored = replace(record, version=before.version + 1 if before else 1)
     keys = _keys(stored)
     condition = (
         AccountRow.key.does_not_exist() if before is None else AccountRow.version == before.version
     )
+    if unheld_at is not None:
+        condition &= AccountRow.held_until.does_not_exist() | (AccountRow.held_until < unheld_at)
     try:
         with TransactWrite(connection=connection()) as transaction:
             for key in keys:

@@ -116,7 +116,7 @@ def user(record: store.Record) -> User:
     return User(record, manager.line if manager else None, lists.managed_by(record.account.id))
 
 
-def change(record: store.Record, changes: Mapping[str, str]) -> store.Record:
+def change(record: store.Record, changes: Mapping[str, str], *, now: datetime) -> store.Record:
     """Changes an account's own fields; `password` is in clear, and empty for no change.
 
     Raises HookRefused, Busy.
@@ -125,11 +125,14 @@ def change(record: store.Record, changes: Mapping[str, str]) -> store.Record:
     _check_hook(fields.get("hail_endpoint_production", ""))
     if password := fields.pop("password", ""):
         fields["password"] = passwords.hashed(password)
-    return _write(record, fields)
+    return _write(record, fields, now=now)
 
 
-def _write(record: store.Record, fields: Mapping[str, Any]) -> store.Record:
-    """The account with these fields changed, whatever else was changed meanwhile. Raises Busy."""
+def _write(record: store.Record, fields: Mapping[str, Any], *, now: datetime) -> store.Record:
+    """The account with these fields changed, whatever else was changed meanwhile.
+
+    Raises Busy, as while a command holds the account.
+    """
     current: store.Record | None = record
     for attempt in RETRY.attempts():
         if attempt:
@@ -140,7 +143,7 @@ def _write(record: store.Record, fields: Mapping[str, Any]) -> store.Record:
         if changed == current:
             return current
         with suppress(store.RecordMoved):
-            return store.put(changed, before=current)
+            return store.put(changed, before=current, unheld_at=now)
     raise Busy(in_request("The account is being changed. Please try again."))
 
 
@@ -181,7 +184,7 @@ def log_in(
         raise CredentialsWrong(Fault(Part.BODY, ("",), "Invalid credentials."))
     login_attempts.give_back(email, source, now=now)
     if password and passwords.is_weak(known.password):
-        known = _write(known, {"password": passwords.hashed(password)})
+        known = _write(known, {"password": passwords.hashed(password)}, now=now)
     activity.record(
         Activity(
             now,
