@@ -13,6 +13,7 @@ from chalicelib.foundation.store import documents
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import rules, store
 from chalicelib.taxis.vocabulary import Account, Role
+from ops.errors import CannotGoOn
 
 # A command that keeps losing: from its second try on, the account's own changes are held back.
 TRIES = Retry(tries=100, longest_s=0.1)  # some 7 s in all
@@ -27,11 +28,11 @@ class AccountBusy(Unavailable):
     """The account kept changing, to the last try."""
 
 
-class OverlapRefused(Exception):
+class OverlapRefused(CannotGoOn):
     """The overlap of an old API key is longer than allowed."""
 
 
-class PasswordTooShort(Exception):
+class PasswordTooShort(CannotGoOn):
     """The password is shorter than allowed."""
 
 
@@ -71,7 +72,7 @@ def add(
             fleet_size=record.fleet_size if fleet_size is None else fleet_size,
         )
 
-    if store.by_email(email) is None:
+    if known(email) is None:
         key = new_key()
         record = new_record(email, account_id=documents.next_number("account"), key=key, now=now)
         with suppress(store.RecordMoved):  # then somebody else has just added it
@@ -103,11 +104,20 @@ def with_key(
     )
 
 
+def known(email: str) -> store.Record | None:
+    """The account of an e-mail, where there is one."""
+    return store.by_email(email)
+
+
 def find(email: str) -> store.Record:
     """The account of an e-mail. Raises AccountUnknown."""
-    record = store.by_email(email)
+    record = known(email)
     if record is None:
-        raise AccountUnknown(in_request(f"There is no account {email!r}."))
+        raise AccountUnknown(
+            in_request(
+                f"There is no account {email!r}; `maraude account list` shows those there are."
+            )
+        )
     return record
 
 
@@ -172,11 +182,15 @@ def set_password(email: str, password: str) -> Account:
 
 
 def rotate_key(
-    email: str, *, now: datetime, overlap: timedelta = timedelta(0)
+    email: str,
+    *,
+    now: datetime,
+    overlap: timedelta = timedelta(0),
+    keeps_password: bool = False,
 ) -> tuple[Account, str]:
     """Rotates the API key; the previous one stays valid for `overlap`, any one before it does not.
 
-    Raises AccountUnknown, AccountBusy, OverlapRefused.
+    The password goes with the key, for whoever had that may have set this. Raises AccountUnknown, AccountBusy, OverlapRefused.
     """
     if not timedelta(0) <= overlap <= rules.LONGEST_OVERLAP:
         raise OverlapRefused(f"Both keys may open for {rules.LONGEST_OVERLAP.days} days at most.")
@@ -185,7 +199,8 @@ def rotate_key(
     def rotated(record: store.Record) -> store.Record:
         until = now + overlap
         old = store.OldKey(record.key_digest, record.sealed_key, until) if overlap else None
-        return with_key(record, key, now, old_key=old)
+        password = record.password if keeps_password else ""
+        return with_key(replace(record, password=password), key, now, old_key=old)
 
     return _change(email, rotated).account, key
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.foundation.retry import Retry
 from ops.apps import App
-from ops.cli import target
+from ops.cli import asking, target
 from ops.cli.territory.progress import Progress
 from ops.errors import CannotGoOn
 
@@ -59,6 +59,8 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     copied.add_argument("--to", dest="name", required=True, metavar="TABLE")
     copied.add_argument("--dry-run", action="store_true", help="change nothing, count only")
     copied.set_defaults(run=_copy)
+    for action in (back, copied):
+        asking.add_argument(action)
     for action in actions.choices.values():
         target.add_arguments(action)
 
@@ -85,6 +87,16 @@ def _export(arguments: argparse.Namespace) -> None:
 
 
 def _restore(arguments: argparse.Namespace) -> None:
+    from chalicelib.foundation.settings import settings
+
+    if arguments.over:
+        about = _manifest(arguments.app, arguments.folder)
+        items = sum(one["items"] for one in about["tables"].values())
+        asking.confirm(
+            arguments,
+            f"{items} items of {len(about['tables'])} tables, exported from the stage {about['stage']} at "
+            f"{about['made_at']}, would be written over what the stage {settings().stage} has.",
+        )
     counts = restore(arguments.app, arguments.folder, over=arguments.over)
     print(
         f"{sum(counts.values())} items of {len(counts)} tables are restored, all that there were."
@@ -92,6 +104,12 @@ def _restore(arguments: argparse.Namespace) -> None:
 
 
 def _copy(arguments: argparse.Namespace) -> None:
+    if not arguments.dry_run:
+        asking.confirm(
+            arguments,
+            f"Each item of {arguments.source} would be written over the one of {arguments.name}; with "
+            "--dry-run they are counted.",
+        )
     items = copy(arguments.app, arguments.source, arguments.name, dry_run=arguments.dry_run)
     would = "would be" if arguments.dry_run else "were"
     print(f"{items} items {would} copied from {arguments.source} to {arguments.name}.")
@@ -193,17 +211,24 @@ def restore(app: App, folder: Path, *, over: bool, quiet: bool = False) -> Mappi
 
 def _whole(app: App, folder: Path) -> Mapping[str, int]:
     """How many items of each table a backup has. Raises BackupRefused where a file is not as it was."""
+    return {name: one["items"] for name, one in _manifest(app, folder)["tables"].items()}
+
+
+def _manifest(app: App, folder: Path) -> Mapping[str, Any]:
+    """The manifest of a backup. Raises BackupRefused where a file is not as it was."""
     try:
-        about = json.loads((folder / MANIFEST).read_bytes())["tables"]
-        for name, one in about.items():
+        about: Mapping[str, Any] = json.loads((folder / MANIFEST).read_bytes())
+        if missing := {"stage", "made_at", "tables"} - about.keys():
+            raise BackupRefused(f"{folder / MANIFEST} lacks {', '.join(sorted(missing))}.")
+        for name, one in about["tables"].items():
             if _digest(_file(folder, name)) != one["sha256"]:
                 raise BackupRefused(f"{_file(folder, name)} is not as it was exported.")
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BackupRefused(f"{folder} is no whole backup: {error}.") from None
-    strangers = about.keys() - set(tables(app))
+    strangers = about["tables"].keys() - set(tables(app))
     if strangers:
         raise BackupRefused(f"There are no tables {', '.join(sorted(strangers))}.")
-    return {name: one["items"] for name, one in about.items()}
+    return about
 
 
 def _write_items(table_name: str, items: Iterator[Mapping[str, Any]]) -> Iterator[int]:

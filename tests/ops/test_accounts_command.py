@@ -44,7 +44,7 @@ def test_an_account_is_added_with_its_roles_manager_and_fleet() -> None:
 def test_adding_again_without_a_fleet_size_keeps_it() -> None:
     maraude("add", "operator", "--fleet-size", "120")
 
-    maraude("add", "operator", "--name", "Taxis du Port")
+    maraude("add", "operator", "--name", "Taxis du Port", "--yes")
 
     assert administration.find("operator").fleet_size == 120
 

@@ -149,7 +149,7 @@ def test_the_command_says_how_much_and_what_it_holds(
 
     assert main(["backup", "export", folder]) == 0
     assert main(["backup", "export", folder]) == 1
-    assert main(["backup", "restore", folder, "--over"]) == 0
+    assert main(["backup", "restore", folder, "--over", "--yes"]) == 0
 
     said = capsys.readouterr()
     assert "personal data" in said.out
@@ -222,7 +222,7 @@ def test_only_a_copy_of_a_table_of_this_stage_is_copied(
     administration.add("app")
     before = contents()
 
-    assert main(["backup", "copy", "--from", source, "--to", to]) == 1
+    assert main(["backup", "copy", "--from", source, "--to", to, "--yes"]) == 1
 
     assert capsys.readouterr().err.startswith(why)
     assert contents() == before

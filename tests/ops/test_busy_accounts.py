@@ -74,7 +74,7 @@ def found() -> store.Record:
         (("set-fleet-size", "busy", "7"), lambda: found().fleet_size == 7),
         (("set-password", "busy"), lambda: found().password),
         (
-            ("add", "busy", "--hail-url", "https://busy.example/"),
+            ("add", "busy", "--hail-url", "https://busy.example/", "--yes"),
             lambda: found().hail_endpoint_production == "https://busy.example/",
         ),
     ],

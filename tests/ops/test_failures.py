@@ -42,7 +42,7 @@ queue replay hail-dead-letters
 cells refit
 backup export {file}.out
 backup restore {file}.in
-backup copy --from maraude-test-taxis-restored --to maraude-test-taxis
+backup copy --from maraude-test-taxis-restored --to maraude-test-taxis --yes
 import {file}.in
 replay {file}
 demo-hail
@@ -59,7 +59,8 @@ def file(tmp_path: Path) -> Path:
     kept = tmp_path / "f.in" / "taxis.jsonl.gz"
     kept.write_bytes(gzip.compress(b'{"taxi_id": {"S": "a"}}\n'))
     taxis = {"items": 1, "sha256": hashlib.sha256(kept.read_bytes()).hexdigest()}
-    (tmp_path / "f.in" / "manifest.json").write_text(json.dumps({"tables": {"taxis": taxis}}))
+    about = {"stage": "test", "made_at": "2026-11-27T06:00:00+00:00", "tables": {"taxis": taxis}}
+    (tmp_path / "f.in" / "manifest.json").write_text(json.dumps(about))
     trip = [[2.35, 48.85], [2.36, 48.86]]
     (tmp_path / "f").write_text(f'TRIP_ID,polyline\n1,"{trip}"\n')
     return tmp_path / "f"
@@ -149,7 +150,7 @@ def test_an_account_whose_key_was_sealed_with_a_key_that_is_gone_is_told(
         administration.add("somebody")
         environment(MARAUDE_SECRET_KEYS="bmV3LWtleS1mb3ItdGVzdHMtbmV3LWtleS1mb3ItdGU=")
 
-        assert main.main(["account", "add", "somebody", "--name", "Somebody"]) == 1
+        assert main.main(["account", "add", "somebody", "--yes"]) == 1
 
     assert "sealed with a secret key that is not at hand" in capsys.readouterr().err
 

@@ -9,6 +9,7 @@ from chalicelib.taxis.hails import dispatch, service, webhook
 from chalicelib.taxis.hails.rules import Status
 from ops import apps
 from ops.cli import hails, main
+from ops.cli.administration import AccountUnknown
 from ops.errors import CannotGoOn
 from tests.taxis.hails.hail_factories import Scene
 
@@ -77,5 +78,5 @@ def test_the_secret_that_is_printed_is_the_one_that_hails_are_signed_with(
 
 
 def test_nobodys_secret_is_one_sentence() -> None:
-    with pytest.raises(CannotGoOn, match="There is no account 'nobody'"):
+    with pytest.raises(AccountUnknown, match="There is no account 'nobody'"):
         run("account", "webhook-secret", "nobody")

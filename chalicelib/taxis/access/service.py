@@ -40,22 +40,31 @@ class Caller(NamedTuple):
     account: Account
 
 
-def recognize(*, key: str | None, logas: str | None, now: datetime) -> Caller:
+def recognize(*, key: str | None, logas: str | None, now: datetime, anew: bool = False) -> Caller:
     """Authenticates a request by its API key and `X-Logas` [contract: Keys].
 
-    A suspension or a new key bites within `account_cache_s`. Each request of a known key counts, even
-    one that is refused here. Raises KeyMissing, KeyUnknown, TooManyRequests.
+    A suspension or a new key bites within `account_cache_s`, and at once where it is read `anew`. Each
+    request of a known key counts, even one that is refused here. Raises KeyMissing, KeyUnknown, TooManyRequests.
     """
     if key is None:
         raise KeyMissing(in_request("Header X-Api-Key required."))
-    owner = _of_key(key, now)
+    owner = _of_key(key, now, anew=anew)
     if owner is not None:
         throttle.take(owner.id, now=now)
+    return _acting(owner, logas, anew=anew)
+
+
+def confirm(*, key: str, logas: str | None, now: datetime) -> None:
+    """Authenticates a request that is known once more, by what is stored now. Raises KeyUnknown."""
+    _acting(_of_key(key, now, anew=True), logas, anew=True)
+
+
+def _acting(owner: Account | None, logas: str | None, *, anew: bool) -> Caller:
     if logas is None:
         if owner is None:
             raise KeyUnknown(in_request("Header X-Api-Key not valid."))
         return Caller(owner, owner)
-    other = None if owner is None else _of_email(logas)
+    other = None if owner is None else _of_email(logas, anew=anew)
     integration = settings().integration_account_email if settings().integration_enabled else None
     if (
         owner is None
@@ -66,23 +75,27 @@ def recognize(*, key: str | None, logas: str | None, now: datetime) -> Caller:
     return Caller(owner, other)
 
 
-def _of_key(key: str, now: datetime) -> Account | None:
+def _of_key(key: str, now: datetime, *, anew: bool) -> Account | None:
     def opened(digest: str) -> store.Record | None:
         record = store.by_key(digest)
         return record if record is not None and record.opens_with(digest, now=now) else None
 
-    return _active(_by_key, sealing.digest(key), opened) if key else None
+    return _active(_by_key, sealing.digest(key), opened, anew=anew) if key else None
 
 
-def _of_email(email: str) -> Account | None:
-    return _active(_by_email, email, store.by_email) if email else None
+def _of_email(email: str, *, anew: bool) -> Account | None:
+    return _active(_by_email, email, store.by_email, anew=anew) if email else None
 
 
 def _active(
-    memory: cache.Memory[str, Account], name: str, read: Callable[[str], store.Record | None]
+    memory: cache.Memory[str, Account],
+    name: str,
+    read: Callable[[str], store.Record | None],
+    *,
+    anew: bool,
 ) -> Account | None:
     """The active account of a name; one that is unknown or suspended is not remembered."""
-    known = memory.get(name)
+    known = None if anew else memory.get(name)
     if known is not None:
         return known
     record = read(name)

@@ -1,6 +1,6 @@
 """Accounts as callers see them: listing, changing one's own, logging in [contract: Accounts] [contract: Console login]."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -116,29 +116,29 @@ def user(record: store.Record) -> User:
     return User(record, manager.line if manager else None, lists.managed_by(record.account.id))
 
 
-def change(record: store.Record, changes: Mapping[str, str], *, now: datetime) -> store.Record:
+def change(
+    record: store.Record,
+    changes: Mapping[str, str],
+    *,
+    confirm: Callable[[], object] = lambda: None,
+    now: datetime,
+) -> store.Record:
     """Changes an account's own fields; `password` is in clear, and empty for no change.
 
-    Raises HookRefused, Busy.
+    `confirm` is called after the account was read, and once more where it has to be read again: what it finds
+    right is so when the change is stored, unless the account changed. Raises HookRefused, Busy, and what `confirm` raises.
     """
     fields: dict[str, Any] = dict(changes)
     _check_hook(fields.get("hail_endpoint_production", ""))
     if password := fields.pop("password", ""):
         fields["password"] = passwords.hashed(password)
-    return _write(record, fields, now=now)
-
-
-def _write(record: store.Record, fields: Mapping[str, Any], *, now: datetime) -> store.Record:
-    """The account with these fields changed, whatever else was changed meanwhile.
-
-    Raises Busy, as while a command holds the account.
-    """
     current: store.Record | None = record
     for attempt in RETRY.attempts():
         if attempt:
             current = store.by_id(record.account.id)
         if current is None:
             break
+        confirm()
         changed = replace(current, **fields)
         if changed == current:
             return current
@@ -184,7 +184,9 @@ def log_in(
         raise CredentialsWrong(Fault(Part.BODY, ("",), "Invalid credentials."))
     login_attempts.give_back(email, source, now=now)
     if password and passwords.is_weak(known.password):
-        known = _write(known, {"password": passwords.hashed(password)}, now=now)
+        anew = replace(known, password=passwords.hashed(password))
+        with suppress(store.RecordMoved):  # it may have another password by now, or none
+            known = store.put(anew, before=known, unheld_at=now)
     activity.record(
         Activity(
             now,
