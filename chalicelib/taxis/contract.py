@@ -5,11 +5,12 @@ A request passes the body gate, the route, the key, the role and the view, in th
 
 import json
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from chalicelib.foundation import errors
+from chalicelib.foundation import cache, errors
 from chalicelib.foundation.errors import Part
 from chalicelib.foundation.http.contract import Contract
 from chalicelib.foundation.http.refusals import (
@@ -76,7 +77,7 @@ class LeTaxi(Contract):
     def serve(self, route: Route, request: AnyRequest) -> Reply:
         """The view's reply, for an account that is known and has one of the roles.
 
-        What may change something stays in the journal, whatever becomes of it [contract: Journal of requests].
+        What may change something stays in the journal, and who reads as another; whatever becomes of it [contract: Journal of requests].
         """
         if route.roles is None:
             return route.view(_of(request, route), **request.named)
@@ -87,6 +88,8 @@ class LeTaxi(Contract):
             anew=request.pattern in SHOW_KEYS,
         )
         request.log_line.account_id = caller.account.id
+        if caller.owner.id != caller.account.id:
+            request.log_line.key_owner_id = caller.owner.id
         entry = _journal_entry(request, caller)
         try:
             if route.roles and not caller.account.has(*route.roles):
@@ -152,10 +155,20 @@ def _of(request: AnyRequest, route: Route, **more: Any) -> Request:  # noqa: ANN
     return Request(**{**known, "route": route, **more})
 
 
+# Who has read what as whom. An app that polls as another account is one line each `READ_S`, in each process.
+READ_S = 600
+_read: cache.Memory[tuple[int, int, str], datetime] = cache.Memory(
+    lambda: 4096, lambda: float(READ_S)
+)
+
+
 def _journal_entry(request: AnyRequest, caller: access.Caller) -> Pending | None:
-    """The journal's entry of a request that may change something [contract: Journal of requests]."""
+    """The journal's entry of a request that may change something, or reads as another [contract: Journal of requests]."""
     if request.method in SAFE:
-        return None
+        reading = (caller.owner.id, caller.account.id, request.path)
+        if caller.account.id == caller.owner.id or _read.get(reading):
+            return None
+        _read.put(reading, request.now)
     extra = {"method": request.method, "location": request.path}
     if caller.account.id != caller.owner.id:
         action, extra["apikey_belongs_to"] = Action.AUTH_LOGAS, str(caller.owner.id)

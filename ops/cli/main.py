@@ -63,6 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = parser_of(app, names).parse_args(words)
         if "stage" in args:
             target.connect(args)
+            if app.home.journal:
+                importlib.import_module(app.home.journal).enter(words[0], args)
         args.run(args)
         sys.stdout.flush()
     except CannotGoOn as error:

@@ -9,6 +9,7 @@ from chalicelib.foundation.http import json_schema
 from chalicelib.foundation.http.refusals import NOT_FOUND, EndpointUnknown
 from chalicelib.foundation.http.replies import Reply
 from chalicelib.foundation.http.routes import Routes
+from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import schemas, service, store, users
 from chalicelib.taxis.envelope import PAGE_SIZE, Request, meta, reply
 
@@ -63,6 +64,9 @@ def put_user(request: Request, user_id: str) -> Reply:
     record = _find(request, user_id)
     changes = request.one()
     changed = users.change(record, changes, confirm=partial(_confirm, request), now=request.now)
+    if request.entry is not None:
+        entry, names = request.entry.activity, users.changed_fields(record, changed)
+        request.entry.activity = replace(entry, extra={**entry.extra, "changed": names})
     return reply([schemas.user_object(users.user(changed))])
 
 

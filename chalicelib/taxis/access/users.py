@@ -147,6 +147,15 @@ def change(
     raise Busy(in_request("The account is being changed. Please try again."))
 
 
+def changed_fields(before: store.Record, after: store.Record) -> list[str]:
+    """The names of an account's fields that a change has changed, never what they hold."""
+    return [
+        name
+        for name in store.Record.__struct_fields__
+        if name != "version" and getattr(before, name) != getattr(after, name)
+    ]
+
+
 def _check_hook(url: str) -> None:
     """Validates a webhook's URL [contract: Webhook addresses]. Raises HookRefused."""
     if not url:

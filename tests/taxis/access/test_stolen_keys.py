@@ -79,6 +79,17 @@ def test_a_suspended_account_changes_itself_no_more_though_its_key_is_remembered
     assert administration.find("operator").name == "operator"
 
 
+def test_who_is_no_admin_any_more_sees_no_other_account_at_once(call: Call) -> None:
+    former = call("boss", Role.ADMIN)
+    other, _ = administration.add("other")
+    assert former.get(f"/users/{other.id}").status == 200
+
+    administration.set_roles("boss", [Role.OPERATEUR])
+
+    assert former.get(f"/users/{other.id}").status == 403
+    assert former.get("/users").data == []
+
+
 def test_who_acts_as_another_after_its_own_key_was_rotated_sees_no_key(call: Call) -> None:
     call("manager")
     managed, _ = administration.add("managed", manager="manager")
