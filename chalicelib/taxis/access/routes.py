@@ -56,14 +56,20 @@ def get_user(request: Request, user_id: str) -> Reply:
     answers={200: json_schema.one(schemas.USER)},
     refuses=(
         *(EndpointUnknown, users.UserUnknown, users.UserForbidden),
-        *(users.HookRefused, users.Busy),
+        *(users.HookRefused, users.PasswordWrong, users.Busy, login_attempts.TooManyAttempts),
     ),
 )
 def put_user(request: Request, user_id: str) -> Reply:
     """Changes an account's own fields. An unknown account is refused before a bad body."""
     record = _find(request, user_id)
     changes = request.one()
-    changed = users.change(record, changes, confirm=partial(_confirm, request), now=request.now)
+    changed = users.change(
+        record,
+        changes,
+        confirm=partial(_confirm, request),
+        source=request.source,
+        now=request.now,
+    )
     if request.entry is not None:
         entry, names = request.entry.activity, users.changed_fields(record, changed)
         request.entry.activity = replace(entry, extra={**entry.extra, "changed": names})

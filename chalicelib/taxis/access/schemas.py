@@ -70,6 +70,9 @@ class UserSchema(Schema):
     operator_header_name = _text(_is_header_name)
     operator_api_key = _text(_is_header_value, longest=1024)
     password = fields.String(validate=_is_password)
+    current_password = fields.String(
+        metadata={"description": "The password that the account has: checked where it is sent."}
+    )
 
     id = fields.Integer()
     email = fields.String()

@@ -45,6 +45,10 @@ class HookRefused(Malformed):
     """The webhook's URL may not be called."""
 
 
+class PasswordWrong(Malformed):
+    """The password that the account has was not sent, or another one was."""
+
+
 class Busy(Unavailable):
     """The account kept changing; the request may be sent again."""
 
@@ -121,14 +125,18 @@ def change(
     changes: Mapping[str, str],
     *,
     confirm: Callable[[], object] = lambda: None,
+    source: str = "",
     now: datetime,
 ) -> store.Record:
     """Changes an account's own fields; `password` is in clear, and empty for no change.
 
+    `current_password`, where there is one, is the one that the account has, `source` the caller's address.
     `confirm` is called after the account was read, and once more where it has to be read again: what it finds
-    right is so when the change is stored, unless the account changed. Raises HookRefused, Busy, and what `confirm` raises.
+    right is so when the change is stored, unless the account changed. Raises PasswordWrong, TooManyAttempts,
+    HookRefused, Busy, and what `confirm` raises.
     """
     fields: dict[str, Any] = dict(changes)
+    _check_password(record, fields, source=source, now=now)
     _check_hook(fields.get("hail_endpoint_production", ""))
     if password := fields.pop("password", ""):
         fields["password"] = passwords.hashed(password)
@@ -145,6 +153,41 @@ def change(
         with suppress(store.RecordMoved):
             return store.put(changed, before=current, unheld_at=now)
     raise Busy(in_request("The account is being changed. Please try again."))
+
+
+def _check_password(
+    record: store.Record, fields: dict[str, Any], *, source: str, now: datetime
+) -> None:
+    """Takes `current_password` out of the fields, and holds it to the one that the account has, if it has one.
+
+    Without it, and where the installation asks for it, what opens the account or takes its hails elsewhere
+    stays as it is. Raises PasswordWrong, TooManyAttempts.
+    """
+    given = fields.pop("current_password", None)
+    if not record.password:
+        return
+    if given is None:
+        if settings().password_confirms and _is_grave(record, fields):
+            raise PasswordWrong(in_body("current_password", "Missing data for required field."))
+        return
+    email = record.account.email
+    login_attempts.take(email, source, now=now)
+    if not passwords.matches(given, record.password):
+        raise PasswordWrong(in_body("current_password", "This is not the account's password."))
+    login_attempts.give_back(email, source, now=now)
+
+
+def _is_grave(record: store.Record, fields: Mapping[str, Any]) -> bool:
+    """Whether this changes the password or the webhook; the console sends back all that it has read."""
+    hook = record.hook
+    there = {
+        "hail_endpoint_production": hook.url,
+        "operator_header_name": hook.header_name,
+        "operator_api_key": hook.header_value,
+    }
+    return bool(fields.get("password")) or any(
+        fields.get(name, value) != value for name, value in there.items()
+    )
 
 
 def changed_fields(before: store.Record, after: store.Record) -> list[str]:
