@@ -155,9 +155,17 @@ def test_an_account_whose_key_was_sealed_with_a_key_that_is_gone_is_told(
     assert "sealed with a secret key that is not at hand" in capsys.readouterr().err
 
 
+LONG = """
+from ops.cli import jobs, main
+jobs._list = lambda _: [print("x" * 100) for _ in range(1000)]
+raise SystemExit(main.main(["job", "list"]))
+"""
+
+
 def test_a_reader_that_has_seen_enough_is_no_fault() -> None:
     listed = subprocess.run(
-        ["/bin/sh", "-c", f"{sys.executable} -m ops.cli.main job list | true"],
+        ["/bin/sh", "-c", f'{sys.executable} -c "$LONG" | true'],
+        env={**os.environ, "LONG": LONG},
         capture_output=True,
         text=True,
         check=True,
