@@ -16,6 +16,7 @@ class Settings(common.Settings, frozen=True):
     console_url: str = ""  # where `GET /` leads; empty for no console
     integration_enabled: bool = False  # whether everybody may act as the next account, for tests
     integration_account_email: str = "neotaxi"  # as which the console's simulators act
+    password_confirms: bool = False  # PUT /users/:id asks for the password before grave changes
     allow_loopback_hooks: bool = False  # operators' servers on this machine: at a desk only
     hook_connect_s: int = 3  # to connect to an operator's server
     hook_within_s: int = 10  # the whole call of an operator's server

@@ -44,7 +44,7 @@ def test_an_account_is_added_with_its_roles_manager_and_fleet() -> None:
 def test_adding_again_without_a_fleet_size_keeps_it() -> None:
     maraude("add", "operator", "--fleet-size", "120")
 
-    maraude("add", "operator", "--name", "Taxis du Port")
+    maraude("add", "operator", "--name", "Taxis du Port", "--yes")
 
     assert administration.find("operator").fleet_size == 120
 
@@ -226,7 +226,11 @@ def test_the_export_has_a_line_an_account_and_no_secret(
         fleet_size=3,
         hook=("http://x/", "X-Token", "mellon"),
     )
-    users.change(administration.find("operator"), {"phone_number_customer": "+33 1 00 00 00 00"})
+    users.change(
+        administration.find("operator"),
+        {"phone_number_customer": "+33 1 00 00 00 00"},
+        now=clock.now(),
+    )
 
     assert maraude("export") == 0
 

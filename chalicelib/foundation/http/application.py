@@ -86,6 +86,7 @@ class Application(Chalice):
                 "method": method,
                 "status": status,
                 "account": line.account_id,
+                "key_owner": line.key_owner_id,
             },
         )
         return answer
