@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 
 export AWS_DEFAULT_REGION ?= eu-west-3
 
-.PHONY: run setup test check prove format package bench bench-quick abuse rehearse faults load bench-requests audit clean
+.PHONY: run setup test check prove format pages package bench bench-quick abuse rehearse faults load bench-requests audit clean
 
 run: $(STAMP)
 	@exec $(BIN)/maraude up --port "$(PORT)" --data "$(DATA)" --demo
@@ -68,6 +68,10 @@ load: $(STAMP)
 bench-requests: $(STAMP)
 	@$(BIN)/python -m bench.requests --page docs/performance.md \
 		--figures build/bench/requests.json --draw docs/latency.svg
+
+# What the documentation has from the code: settings, steps of a hail, their drawing.
+pages: $(STAMP)
+	@$(BIN)/python -m ops.release.reference
 
 # Licences, the template, secrets, dependencies (docs/audit.md): five minutes the first time.
 audit: $(STAMP)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bench import units
-from bench.units import Meter
+from bench import charges
+from bench.meter import Meter
 from chalicelib.foundation import cache
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.settings import table
@@ -83,7 +83,7 @@ class Cloud:
         self.now = NOON
         self.dynamodb = DeskDynamoDB()
         self.records: list[tuple[str, bytes]] = []  # of positions: partition key and data
-        self.meter = Meter(self.held, units.schema(settings().stage))
+        self.meter = Meter(self.held, charges.schema(settings().stage))
         for cached in (clients.session, clients.dynamodb, clients.kinesis):
             cached.cache_clear()
         documents.forget()

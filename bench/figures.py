@@ -6,7 +6,7 @@ from typing import Any
 
 from bench import page
 from bench.fleets import POST
-from bench.report import Results
+from bench.results import Results
 
 FILE = Path(__file__).with_name("figures.json")
 

@@ -7,8 +7,8 @@ from typing import Any
 import boto3
 from moto import mock_aws
 
-from bench import units
-from bench.units import Meter
+from bench import charges
+from bench.meter import Meter
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.store import documents
 from chalicelib.taxis.hails import service as hails
@@ -37,7 +37,7 @@ def run() -> Cost:
         past: Any = boto3.client("dynamodb", region_name=settings().region)
         meter = Meter(
             lambda table, key: past.get_item(TableName=table, Key=key).get("Item"),
-            units.schema(settings().stage),
+            charges.schema(settings().stage),
         )
         meter.attach(clients.session().get_component("event_emitter"))
         scene = Scene()

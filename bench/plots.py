@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bench.report import Results
+    from bench.results import Results
 
 THIS_INDEX = "this index"
 

@@ -11,8 +11,8 @@ from typing import Protocol
 import numpy as np
 
 from bench import fleets
+from bench.meter import Bill
 from bench.scene import VIEWERS, Scene
-from bench.units import Bill
 from chalicelib.foundation.settings import table
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions import service as positions

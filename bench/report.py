@@ -1,69 +1,19 @@
 """Tables of a run of the benchmarks, kept in `docs/performance.md`."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from bench import cpu, hails, positions, searches
+from bench import cpu, positions
 from bench.page import commit, machine, table
 from bench.positions import SHARDS
+from bench.results import Results
+from bench.targets import targets
 from ops import pages
 
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 
 ONE, LIBRARY = "one item per taxi, geohash-6", "dynamodb-geo's keys"
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One scenario; the searches and the other layouts' write units where they were asked for."""
-
-    cost: positions.Cost
-    found: list[searches.Cost] = field(default_factory=list)
-    others: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Results:
-    """Everything that a run has measured."""
-
-    began_at: datetime
-    took_s: float = 0.0
-    quick: bool = False
-    taxis: int = 0  # of the usual fleets; others are there for the scaling
-    waiting: int = 0  # scenarios that are not in it yet
-    stored: list[positions.Cost] = field(default_factory=list)
-    found: dict[str, list[searches.Cost]] = field(default_factory=dict)  # by fleet
-    others: dict[str, dict[str, float]] = field(default_factory=dict)  # write units, by fleet
-    scaling: list[Measured] = field(default_factory=list)
-    timed: cpu.Cost | None = None
-    searched: searches.Cost | None = None  # dense, by a process that was alone
-    hail: hails.Cost | None = None
-
-    def add(self, done: Measured) -> None:
-        """Takes in a scenario."""
-        scenario = done.cost.scenario
-        if done.found and scenario.fleet == "A":
-            self.scaling = sorted([*self.scaling, done], key=lambda one: one.cost.scenario.taxis)
-        if scenario.taxis != self.taxis:
-            return
-        self.stored.append(done.cost)
-        if done.found:
-            self.found[scenario.fleet] = done.found
-            self.others[scenario.fleet] = done.others
-
-    def cost(self, fleet: str, window_s: int, period_s: int) -> positions.Cost | None:
-        """What a fleet's positions cost, if that was measured."""
-        for one in self.stored:
-            if (one.scenario.fleet, one.scenario.window_s, one.scenario.period_s) == (
-                fleet,
-                window_s,
-                period_s,
-            ):
-                return one
-        return None
 
 
 def keep(results: Results, page: Path) -> None:
@@ -76,7 +26,7 @@ def tables(results: Results) -> str:
     parts = [
         _head(results),
         "### Targets",
-        _targets(results),
+        targets(results),
         "### Positions",
         _positions(results.stored),
         "### Searches of 500 m",
@@ -102,47 +52,6 @@ def _head(results: Results) -> str:
         f"{results.began_at:%Y-%m-%d}, commit `{commit()}`, {machine()}; {size}, "
         f"{results.took_s:.0f} s{left}. Simulated: no figure comes from real AWS."
     )
-
-
-def _targets(results: Results) -> str:
-    return table(
-        ["", "what", "measured", "must", ""], [*_of_positions(results), *_of_searches(results)]
-    )
-
-
-def _at_most(name: str, what: str, value: float, must: float, form: str = ".2f") -> list[str]:
-    verdict = "met" if value <= must else "**missed**"
-    return [name, what, format(value, form), f"≤ {must:{form}}", verdict]
-
-
-def _at_least(name: str, what: str, value: float, must: float, form: str = ".2f") -> list[str]:
-    verdict = "met" if value >= must else "**missed**"
-    return [name, what, format(value, form), f"≥ {must:{form}}", verdict]
-
-
-def _of_positions(results: Results) -> Iterator[list[str]]:
-    for name, period_s, must in (("T1", 10, 85.0), ("T2", 5, 45.0)):
-        for fleet in "AB":
-            if cost := results.cost(fleet, 5, period_s):
-                what = f"write units per 1,000 positions, {fleet}, each {period_s} s"
-                yield _at_most(name, what, cost.write_units, must, ".1f")
-    if cost := results.cost("A", 5, 10):
-        yield _at_most("T5", "Kinesis records of a POST", cost.records / cost.posts, 2)
-    if timed := results.timed:
-        yield _at_least("T6", "positions/s of the API, one core", timed.api, 450_000, ",.0f")
-        yield _at_least("T7", "positions/s of ingest, one core", timed.ingest, 300_000, ",.0f")
-
-
-def _of_searches(results: Results) -> Iterator[list[str]]:
-    for one, must in zip(results.found.get("A", ()), (5.0, 2.9), strict=False):
-        what = f"{one.place} search"
-        yield _at_most("T3", f"read units, {what}, status exact", one.warm_units, must)
-        yield _at_most("T4", f"round trips, {what}, warm", one.warm_calls, 1)
-        yield _at_most("T4", f"round trips, {what}, cold", one.cold_calls, 3)
-        if one.place == "dense":
-            alone = results.searched or one
-            yield _at_most("T8", f"ms from cells to list, {what}", alone.cpu_ms, 0.2, ".3f")
-        yield _at_least("T10", f"recall, {what}", one.recall, 0.96, ".3f")
 
 
 def _positions(costs: Iterable[positions.Cost]) -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 from bench import cpu, hails, positions, searches
 from bench.layouts import GeoLibrary, OnePerTaxi
 from bench.positions import Scenario
-from bench.report import LIBRARY, ONE, Measured, Results
+from bench.report import LIBRARY, ONE
+from bench.results import Measured, Results
 
 TAXIS, TAXIS_QUICK = 60_000, 6_000
 SCALES, SCALES_QUICK = (600_000, 200_000, 20_000), (3_000,)

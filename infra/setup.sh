@@ -17,11 +17,17 @@ if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
   exit 1
 fi
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+first=$(mktemp)
+trap 'rm -f "$log" "$first"' EXIT
+# What installs the others comes first: an older pip knows no hashes of constraints, and the one package that is
+# only there as source (geohash2) is built by this setuptools instead of whichever is the newest.
+sed -n -e '/^pip==/,/[^\\]$/p' -e '/^setuptools==/,/[^\\]$/p' constraints.txt >"$first"
+pip() { "$venv/bin/python" -m pip --disable-pip-version-check --quiet "$@"; }
 echo "setting up $venv (about a minute, once)" >&2
 if ! { "$python" -m venv --clear "$venv" &&
-  "$venv/bin/python" -m pip install --disable-pip-version-check --quiet -r requirements-desk.txt -c constraints.txt &&
-  "$venv/bin/python" -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .; } >"$log" 2>&1; then
+  pip install --require-hashes --no-deps --only-binary :all: -r "$first" &&
+  pip install --require-hashes --no-build-isolation -r requirements-desk.txt -c constraints.txt &&
+  pip install --no-deps --no-build-isolation -e .; } >"$log" 2>&1; then
   cat "$log" >&2
   echo "The packages could not be installed; the lines above say why. Check that PyPI can be reached, then run this again." >&2
   exit 1

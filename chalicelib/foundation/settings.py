@@ -25,17 +25,17 @@ def positive(values: "Settings", *names: str) -> None:
 class Settings(Struct, frozen=True):
     """Settings that all services share. Times end in `_s` (seconds)."""
 
-    stage: str = "dev"
-    region: str = "eu-west-3"
+    stage: str = "dev"  # which begins the names of tables, streams and queues
+    region: str = "eu-west-3"  # of AWS
     endpoint: str = ""  # of AWS-compatible services; empty for AWS itself
     namespace: str = "Maraude"  # of its metrics; packaging gives each service its own
     secret_keys: str = ""  # Fernet keys, newest first, separated by commas
     secret_id: str = ""  # or the Secrets Manager secret that holds them
     hook_secret_keys: str = ""  # the same, for what others' servers are sent
-    hook_secret_id: str = ""
+    hook_secret_id: str = ""  # or the Secrets Manager secret that holds them
     secret_days: int = 365  # after which the doctor says that the keys of a secret are old
-    config_cache_s: int = 30
-    body_limit_bytes: int = 1_048_576
+    config_cache_s: int = 30  # how old zones, exclusions and the grid of cells may be in a process
+    body_limit_bytes: int = 1_048_576  # of a request; a longer one is answered 413
     requests_a_second: int = 500  # with one key, over 10 s; what comes beside is answered 429
     keyless_requests_a_second: int = 100  # from one address, likewise; 0: no limit
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from chalicelib.foundation import errors
+from chalicelib.foundation import cache, errors
 from chalicelib.foundation.errors import Part
 from chalicelib.foundation.http.contract import Contract
 from chalicelib.foundation.http.refusals import (
@@ -38,6 +38,9 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 # These three are declared with a slash in the reference, which knows no other verb for them without
 # one [contract: Unknown routes and verbs].
 SLASHED = frozenset({"/geotaxi", "/hails", "/users"})
+
+# Their answers have API keys in them, so that a key that was rotated away must not be remembered here.
+SHOW_KEYS = frozenset({"/users", "/users/{user_id}"})
 
 # The headers of a request that change what is answered; the reference names the first two.
 DEPENDS_ON = ("Origin", "Cookie", "X-Api-Key", "X-Logas")
@@ -79,6 +82,7 @@ class LeTaxi(Contract):
         method: str,
         headers: Mapping[str, str],
         source: str,
+        length: int,
         now: datetime,
     ) -> None:
         """Counts, by its address, what no key of an account vouches for [contract: Order of checks].
@@ -87,21 +91,26 @@ class LeTaxi(Contract):
         """
         is_public = route is not None and route.roles is None
         if method != "OPTIONS" and (is_public or not access.is_familiar(headers.get("x-api-key"))):
-            sources.take(source, now=now)
+            sources.take(source, length, now=now)
 
     def serve(self, route: Route, request: AnyRequest) -> Reply:
         """The view's reply, for an account that is known and has one of the roles.
 
-        What may change something stays in the journal, whatever becomes of it [contract: Journal of requests].
+        What may change something stays in the journal, and who reads as another; whatever becomes of it [contract: Journal of requests].
         """
         if route.roles is None:
-            return route.view(_of(request, route), **request.named)
+            reply = route.view(_of(request, route), **request.named)
+            sources.charge(request.source, len(reply.body), now=request.now)
+            return reply
         caller = access.recognize(
             key=request.headers.get("x-api-key"),
             logas=request.headers.get("x-logas"),
             now=request.now,
+            anew=request.pattern in SHOW_KEYS,
         )
         request.log_line.account_id = caller.account.id
+        if caller.owner.id != caller.account.id:
+            request.log_line.key_owner_id = caller.owner.id
         entry = _journal_entry(request, caller)
         try:
             if route.roles and not caller.account.has(*route.roles):
@@ -167,10 +176,20 @@ def _of(request: AnyRequest, route: Route, **more: Any) -> Request:  # noqa: ANN
     return Request(**{**known, "route": route, **more})
 
 
+# Who has read what as whom. An app that polls as another account is one line each `READ_S`, in each process.
+READ_S = 600
+_read: cache.Memory[tuple[int, int, str], datetime] = cache.Memory(
+    lambda: 4096, lambda: float(READ_S)
+)
+
+
 def _journal_entry(request: AnyRequest, caller: access.Caller) -> Pending | None:
-    """The journal's entry of a request that may change something [contract: Journal of requests]."""
+    """The journal's entry of a request that may change something, or reads as another [contract: Journal of requests]."""
     if request.method in SAFE:
-        return None
+        reading = (caller.owner.id, caller.account.id, request.path)
+        if caller.account.id == caller.owner.id or _read.get(reading):
+            return None
+        _read.put(reading, request.now)
     extra = {"method": request.method, "location": request.path}
     if caller.account.id != caller.owner.id:
         action, extra["apikey_belongs_to"] = Action.AUTH_LOGAS, str(caller.owner.id)

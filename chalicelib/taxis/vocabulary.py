@@ -76,6 +76,8 @@ class Resource(StrEnum):
     USER = "user"
     TAXI = "taxi"
     CUSTOMER = "customer"
+    HAIL = "hail"
+    REGISTRY = "registry"  # its id is the stage
 
 
 class Action(StrEnum):
@@ -87,6 +89,10 @@ class Action(StrEnum):
     AUTH_LOGAS = "auth_logas"
     TAXI_STATUS = "taxi_status"
     CUSTOMER_HAIL = "customer_hail"
+    # By the command `maraude`, on an account, on a hail, on all else; `extra` says by whom.
+    COMMAND_USER = "command_user"
+    COMMAND_HAIL = "command_hail"
+    COMMAND = "command"
 
 
 class Activity(Struct, frozen=True):

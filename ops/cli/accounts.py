@@ -1,23 +1,18 @@
 """`maraude account`: accounts, their keys, roles and managers."""
 
 import argparse
-import csv
-import getpass
 import json
-import re
-import sys
-from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
-from chalicelib.foundation.outbound import headers
-from ops.cli import signing, target
+from ops.cli import account_keys, account_lists, asking, signing, target
 from ops.cli.durations import duration
-from ops.errors import CannotGoOn, unknown_account
+from ops.errors import CannotGoOn
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
+
+    from chalicelib.taxis.vocabulary import Account
 
 _ROLES = ("admin", "operateur", "moteur", "groupement", "editeur")
 
@@ -35,9 +30,8 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     add.add_argument("--manager", metavar="EMAIL", help="the account that may act as this one")
     add.add_argument("--name", metavar="TEXT", help="the name shown to people")
     add.add_argument("--hail-url", metavar="URL", help="where its hails are sent")
-    header, value = partial(_sendable, headers.check_name), partial(_sendable, headers.check_value)
-    add.add_argument("--hail-header", metavar="NAME", type=header, default="", help="their header")
-    add.add_argument("--hail-value", metavar="VALUE", type=value, default="", help="and its value")
+    add.add_argument("--hail-header", metavar="NAME", default="", help="a header sent with them")
+    add.add_argument("--hail-value", metavar="VALUE", default="", help="and its value")
     add.add_argument("--fleet-size", metavar="N", type=_size, help="how many taxis it says it has")
     add.set_defaults(run=_add)
 
@@ -61,10 +55,10 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     size.set_defaults(run=_set_fleet_size)
 
     export = actions.add_parser("export", help="CSV of all accounts, without keys")
-    export.set_defaults(run=_export)
+    export.set_defaults(run=account_lists.export)
 
     every = actions.add_parser("list", help="one JSON line an account, without keys")
-    every.set_defaults(run=_list)
+    every.set_defaults(run=account_lists.every)
 
     for name, text, run in (
         ("suspend", "let its key open nothing any more, within a minute", _suspend),
@@ -72,13 +66,17 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         (
             "rotate-key",
             "give it a new key and print it; the old one stops within a minute, or after --overlap",
-            _rotate,
+            account_keys.rotate,
         ),
-        ("revoke-old-key", "let the key of before its last rotation stop within a minute", _revoke),
+        (
+            "revoke-old-key",
+            "let the key of before its last rotation stop within a minute",
+            account_keys.revoke,
+        ),
         (
             "set-password",
             "give it a password for the console: asked for, or the first line of standard input",
-            _set_password,
+            account_keys.set_password,
         ),
     ):
         action = actions.add_parser(name, help=text)
@@ -92,6 +90,13 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         default=timedelta(0),
         help="for how long the old key opens as well: 30m, 24h, 7d",
     )
+    actions.choices["rotate-key"].add_argument(
+        "--keep-password",
+        action="store_true",
+        help="where nobody else can have had the key; else its password goes with it",
+    )
+    for action in (add, roles, manager):
+        asking.add_argument(action)
     signing.add_actions(actions)
     for action in actions.choices.values():
         target.add_arguments(action)
@@ -99,110 +104,83 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 
 def _add(arguments: argparse.Namespace) -> None:
     from chalicelib.foundation import clock
+    from chalicelib.foundation.outbound.headers import NameRefused, ValueRefused
     from chalicelib.taxis.vocabulary import Role
-    from ops.cli import administration
+    from ops.cli import account_effects, administration
 
     hook = None
     if arguments.hail_url is not None:
         hook = (arguments.hail_url, arguments.hail_header, arguments.hail_value)
     elif arguments.hail_header or arguments.hail_value:
         raise CannotGoOn("--hail-header and --hail-value need --hail-url.")
+    roles = frozenset(map(Role, arguments.roles))
+    there = administration.known(arguments.email)
+    manager = administration.find(arguments.manager).account if arguments.manager else None
+    effects: list[str] = []
+    if there is not None:
+        others = {
+            "the manager": arguments.manager,
+            "the name": arguments.name,
+            "the webhook": arguments.hail_url,
+            "a fleet of": arguments.fleet_size,
+        }
+        effects += account_effects.of_adding(there, roles, others)
+    before = there.account if there else None
+    effects += account_effects.of_opening(
+        arguments.email,
+        before,
+        roles=roles | (before.roles if before else frozenset()),
+        manager=manager or (_manager_of(before) if before else None),
+    )
+    asking.confirm(arguments, *effects)
     try:
         account, key = administration.add(
             arguments.email,
-            roles=[Role(role) for role in arguments.roles],
+            roles=roles,
             name=arguments.name,
             manager=arguments.manager,
             hook=hook,
             fleet_size=arguments.fleet_size,
             now=clock.now(),
         )
-    except administration.AccountUnknown:
-        raise unknown_account(arguments.manager) from None
+    except NameRefused as refused:
+        raise CannotGoOn(f"--hail-header: {refused}") from None
+    except ValueRefused as refused:
+        raise CannotGoOn(f"--hail-value: {refused}") from None
     print(json.dumps({"id": account.id, "email": account.email, "api_key": key}))
 
 
-def _list(_: argparse.Namespace) -> None:
-    from chalicelib.foundation import clock
+def _manager_of(account: "Account") -> "Account | None":
     from chalicelib.taxis.access import store
 
-    now = clock.now()
-    records = sorted(store.every(), key=lambda record: record.account.id)
-    emails = {record.account.id: record.account.email for record in records}
-    for record in records:
-        account = record.account
-        old_key = record.old_key_at(now)
-        line = {
-            "id": account.id,
-            "email": account.email,
-            "name": record.name,
-            "roles": sorted(account.roles),
-            "manager": None if account.manager_id is None else emails.get(account.manager_id),
-            "active": account.active,
-            "fleet_size": record.fleet_size,
-            "hail_url": record.hail_endpoint_production,
-            "old_key_until": old_key.until.isoformat() if old_key else None,
-        }
-        print(json.dumps(line, ensure_ascii=False))
-    print(f"{len(records)} accounts", file=sys.stderr)
-
-
-_COLUMNS = (
-    *("id", "email", "name", "roles", "manager", "active", "fleet_size", "has_password"),
-    *("hail_url", "email_customer", "email_technical"),
-    *("phone_number_customer", "phone_number_technical"),
-)
-# What a spreadsheet would take for a formula, and what only looks like one: a phone number.
-_FORMULA, _PHONE = re.compile(r"[=+\-@\t\r]"), re.compile(r"\+?[\d ().-]+")
-
-
-def _export(_: argparse.Namespace) -> None:
-    from chalicelib.taxis.access import store
-
-    records = sorted(store.every(), key=lambda record: record.account.id)
-    emails = {record.account.id: record.account.email for record in records}
-    lines = csv.writer(sys.stdout, lineterminator="\n")
-    lines.writerow(_COLUMNS)
-    for record in records:
-        account = record.account
-        manager = "" if account.manager_id is None else emails.get(account.manager_id, "")
-        line = (
-            *(account.id, account.email, record.name, " ".join(sorted(account.roles)), manager),
-            *("yes" if account.active else "no", record.fleet_size),
-            *("yes" if record.password else "no", record.hail_endpoint_production),
-            *(record.email_customer, record.email_technical),
-            *(record.phone_number_customer, record.phone_number_technical),
-        )
-        lines.writerow(map(_harmless, line))
-
-
-def _harmless(value: object) -> object:
-    """The value, escaped so that no spreadsheet takes it for a formula; partners write these texts."""
-    is_formula = isinstance(value, str) and _FORMULA.match(value) and not _PHONE.fullmatch(value)
-    return f"'{value}" if is_formula else value
+    manager = None if account.manager_id is None else store.by_id(account.manager_id)
+    return manager.account if manager else None
 
 
 def _set_roles(arguments: argparse.Namespace) -> None:
     from chalicelib.taxis.vocabulary import Role
-    from ops.cli import administration
+    from ops.cli import account_effects, administration
 
-    try:
-        account = administration.set_roles(
-            arguments.email, [Role(role) for role in arguments.roles]
-        )
-    except administration.AccountUnknown:
-        raise unknown_account(arguments.email) from None
+    before = administration.find(arguments.email).account
+    roles = frozenset(map(Role, arguments.roles))
+    effects = account_effects.of_opening(
+        before.email, before, roles=roles, manager=_manager_of(before)
+    )
+    asking.confirm(arguments, *effects)
+    account = administration.set_roles(arguments.email, roles)
     print(f"{account.email} is {', '.join(sorted(account.roles))}, within a minute.")
 
 
 def _set_manager(arguments: argparse.Namespace) -> None:
-    from ops.cli import administration
+    from ops.cli import account_effects, administration
 
-    for email in filter(None, (arguments.email, arguments.manager)):
-        try:
-            administration.find(email)
-        except administration.AccountUnknown:
-            raise unknown_account(email) from None
+    before = administration.find(arguments.email).account
+    if arguments.manager:
+        manager = administration.find(arguments.manager).account
+        effects = account_effects.of_opening(
+            before.email, before, roles=before.roles, manager=manager
+        )
+        asking.confirm(arguments, *effects)
     administration.set_manager(arguments.email, arguments.manager)
     print(f"{arguments.manager or 'Nobody'} manages {arguments.email}, within a minute.")
 
@@ -210,43 +188,11 @@ def _set_manager(arguments: argparse.Namespace) -> None:
 def _set_fleet_size(arguments: argparse.Namespace) -> None:
     from ops.cli import administration
 
-    try:
-        administration.set_fleet_size(arguments.email, arguments.fleet_size)
-    except administration.AccountUnknown:
-        raise unknown_account(arguments.email) from None
+    administration.set_fleet_size(arguments.email, arguments.fleet_size)
     if arguments.none:
         print(f"{arguments.email} has not said how many taxis it has.")
     else:
         print(f"{arguments.email} says it has {arguments.fleet_size} taxis.")
-
-
-def _set_password(arguments: argparse.Namespace) -> None:
-    from ops.cli import administration
-
-    try:
-        administration.set_password(arguments.email, _asked_password())
-    except administration.AccountUnknown:
-        raise unknown_account(arguments.email) from None
-    except administration.PasswordTooShort as error:
-        raise CannotGoOn(str(error)) from None
-    print(f"{arguments.email} has a new password.")
-
-
-def _asked_password() -> str:
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\r\n")
-    password = getpass.getpass("New password: ")
-    if getpass.getpass("Again: ") != password:
-        raise CannotGoOn("The two passwords are not the same.")
-    return password
-
-
-def _sendable(check: Callable[[str], None], text: str) -> str:
-    try:
-        check(text)
-    except headers.HeaderRefused as refused:
-        raise argparse.ArgumentTypeError(str(refused)) from None
-    return text
 
 
 def _size(text: str) -> int:
@@ -269,32 +215,4 @@ def _resume(arguments: argparse.Namespace) -> None:
 def _set_active(arguments: argparse.Namespace, *, active: bool) -> None:
     from ops.cli import administration
 
-    try:
-        administration.set_active(arguments.email, active=active)
-    except administration.AccountUnknown:
-        raise unknown_account(arguments.email) from None
-
-
-def _rotate(arguments: argparse.Namespace) -> None:
-    from chalicelib.foundation import clock
-    from ops.cli import administration
-
-    try:
-        account, key = administration.rotate_key(
-            arguments.email, now=clock.now(), overlap=arguments.overlap
-        )
-    except administration.AccountUnknown:
-        raise unknown_account(arguments.email) from None
-    except administration.OverlapRefused as error:
-        raise CannotGoOn(str(error)) from None
-    print(json.dumps({"id": account.id, "email": account.email, "api_key": key}))
-
-
-def _revoke(arguments: argparse.Namespace) -> None:
-    from ops.cli import administration
-
-    try:
-        administration.revoke_old_key(arguments.email)
-    except administration.AccountUnknown:
-        raise unknown_account(arguments.email) from None
-    print(f"Only the newest key of {arguments.email} opens, within a minute.")
+    administration.set_active(arguments.email, active=active)

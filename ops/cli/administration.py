@@ -1,28 +1,40 @@
 """Changes of accounts that only the registry's staff make: new ones, roles, keys, suspension."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.foundation import passwords, sealing
-from chalicelib.foundation.errors import Unknown, in_request
+from chalicelib.foundation import clock, passwords, sealing
+from chalicelib.foundation.errors import Unavailable, Unknown, in_request
+from chalicelib.foundation.outbound import headers
+from chalicelib.foundation.retry import Retry
 from chalicelib.foundation.sealing import Ring
 from chalicelib.foundation.store import documents
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import hooks, rules, store
 from chalicelib.taxis.vocabulary import Account, Role
+from ops.errors import CannotGoOn
+
+# A command that keeps losing: from its second try on, the account's own changes are held back.
+TRIES = Retry(tries=100, longest_s=0.1)  # some 7 s in all
+HELD = timedelta(seconds=30)  # longer than all tries take
 
 
 class AccountUnknown(Unknown):
     """No account has this e-mail."""
 
 
-class OverlapRefused(Exception):
+class AccountBusy(Unavailable):
+    """The account kept changing, to the last try."""
+
+
+class OverlapRefused(CannotGoOn):
     """The overlap of an old API key is longer than allowed."""
 
 
-class PasswordTooShort(Exception):
+class PasswordTooShort(CannotGoOn):
     """The password is shorter than allowed."""
 
 
@@ -40,32 +52,39 @@ def add(
 
     `hook` is the webhook's address and its header's name and value. An admin is a moteur and an
     operateur too [contract: Accounts by command]. Without `now`, nobody will know how old a new key is. Raises
-    AccountUnknown for the manager.
+    AccountUnknown for the manager, and HeaderRefused.
     """
+    if hook is not None:
+        headers.check_name(hook[1])
+        headers.check_value(hook[2])
     all_roles = rules.implied(roles)
-    before = store.by_email(email)
-    if before is None:
+    manager_id = find(manager).account.id if manager else None
+
+    def updated(record: store.Record) -> store.Record:
+        account = record.account
+        changed = replace(
+            record,
+            account=replace(
+                account,
+                roles=account.roles | all_roles,
+                manager_id=account.manager_id if manager_id is None else manager_id,
+            ),
+            name=record.name if name is None else name,
+            fleet_size=record.fleet_size if fleet_size is None else fleet_size,
+        )
+        return (
+            changed
+            if hook is None
+            else hooks.changed(changed, dict(zip(hooks.FIELDS, hook, strict=True)))
+        )
+
+    if known(email) is None:
         key = new_key()
         record = new_record(email, account_id=documents.next_number("account"), key=key, now=now)
-    else:
-        key, record = sealing.unseal(before.sealed_key), before
-    account = replace(
-        record.account,
-        roles=record.account.roles | all_roles,
-        manager_id=find(manager).account.id if manager else record.account.manager_id,
-    )
-    changed = replace(
-        record,
-        account=account,
-        name=record.name if name is None else name,
-        fleet_size=record.fleet_size if fleet_size is None else fleet_size,
-    )
-    if hook is not None:
-        names = ("hail_endpoint_production", "operator_header_name", "operator_api_key")
-        changed = hooks.changed(changed, dict(zip(names, hook, strict=True)))
-    if changed != before:
-        store.put(changed, before=before)
-    return account, key
+        with suppress(store.RecordMoved):  # then somebody else has just added it
+            return store.put(updated(record), before=None).account, key
+    stored = _change(email, updated)
+    return stored.account, sealing.unseal(stored.sealed_key)
 
 
 def new_key() -> str:
@@ -91,85 +110,120 @@ def with_key(
     )
 
 
+def known(email: str) -> store.Record | None:
+    """The account of an e-mail, where there is one."""
+    return store.by_email(email)
+
+
 def find(email: str) -> store.Record:
     """The account of an e-mail. Raises AccountUnknown."""
-    record = store.by_email(email)
+    record = known(email)
     if record is None:
-        raise AccountUnknown(in_request(f"There is no account {email!r}."))
+        raise AccountUnknown(
+            in_request(
+                f"There is no account {email!r}; `maraude account list` shows those there are."
+            )
+        )
     return record
 
 
 def set_active(email: str, *, active: bool) -> Account:
-    """Suspends an account, or resumes it. Raises AccountUnknown."""
+    """Suspends an account, or resumes it. Raises AccountUnknown, AccountBusy."""
     return _change_account(email, active=active)
 
 
 def set_roles(email: str, roles: Iterable[Role]) -> Account:
-    """Gives the account these roles and no others; an admin has two more. Raises AccountUnknown."""
+    """Gives the account these roles and no others; an admin has two more. Raises AccountUnknown, AccountBusy."""
     return _change_account(email, roles=rules.implied(roles))
 
 
 def set_manager(email: str, manager: str | None) -> Account:
-    """Lets another account act as this one, or none. Raises AccountUnknown for either."""
+    """Lets another account act as this one, or none. Raises AccountUnknown for either, AccountBusy."""
     return _change_account(email, manager_id=find(manager).account.id if manager else None)
 
 
 def set_fleet_size(email: str, fleet_size: int | None) -> None:
-    """Sets how many taxis an account states that it has, None for no statement. Raises AccountUnknown."""
-    record = find(email)
-    if fleet_size != record.fleet_size:
-        store.put(replace(record, fleet_size=fleet_size), before=record)
+    """Sets how many taxis an account states that it has, None for no statement. Raises AccountUnknown, AccountBusy."""
+    _change(email, lambda record: replace(record, fleet_size=fleet_size))
 
 
 def _change_account(email: str, **changes: Any) -> Account:  # noqa: ANN401  # fields of `Account`
-    record = find(email)
-    account = replace(record.account, **changes)
-    if account != record.account:
-        store.put(replace(record, account=account), before=record)
-    return account
+    return _change(
+        email, lambda record: replace(record, account=replace(record.account, **changes))
+    ).account
+
+
+def _change(email: str, change: Callable[[store.Record], store.Record]) -> store.Record:
+    """The account of an e-mail, changed. Raises AccountUnknown, AccountBusy."""
+    return settle(lambda: find(email), change)
+
+
+def settle(
+    read: Callable[[], store.Record], change: Callable[[store.Record], store.Record]
+) -> store.Record:
+    """The account as `change` makes it of what `read` finds, however often it changes itself meanwhile.
+
+    Raises AccountBusy, and what the two raise.
+    """
+    before = read()
+    for attempt in TRIES.attempts():
+        with suppress(store.RecordMoved):
+            if attempt:
+                store.hold(before.account.id, until=clock.now() + HELD)
+                before = read()
+            changed = change(before)
+            return before if changed == before else store.put(changed, before=before)
+    raise AccountBusy(
+        in_request(f"The account {before.account.email!r} keeps being changed; say it again.")
+    )
 
 
 def set_password(email: str, password: str) -> Account:
-    """Gives the account a password for the console. Raises AccountUnknown, PasswordTooShort."""
-    record = find(email)
+    """Gives the account a password for the console. Raises AccountUnknown, AccountBusy, PasswordTooShort."""
+    find(email)
     if len(password) < passwords.SHORTEST:
         raise PasswordTooShort(f"A password has at least {passwords.SHORTEST} characters.")
-    store.put(replace(record, password=passwords.hashed(password)), before=record)
-    return record.account
+    hashed = passwords.hashed(password)
+    return _change(email, lambda record: replace(record, password=hashed)).account
 
 
 def rotate_key(
-    email: str, *, now: datetime, overlap: timedelta = timedelta(0)
+    email: str,
+    *,
+    now: datetime,
+    overlap: timedelta = timedelta(0),
+    keeps_password: bool = False,
 ) -> tuple[Account, str]:
     """Rotates the API key; the previous one stays valid for `overlap`, any one before it does not.
 
-    Raises AccountUnknown, OverlapRefused.
+    The password goes with the key, for whoever had that may have set this. Raises AccountUnknown, AccountBusy, OverlapRefused.
     """
     _check_overlap(overlap)
-    record = find(email)
     key = new_key()
-    old_key = store.OldKey(record.key_digest, record.sealed_key, now + overlap) if overlap else None
-    store.put(with_key(record, key, now, old_key=old_key), before=record)
-    return record.account, key
+
+    def rotated(record: store.Record) -> store.Record:
+        until = now + overlap
+        old = store.OldKey(record.key_digest, record.sealed_key, until) if overlap else None
+        password = record.password if keeps_password else ""
+        return with_key(replace(record, password=password), key, now, old_key=old)
+
+    return _change(email, rotated).account, key
 
 
 def revoke_old_key(email: str) -> Account:
-    """Revokes the previous API key. Raises AccountUnknown."""
-    record = find(email)
-    if record.old_key is not None:
-        store.put(replace(record, old_key=None), before=record)
-    return record.account
+    """Revokes the previous API key. Raises AccountUnknown, AccountBusy."""
+    return _change(email, lambda record: replace(record, old_key=None)).account
 
 
 def rotate_signing_secret(email: str, *, now: datetime, overlap: timedelta) -> store.Record:
     """Changes what an account's hails are signed with; for `overlap` they are signed with both.
 
-    Raises AccountUnknown, OverlapRefused.
+    Raises AccountUnknown, AccountBusy, OverlapRefused.
     """
     _check_overlap(overlap)
-    record = find(email)
-    changed = hooks.with_new_signing_secret(record, old_until=now + overlap)
-    return store.put(changed, before=record)
+    return _change(
+        email, lambda record: hooks.with_new_signing_secret(record, old_until=now + overlap)
+    )
 
 
 def _check_overlap(overlap: timedelta) -> None:
@@ -180,20 +234,12 @@ def _check_overlap(overlap: timedelta) -> None:
 def reseal(record: store.Record, *, dry_run: bool) -> bool:
     """Encrypts an account's secrets with the newest keys; whether anything had another key, or none.
 
-    Raises cryptography.fernet.InvalidToken where it was no key of ours.
+    Raises AccountBusy, and cryptography.fernet.InvalidToken where it was no key of ours.
     """
-    before: store.Record | None = record
-    while before is not None:
-        resealed = _resealed(before)
-        if resealed == before or dry_run:
-            return resealed != before
-        try:
-            store.put(resealed, before=before)
-        except store.RecordMoved:
-            before = store.by_id(record.account.id)
-        else:
-            return True
-    return False
+    is_due = _resealed(record) != record
+    if is_due and not dry_run:
+        settle(lambda: find(record.account.email), _resealed)
+    return is_due
 
 
 def _resealed(record: store.Record) -> store.Record:

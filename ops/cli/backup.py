@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.foundation.retry import Retry
 from ops.apps import App
-from ops.cli import manifests, target
+from ops.cli import asking, manifests, target
 from ops.cli.manifests import BackupRefused
 from ops.cli.territory.progress import Progress
 
@@ -60,6 +60,8 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     copied.add_argument("--to", dest="name", required=True, metavar="TABLE")
     copied.add_argument("--dry-run", action="store_true", help="change nothing, count only")
     copied.set_defaults(run=_copy)
+    for action in (back, copied):
+        asking.add_argument(action)
     for action in actions.choices.values():
         target.add_arguments(action)
 
@@ -86,6 +88,16 @@ def _export(arguments: argparse.Namespace) -> None:
 
 
 def _restore(arguments: argparse.Namespace) -> None:
+    from chalicelib.foundation.settings import settings
+
+    if arguments.over:
+        about = _manifest(arguments.app, arguments.folder, unsigned=arguments.unsigned)
+        items = sum(one["items"] for one in about["tables"].values())
+        asking.confirm(
+            arguments,
+            f"{items} items of {len(about['tables'])} tables, exported from the stage {about['stage']} at "
+            f"{about['made_at']}, would be written over what the stage {settings().stage} has.",
+        )
     counts = restore(
         arguments.app, arguments.folder, over=arguments.over, unsigned=arguments.unsigned
     )
@@ -95,6 +107,12 @@ def _restore(arguments: argparse.Namespace) -> None:
 
 
 def _copy(arguments: argparse.Namespace) -> None:
+    if not arguments.dry_run:
+        asking.confirm(
+            arguments,
+            f"Each item of {arguments.source} would be written over the one of {arguments.name}; with "
+            "--dry-run they are counted.",
+        )
     items = copy(arguments.app, arguments.source, arguments.name, dry_run=arguments.dry_run)
     would = "would be" if arguments.dry_run else "were"
     print(f"{items} items {would} copied from {arguments.source} to {arguments.name}.")
@@ -198,17 +216,29 @@ def restore(
 
 def _whole(app: App, folder: Path, *, unsigned: bool) -> Mapping[str, int]:
     """How many items of each table a backup has. Raises BackupRefused where a file is not as it was."""
+    return {
+        name: one["items"]
+        for name, one in _manifest(app, folder, unsigned=unsigned)["tables"].items()
+    }
+
+
+def _manifest(app: App, folder: Path, *, unsigned: bool) -> Mapping[str, Any]:
+    """The manifest of a backup. Raises BackupRefused where a file is not as it was."""
     try:
-        about = manifests.read(folder, unsigned=unsigned)["tables"]
-        for name, one in about.items():
+        about: Mapping[str, Any] = manifests.read(folder, unsigned=unsigned)
+        if missing := {"stage", "made_at", "tables"} - about.keys():
+            raise BackupRefused(
+                f"{folder / manifests.MANIFEST} lacks {', '.join(sorted(missing))}."
+            )
+        for name, one in about["tables"].items():
             if _digest(_file(folder, name)) != one["sha256"]:
                 raise BackupRefused(f"{_file(folder, name)} is not as it was exported.")
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BackupRefused(f"{folder} is no whole backup: {error}.") from None
-    strangers = about.keys() - set(tables(app))
+    strangers = about["tables"].keys() - set(tables(app))
     if strangers:
         raise BackupRefused(f"There are no tables {', '.join(sorted(strangers))}.")
-    return {name: one["items"] for name, one in about.items()}
+    return about
 
 
 def _write_items(table_name: str, items: Iterator[Mapping[str, Any]]) -> Iterator[int]:

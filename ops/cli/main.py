@@ -2,12 +2,14 @@
 
 Each group of commands is a module with `add_parser(subparsers)`. A command sets `run`, a function of the parsed arguments, as its parser's default. Those that have
 the options of `ops.cli.target` are turned to their registry before they run. What a command raises as
-CannotGoOn is told to the user as it is, mostly in one sentence.
+CannotGoOn is told to the user as it is, mostly in one sentence; of anything else `failures.py` makes one.
 """
 
 import argparse
 import importlib
+import os
 import sys
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -50,14 +52,6 @@ def _service(arguments: Sequence[str]) -> tuple[App, Sequence[str]]:
     return apps.first(), arguments
 
 
-def _of_aws() -> tuple[type[Exception], ...]:
-    """The exceptions of AWS calls; loaded only when something was raised."""
-    from botocore.exceptions import BotoCoreError, ClientError
-    from pynamodb.exceptions import PynamoDBException
-
-    return BotoCoreError, ClientError, PynamoDBException
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; its exit code."""
     arguments = sys.argv[1:] if argv is None else list(argv)
@@ -69,19 +63,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = parser_of(app, names).parse_args(words)
         if "stage" in args:
             target.connect(args)
+            if app.home.journal:
+                importlib.import_module(app.home.journal).enter(words[0], args)
         args.run(args)
+        sys.stdout.flush()
     except CannotGoOn as error:
         print(error, file=sys.stderr)
         return error.exit_code
     except BadSetting as error:
         print(f"{error}.", file=sys.stderr)
         return 2
-    except _of_aws() as error:
-        print(f"AWS, or what stands for it here, refused: {error}", file=sys.stderr)
+    except BrokenPipeError:  # whoever read the output has seen enough
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is told in a sentence
+        from ops.cli import failures
+
+        if os.environ.get(failures.TRACEBACK):
+            traceback.print_exception(error)
+        print(failures.sentence(error), file=sys.stderr)
+        return 1
     return 0
 
 

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ops.cli.durations import duration
-from ops.errors import CannotGoOn, unknown_account
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -38,25 +37,16 @@ def add_actions(actions: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 def _show(arguments: argparse.Namespace) -> None:
     from ops.cli import administration
 
-    try:
-        record = administration.find(arguments.email)
-    except administration.AccountUnknown:
-        raise unknown_account(arguments.email) from None
-    _print(record)
+    _print(administration.find(arguments.email))
 
 
 def _rotate(arguments: argparse.Namespace) -> None:
     from chalicelib.foundation import clock
     from ops.cli import administration
 
-    try:
-        record = administration.rotate_signing_secret(
-            arguments.email, now=clock.now(), overlap=arguments.overlap
-        )
-    except administration.AccountUnknown:
-        raise unknown_account(arguments.email) from None
-    except administration.OverlapRefused as error:
-        raise CannotGoOn(str(error)) from None
+    record = administration.rotate_signing_secret(
+        arguments.email, now=clock.now(), overlap=arguments.overlap
+    )
     _print(record)
 
 

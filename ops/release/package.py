@@ -24,7 +24,7 @@ import yaml
 from ops import apps
 from ops.apps import ROOT, App, in_words
 from ops.errors import CannotGoOn
-from ops.release import deployment_zip, permissions
+from ops.release import deployment_zip, permissions, wheels
 from ops.templates import template
 
 UNPACKED_LIMIT_BYTES = 250 * 1024 * 1024  # AWS Lambda's, for a function's code
@@ -54,6 +54,8 @@ def chalice(app: App, source: Path, stage: str, out: Path) -> None:
     # It takes no more than one file, so all sections stand in one.
     merged = app.project / ".chalice" / "merged.yaml"
     merged.write_text(yaml.dump(template(app), Dumper=_Whole), encoding="utf-8")
+    packages = out.with_name("packages")
+    found = wheels.fetch(app.project / "requirements.txt", source / "constraints.txt", packages)
     ours = {name: value for name, value in os.environ.items() if not name.startswith("MARAUDE_")}
     made = subprocess.run(
         [
@@ -65,7 +67,7 @@ def chalice(app: App, source: Path, stage: str, out: Path) -> None:
         env={
             **ours,
             "AWS_DEFAULT_REGION": ours.get("AWS_DEFAULT_REGION", "eu-west-3"),
-            "PIP_CONSTRAINT": str(source / "constraints.txt"),  # packages of packages, too
+            **found,
             "PYTHONDONTWRITEBYTECODE": "1",  # it imports the application, and would pack that
         },
         capture_output=True,

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from ops.errors import CannotGoOn
 
+BY_HASH = ("--no-deps", "--require-hashes", "--only-binary", ":all:")
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -26,7 +28,7 @@ def ready(name: str) -> Path:
         print(f"installing {name} (a minute, once)", file=sys.stderr)
         python = str(place / "bin" / "python")
         run([sys.executable, "-m", "venv", "--clear", str(place)])
-        run([python, "-m", "pip", "install", "--quiet", "--no-deps", "-r", str(pins)])
+        run([python, "-m", "pip", "install", "--quiet", *BY_HASH, "-r", str(pins)])
         done.touch()
     return place / "bin"
 

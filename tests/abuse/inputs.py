@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app import app
 from chalicelib.foundation.http.routes import WITH_BODY, Route
-from chalicelib.taxis.openapi.document import _story
+from chalicelib.taxis.openapi.story import story
 
 OPERATIONS: Mapping[str, Route] = {
     f"{verb} {path}": route
@@ -193,7 +193,7 @@ class _Spoiler:
         self._verb, self._path = operation.split()
         self._named = named
         self._route = OPERATIONS[operation]
-        good = [one for one in _story() if one["operation"] == operation and one["status"] < 400]
+        good = [one for one in story() if one["operation"] == operation and one["status"] < 400]
         self._queries = [one["query"] for one in good if "query" in one]
         self._elements = [one["body"]["data"][0] for one in good if "body" in one]
 

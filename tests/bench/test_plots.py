@@ -4,9 +4,10 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import plots, requests, searches
+from bench import plots, requests_page, searches
 from bench.positions import Cost, Scenario
-from bench.report import Measured, Results
+from bench.results import Measured, Results
+from bench.timed import Cost as Timed
 
 
 def said(svg: str) -> list[str]:
@@ -16,12 +17,12 @@ def said(svg: str) -> list[str]:
 
 def test_percentiles_are_drawn_for_each_kind_of_request(tmp_path: Path) -> None:
     costs = {
-        "search 5000": requests.Cost(9, 3.0, 4.0, 5.0, 10.0),
-        "hail": requests.Cost(9, 12.0, 20.0, 30.0, 99.0),
+        "search 5000": Timed(9, 3.0, 4.0, 5.0, 10.0),
+        "hail": Timed(9, 12.0, 20.0, 30.0, 99.0),
     }
 
     for name in ("1", "2"):
-        requests.latencies(costs, tmp_path / name / "latency.svg")
+        requests_page.latencies(costs, tmp_path / name / "latency.svg")
 
     drawn = [(tmp_path / name / "latency.svg").read_text() for name in ("1", "2")]
     assert drawn[0] == drawn[1]

@@ -10,7 +10,8 @@ from bench import cpu, figures, hails, report, searches
 from bench.figures import RunIncomplete
 from bench.page import PAGE
 from bench.positions import Cost, Scenario
-from bench.report import BEGIN, END, Measured, Results
+from bench.report import BEGIN, END
+from bench.results import Measured, Results
 from ops.cli.cost import command, estimate
 from ops.pages import MarkersMissing
 

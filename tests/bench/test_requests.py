@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import requests
+from bench import requests, requests_page, timed
 from bench.page import PAGE, ROOT
-from bench.requests import BEGIN, END, Cost
+from bench.requests import BEGIN, END
+from bench.timed import Cost
 from ops.local.process import environment
 
 
@@ -53,7 +54,7 @@ def test_a_request_meets_its_goals_where_it_has_any(
 ) -> None:
     costs = {name: Cost(1, cpu_ms, p50_ms, p50_ms, p50_ms)}
 
-    *_, row = requests.markdown(costs, began_at=datetime(2026, 1, 1, tzinfo=UTC)).splitlines()
+    *_, row = requests_page.markdown(costs, began_at=datetime(2026, 1, 1, tzinfo=UTC)).splitlines()
 
     assert verdict in row
 
@@ -69,7 +70,7 @@ def test_the_processor_time_of_another_process_is_its_own() -> None:
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
         try:
             requests._until(
-                lambda: requests.cpu_s(busy.pid) > 0.2, within_s=10, what="it uses processor time"
+                lambda: timed.cpu_s(busy.pid) > 0.2, within_s=10, what="it uses processor time"
             )
         finally:
             busy.kill()

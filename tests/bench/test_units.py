@@ -8,8 +8,9 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from bench import units
-from bench.units import Meter, NotCounted
+from bench import charges, units
+from bench.meter import Meter
+from bench.units import NotCounted
 
 KEYS = {"things": ("id",), "lists": ("owner", "entry")}
 
@@ -324,7 +325,7 @@ def test_an_operation_that_it_does_not_know_is_not_counted(scene: Scene) -> None
 
 
 def test_our_tables_have_no_index_whose_writes_would_cost() -> None:
-    keys = units.schema("test")
+    keys = charges.schema("test")
 
     assert keys["maraude-test-cells"] == ("cell",)
     assert keys["maraude-test-fleets"] == ("owner", "entry")
@@ -338,4 +339,4 @@ def test_a_table_with_an_index_is_not_counted() -> None:
     }
 
     with pytest.raises(NotCounted):
-        units.schema("test", {"T": {"Type": "AWS::DynamoDB::Table", "Properties": properties}})
+        charges.schema("test", {"T": {"Type": "AWS::DynamoDB::Table", "Properties": properties}})

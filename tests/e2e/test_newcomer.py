@@ -194,7 +194,7 @@ def test_an_account_is_added_suspended_resumed_and_given_a_new_key(system: Syste
     added = system.maraude("account", "add", "app", "--role", "moteur", "--name", "Appli")
     key = json.loads(added.stdout)["api_key"]
     assert set(json.loads(added.stdout)) == {"id", "email", "api_key"}
-    assert json.loads(system.maraude("account", "add", "app").stdout)["api_key"] == key
+    assert json.loads(system.maraude("account", "add", "app", "--yes").stdout)["api_key"] == key
     assert system.get("/taxis?lon=2.35&lat=48.86", key).status == 200
 
     assert system.maraude("account", "suspend", "app").returncode == 0

@@ -21,7 +21,7 @@ def test_a_count_is_told_when_there_is_a_twentieth_of_a_second_s_share_of_it() -
 
     due = []
     for _ in range(25):
-        count, requests = count.with_one_more(LIMIT)
+        count, requests = count.with_more(LIMIT)
         due.append(requests)
 
     assert [place for place, requests in enumerate(due, 1) if requests] == [10, 20]
@@ -34,7 +34,7 @@ def test_what_is_not_told_when_a_window_ends_is_told_in_the_next() -> None:
     later = count.at(8)
 
     assert not later.is_over(LIMIT)
-    assert later.with_one_more(LIMIT) == (Count(8), 10)
+    assert later.with_more(LIMIT) == (Count(8), 10)
 
 
 @pytest.mark.parametrize(("reported", "is_over"), [(2000, False), (2001, True)])
@@ -45,7 +45,7 @@ def test_ten_seconds_share_may_be_used_in_any_part_of_a_window(
 
 
 def test_a_small_limit_is_told_of_each_request() -> None:
-    assert Count(7).with_one_more(Limit(1)) == (Count(7), 1)
+    assert Count(7).with_more(Limit(1)) == (Count(7), 1)
 
 
 def test_windows_stand_on_the_clock() -> None:
@@ -119,7 +119,7 @@ class Processes:
         """What becomes of a request that comes to a process."""
         count = self.counts[process].at(window)
         if not count.is_over(self.limit):
-            count, due = count.with_one_more(self.limit)
+            count, due = count.with_more(self.limit)
             if due:
                 self.reports += 1
                 self.sums[window] += due

@@ -1,6 +1,7 @@
 """The UDP door in the template: only where it is wanted, and with a role that does what it does."""
 
 import asyncio
+import re
 from typing import Any
 
 import boto3
@@ -39,6 +40,28 @@ def test_without_its_image_there_is_no_door(template: Template) -> None:
     ]
     assert strangers == []
     assert len(parts(template)) == 11
+
+
+@pytest.mark.parametrize(
+    ("image", "taken"),
+    [
+        ("", True),
+        (f"1.dkr.ecr.eu-west-3.amazonaws.com/maraude-udp@sha256:{'0a' * 32}", True),
+        (f"1.dkr.ecr.eu-west-3.amazonaws.com/maraude-udp:tag@sha256:{'0a' * 32}", True),
+        ("1.dkr.ecr.eu-west-3.amazonaws.com/maraude-udp:latest", False),
+        ("1.dkr.ecr.eu-west-3.amazonaws.com/maraude-udp", False),
+        ("1.dkr.ecr.eu-west-3.amazonaws.com/maraude-udp@sha256:0a", False),
+        (f"@sha256:{'0a' * 32}", False),
+    ],
+)
+def test_the_door_s_image_is_named_by_its_digest(
+    image: str,
+    taken: bool,  # noqa: FBT001  # a table
+    template: Template,
+) -> None:
+    pattern = template["Parameters"]["UdpImage"]["AllowedPattern"]
+
+    assert (re.fullmatch(pattern, image) is not None) is taken
 
 
 def test_datagrams_and_health_checks_meet_the_ports_that_the_container_has(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from ops.errors import CannotGoOn
 from ops.release.audit import decisions, outcome, template
 from ops.release.audit.decisions import Found, Skip, Undecided, sift
 from ops.release.audit.outcome import Outcome
@@ -97,18 +98,32 @@ def test_a_template_that_checkov_could_not_read_has_not_been_checked(
 
 
 @pytest.mark.parametrize(
-    ("made", "complete", "code"),
+    ("made", "code"),
     [
-        (Outcome("one", "all"), True, 0),
-        (Outcome("one", "all", findings=("bad",)), False, 1),
-        (Outcome("one", "all", not_checked=("no service",)), False, 0),
-        (Outcome("one", "all", not_checked=("no service",)), True, 1),
+        (Outcome("one", "all"), 0),
+        (Outcome("one", "all", findings=("bad",)), 1),
+        (Outcome("one", "all", not_checked=("no service",)), 3),
+        (Outcome("one", "all", findings=("bad",), not_checked=("no service",)), 1),
     ],
 )
-def test_what_is_found_fails_and_what_is_not_checked_fails_where_all_must_be(
-    made: Outcome, *, complete: bool, code: int
+def test_what_is_found_and_what_is_not_checked_are_told_apart_and_neither_is_success(
+    made: Outcome, code: int
 ) -> None:
-    assert outcome.exit_code([made], complete=complete) == code
+    assert outcome.exit_code([Outcome("other", "all"), made]) == code
+
+
+def test_a_check_that_cannot_be_made_is_not_checked_and_the_others_go_on() -> None:
+    def fails() -> Outcome:
+        raise CannotGoOn("This clone lacks the older commits.")
+
+    made = [outcome.of("secrets", fails), outcome.of("one", lambda: Outcome("one", "all"))]
+
+    assert outcome.exit_code(made) == 3
+    assert outcome.table(made).splitlines()[1:] == [
+        "secrets        NOT CHECKED nothing",
+        "one            none        all",
+        "secrets: not checked: This clone lacks the older commits.",
+    ]
 
 
 def test_the_table_never_calls_unchecked_what_it_calls_clean() -> None:

@@ -8,11 +8,13 @@ import pytest
 from ops.release.audit import dependencies
 from ops.release.audit.decisions import ROOT
 
+HASH = f"--hash=sha256:{'0a' * 32}"
+
 
 def a_folder(folder: Path, *, asked: str = "one==1.0", constrained: str = "one==1.0") -> Path:
     (folder / "requirements.txt").write_text("# a comment\n" + asked)
     (folder / "requirements-desk.txt").write_text("-r requirements.txt\n")
-    (folder / "constraints.txt").write_text(constrained)
+    (folder / "constraints.txt").write_text(f"# a comment\n{constrained} \\\n    {HASH}\n")
     return folder
 
 
@@ -29,6 +31,26 @@ def test_a_requirement_that_the_constraints_know_otherwise_or_not_is_found(tmp_p
     assert faults == [
         "requirements.txt asks for one 1.1, constraints.txt for 1.0",
         "requirements.txt asks for t-wo 2.0, constraints.txt for none",
+    ]
+
+
+def test_a_version_without_a_hash_is_found_in_every_list_that_is_installed_from(
+    tmp_path: Path,
+) -> None:
+    folder = a_folder(tmp_path)
+    (folder / "infra").mkdir()
+    (folder / "infra" / "tool.txt").write_text(
+        f"# by hand\nt_wo==1.0 \\\n    {HASH}\nthree==1.0 ; sys_platform == 'linux'\nfour==1\n"
+    )
+    (folder / "constraints.txt").write_text(f"one==1.0\ntwo==2.0 \\\n    {HASH}\n")
+
+    constrained, faults = dependencies.pins(folder)
+
+    assert constrained == {"one": "1.0", "two": "2.0"}
+    assert faults == [
+        "constraints.txt has no hash of one==1.0",
+        "infra/tool.txt has no hash of three==1.0",
+        "infra/tool.txt has no hash of four==1",
     ]
 
 

@@ -27,6 +27,18 @@ def a_distribution(folder: Path, *lines: str) -> Distribution:
     return PathDistribution(about)
 
 
+def test_what_is_installed_on_other_machines_only_has_not_been_looked_at() -> None:
+    asked = [
+        Requirement("one==1.0"),
+        Requirement("two==1.0; python_version > '3'"),
+        Requirement("three==1.0; sys_platform == 'plan9'"),
+    ]
+
+    assert list(licences.elsewhere(asked)) == [
+        'three: it is installed where sys_platform == "plan9"'
+    ]
+
+
 @pytest.mark.parametrize(
     ("lines", "licence"),
     [

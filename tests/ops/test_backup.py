@@ -235,10 +235,10 @@ def test_the_command_says_how_much_and_what_it_holds(
 
     assert main(["backup", "export", folder]) == 0
     assert main(["backup", "export", folder]) == 1
-    assert main(["backup", "restore", folder, "--over"]) == 0
+    assert main(["backup", "restore", folder, "--over", "--yes"]) == 0
     Path(folder, manifests.HMAC).unlink()
-    assert main(["backup", "restore", folder, "--over"]) == 1
-    assert main(["backup", "restore", folder, "--over", "--unsigned"]) == 0
+    assert main(["backup", "restore", folder, "--over", "--yes"]) == 1
+    assert main(["backup", "restore", folder, "--over", "--yes", "--unsigned"]) == 0
 
     said = capsys.readouterr()
     assert "personal data" in said.out
@@ -311,7 +311,7 @@ def test_only_a_copy_of_a_table_of_this_stage_is_copied(
     administration.add("app")
     before = contents()
 
-    assert main(["backup", "copy", "--from", source, "--to", to]) == 1
+    assert main(["backup", "copy", "--from", source, "--to", to, "--yes"]) == 1
 
     assert capsys.readouterr().err.startswith(why)
     assert contents() == before

@@ -9,6 +9,7 @@ from chalicelib.taxis.hails import dispatch, service
 from chalicelib.taxis.hails.rules import Status
 from ops import apps
 from ops.cli import administration, hails, main
+from ops.cli.administration import AccountUnknown
 from ops.errors import CannotGoOn
 from tests.taxis.hails.hail_factories import Scene
 
@@ -106,5 +107,5 @@ def test_an_overlap_of_signing_secrets_has_a_longest_time() -> None:
 
 @pytest.mark.parametrize("action", ["webhook-secret", "rotate-webhook-secret"])
 def test_nobodys_secret_is_one_sentence(action: str) -> None:
-    with pytest.raises(CannotGoOn, match="There is no account 'nobody'"):
+    with pytest.raises(AccountUnknown, match="There is no account 'nobody'"):
         run("account", action, "nobody")

@@ -343,6 +343,20 @@ def test_a_page_of_a_query_reads_its_own_items_only(
 
 
 @pytest.mark.usefixtures("tables")
+def test_a_count_holds_the_condition_against_one_item(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(1000):
+        write("counted", f"list#{number:04}")
+    evaluate = Mock(wraps=dynamodb_service._evaluate_condition)
+    monkeypatch.setattr(dynamodb_service, "_evaluate_condition", evaluate)
+
+    asked = query("#0 = :0 AND #1 >= :1", "counted", "list#0300", Select="COUNT")
+    answer = call(dynamodb_service, "Query", **asked)
+
+    assert answer["Count"] == 700
+    assert evaluate.call_count == 1
+
+
+@pytest.mark.usefixtures("tables")
 def test_a_saved_partition_is_a_plain_one() -> None:
     for number in range(40):
         write("kept", str(number))

@@ -70,10 +70,19 @@ def test_the_container_has_what_the_door_needs(tmp_path: Path) -> None:
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
-def test_the_containers_packages_are_pinned() -> None:
-    [named] = re.findall(
-        r"pip install --no-cache-dir -c constraints.txt (.+)$", DOCKERFILE, re.MULTILINE
-    )
+def test_the_container_s_packages_are_pinned_by_their_hashes() -> None:
+    [named] = re.findall(r"-c constraints.txt \\\n(.+)$", DOCKERFILE, re.MULTILINE)
+    installs = re.findall(r"pip install .+", DOCKERFILE)
     pinned = {line.partition("==")[0] for line in (ROOT / "constraints.txt").read_text().split()}
 
     assert set(named.split()) <= pinned
+    assert len(installs) == 2
+    assert all("--require-hashes" in install for install in installs)
+
+
+def test_the_container_is_built_on_an_image_that_only_a_digest_can_name() -> None:
+    assert re.findall(r"^(?:ARG|FROM) .+$", DOCKERFILE, re.MULTILINE) == [
+        "ARG PYTHON_DIGEST",
+        "FROM public.ecr.aws/docker/library/python:3.11-slim@${PYTHON_DIGEST}",
+    ]
+    assert "--build-arg PYTHON_DIGEST=sha256:" in PAGE

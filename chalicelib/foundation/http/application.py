@@ -86,6 +86,7 @@ class Application(Chalice):
                 "method": method,
                 "status": status,
                 "account": line.account_id,
+                "key_owner": line.key_owner_id,
             },
         )
         return answer
@@ -152,7 +153,14 @@ class Application(Chalice):
         pattern, named = found or (None, {})
         source, now = about.get("identity", {}).get("sourceIp") or "", clock.now()
         route = self.table[pattern].get(method) if pattern is not None else None
-        self.contract.admit(route, method=method, headers=headers, source=source, now=now)
+        self.contract.admit(
+            route,
+            method=method,
+            headers=headers,
+            source=source,
+            length=len(event.get("body") or ""),
+            now=now,
+        )
         return Request(
             method=method,
             path=path,

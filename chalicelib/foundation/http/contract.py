@@ -29,11 +29,13 @@ class Contract(ABC):
         method: str,
         headers: Mapping[str, str],
         source: str,
+        length: int,
         now: datetime,
     ) -> None:
         """Whether a request may come in at all, before its body is read. Raises a kind of Refusal.
 
-        `route` is None where the path or the verb is unknown; `source` is the address that the gateway had it from.
+        `route` is None where the path or the verb is unknown; `source` is the address that the gateway had it
+        from, `length` that of its body in characters.
         """
 
     @abstractmethod

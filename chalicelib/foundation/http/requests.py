@@ -12,10 +12,14 @@ from chalicelib.foundation.http.routes import Route
 
 
 class LogLine(Struct):
-    """The log line of a request, as far as it is known while it is served: its route and caller."""
+    """The log line of a request, as far as it is known while it is served: its route and caller.
+
+    `key_owner_id` is the account whose key was sent, where it acts as another one.
+    """
 
     route: str
     account_id: int | None = None
+    key_owner_id: int | None = None
 
 
 class Request(Struct, frozen=True):

@@ -54,9 +54,9 @@ class Count(Struct, frozen=True):
         """Whether the caller has used up its limit in this window."""
         return self.reported > limit.a_window
 
-    def with_one_more(self, limit: Limit) -> tuple["Count", int]:
-        """The count after another request, and how many are to be reported now: mostly none."""
-        waiting = self.waiting + 1
+    def with_more(self, limit: Limit, requests: int = 1) -> tuple["Count", int]:
+        """The count after more requests, and how many are to be reported now: mostly none."""
+        waiting = self.waiting + requests
         if waiting < limit.report:
             return replace(self, waiting=waiting), 0
         return replace(self, waiting=0), waiting

@@ -19,6 +19,7 @@ from chalicelib.foundation.rate_limit.store import REMEMBERED, Add, Tally, add, 
 from chalicelib.foundation.settings import settings
 
 REPORTS = 20  # in a window, of an address that asks as often as it may
+LONG = 100_000  # characters, of which a body or an answer counts as another request: they take time, and are paid for
 
 log = logging.getLogger("maraude.http")
 
@@ -37,12 +38,12 @@ class Sources:
             lambda: REMEMBERED, lambda: float(2 * rules.WINDOW_S)
         )
 
-    def take(self, source: str, *, now: datetime) -> None:
-        """Counts a request from an address. Raises TooManyOfAddress."""
-        limit = Limit(settings().keyless_requests_a_second, REPORTS)
-        if limit.requests_a_second == 0:
-            return
-        if not self._tally.is_over(_whose(source), limit, now=now):
+    def take(self, source: str, characters: int = 0, *, now: datetime) -> None:
+        """Counts a request from an address, of which the body has so many characters. Raises TooManyOfAddress."""
+        limit, requests = _limit(), 1 + characters // LONG
+        if limit is None or not self._tally.is_over(
+            _whose(source), limit, now=now, requests=requests
+        ):
             return
         metrics.emit({}, counts={"requests_throttled_by_address": 1})
         shown, window = rules.shown(source), rules.window_of(now)
@@ -56,6 +57,17 @@ class Sources:
             ),
             retry_after_s=retry_after_s(now),
         )
+
+    def charge(self, source: str, characters: int, *, now: datetime) -> None:
+        """Counts what an answer had beside its request, if it was a long one."""
+        limit, requests = _limit(), characters // LONG
+        if limit is not None and requests:
+            self._tally.is_over(_whose(source), limit, now=now, requests=requests)
+
+
+def _limit() -> Limit | None:
+    a_second = settings().keyless_requests_a_second
+    return Limit(a_second, REPORTS) if a_second else None
 
 
 def _whose(source: str) -> str:

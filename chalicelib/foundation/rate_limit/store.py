@@ -94,14 +94,14 @@ class Tally:
         )
         self._rests: cache.Memory[str, bool] = cache.Memory(lambda: 1, lambda: float(REST_S))
 
-    def is_over(self, whose: str, limit: Limit, *, now: datetime) -> bool:
-        """Counts a request; whether its caller has used up the limit in this window."""
+    def is_over(self, whose: str, limit: Limit, *, now: datetime, requests: int = 1) -> bool:
+        """Counts requests; whether their caller has used up the limit in this window."""
         window = rules.window_of(now)
         with self._lock:
             count = self._count(whose, window)
             due = 0
             if not count.is_over(limit):
-                count, due = count.with_one_more(limit)
+                count, due = count.with_more(limit, requests)
                 self._counts.put(whose, count)
         if due and self._is_reported(whose, window, due):
             count = self._count(whose, window)

@@ -13,6 +13,9 @@ from chalicelib.foundation.sealing import Ring
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.access.store import OldNonce, Record
 
+# Of an account, as the contract calls them: URL, name and value of a header.
+FIELDS = ("hail_endpoint_production", "operator_header_name", "operator_api_key")
+
 
 class Hook(NamedTuple):
     """An operator's webhook: its URL, the name and value of a header, if it has a name, and what signs."""

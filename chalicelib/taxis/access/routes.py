@@ -1,6 +1,7 @@
 """Routes of accounts and of the console's login [contract: Accounts] [contract: Console login]."""
 
 import re
+from functools import partial
 
 from chalicelib.foundation import login_attempts
 from chalicelib.foundation.errors import in_url
@@ -8,7 +9,8 @@ from chalicelib.foundation.http import json_schema
 from chalicelib.foundation.http.refusals import NOT_FOUND, EndpointUnknown
 from chalicelib.foundation.http.replies import Reply
 from chalicelib.foundation.http.routes import Routes
-from chalicelib.taxis.access import schemas, store, users
+from chalicelib.foundation.values import replace
+from chalicelib.taxis.access import schemas, service, store, users
 from chalicelib.taxis.envelope import PAGE_SIZE, Request, meta, reply
 
 routes = Routes()
@@ -28,6 +30,7 @@ def get_users(request: Request) -> Reply:
     filters = request.parameters()
     page = request.page()
     found, total = users.list_users(request.viewer, filters, page=page, per_page=PAGE_SIZE)
+    _confirm(request)
     shown = [schemas.user_object(user) for user in found]
     return reply(shown, meta=meta(page=page, total=total))
 
@@ -41,6 +44,7 @@ def get_users(request: Request) -> Reply:
 def get_user(request: Request, user_id: str) -> Reply:
     """The viewer's own account, or any for admins."""
     record = _find(request, user_id)
+    _confirm(request)
     return reply([schemas.user_object(users.user(record))])
 
 
@@ -52,14 +56,23 @@ def get_user(request: Request, user_id: str) -> Reply:
     answers={200: json_schema.one(schemas.USER)},
     refuses=(
         *(EndpointUnknown, users.UserUnknown, users.UserForbidden),
-        *(users.HookRefused, users.Busy),
+        *(users.HookRefused, users.PasswordWrong, users.Busy, login_attempts.TooManyAttempts),
     ),
 )
 def put_user(request: Request, user_id: str) -> Reply:
     """Changes an account's own fields. An unknown account is refused before a bad body."""
     record = _find(request, user_id)
     changes = request.one()
-    changed = users.change(record, changes)
+    changed = users.change(
+        record,
+        changes,
+        confirm=partial(_confirm, request),
+        source=request.source,
+        now=request.now,
+    )
+    if request.entry is not None:
+        entry, names = request.entry.activity, users.changed_fields(record, changed)
+        request.entry.activity = replace(entry, extra={**entry.extra, "changed": names})
     return reply([schemas.user_object(users.user(changed))])
 
 
@@ -82,3 +95,12 @@ def _find(request: Request, user_id: str) -> store.Record:
     if not _ID.fullmatch(user_id):
         raise EndpointUnknown(in_url(NOT_FOUND))
     return users.find(request.viewer, int(user_id))
+
+
+def _confirm(request: Request) -> None:
+    """Authenticates the request again, now that an account was read.
+
+    So no key of after a rotation is shown to the one from before it. Raises KeyUnknown.
+    """
+    key, logas = request.headers["x-api-key"], request.headers.get("x-logas")
+    service.confirm(key=key, logas=logas, now=request.now)

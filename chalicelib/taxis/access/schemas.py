@@ -69,6 +69,9 @@ class UserSchema(Schema):
     operator_header_name = _text(_is_sendable(headers.check_name))
     operator_api_key = _text(_is_sendable(headers.check_value), longest=1024)
     password = fields.String(validate=_is_password)
+    current_password = fields.String(
+        metadata={"description": "The password that the account has: checked where it is sent."}
+    )
 
     id = fields.Integer()
     email = fields.String()

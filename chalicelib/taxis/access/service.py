@@ -7,7 +7,7 @@ from typing import NamedTuple
 from chalicelib.foundation import cache, sealing
 from chalicelib.foundation.errors import Unidentified, in_request
 from chalicelib.foundation.rate_limit.store import throttle
-from chalicelib.taxis.access import hooks, rules, store
+from chalicelib.taxis.access import hooks, lists, rules, store
 from chalicelib.taxis.access.rules import Line
 from chalicelib.taxis.settings import settings
 from chalicelib.taxis.vocabulary import Account
@@ -44,22 +44,31 @@ class Caller(NamedTuple):
     account: Account
 
 
-def recognize(*, key: str | None, logas: str | None, now: datetime) -> Caller:
+def recognize(*, key: str | None, logas: str | None, now: datetime, anew: bool = False) -> Caller:
     """Authenticates a request by its API key and `X-Logas` [contract: Keys].
 
-    A suspension or a new key bites within `account_cache_s`. Each request of a known key counts, even
-    one that is refused here. Raises KeyMissing, KeyUnknown, TooManyRequests.
+    A suspension or a new key bites within `account_cache_s`, and at once where it is read `anew`. Each
+    request of a known key counts, even one that is refused here. Raises KeyMissing, KeyUnknown, TooManyRequests.
     """
     if key is None:
         raise KeyMissing(in_request("Header X-Api-Key required."))
-    owner = _of_key(key, now)
+    owner = _of_key(key, now, anew=anew)
     if owner is not None:
         throttle.take(owner.id, now=now)
+    return _acting(owner, logas, anew=anew)
+
+
+def confirm(*, key: str, logas: str | None, now: datetime) -> None:
+    """Authenticates a request that is known once more, by what is stored now. Raises KeyUnknown."""
+    _acting(_of_key(key, now, anew=True), logas, anew=True)
+
+
+def _acting(owner: Account | None, logas: str | None, *, anew: bool) -> Caller:
     if logas is None:
         if owner is None:
             raise KeyUnknown(in_request("Header X-Api-Key not valid."))
         return Caller(owner, owner)
-    other = None if owner is None else _of_email(logas)
+    other = None if owner is None else _of_email(logas, anew=anew)
     integration = settings().integration_account_email if settings().integration_enabled else None
     if (
         owner is None
@@ -70,7 +79,7 @@ def recognize(*, key: str | None, logas: str | None, now: datetime) -> Caller:
     return Caller(owner, other)
 
 
-def _of_key(key: str, now: datetime) -> Account | None:
+def _of_key(key: str, now: datetime, *, anew: bool) -> Account | None:
     def opened(digest: str) -> store.Record | None:
         record = store.by_key(digest)
         return record if record is not None and record.opens_with(digest, now=now) else None
@@ -78,7 +87,7 @@ def _of_key(key: str, now: datetime) -> Account | None:
     if not key:
         return None
     digest = sealing.digest(key)
-    owner = _active(_by_key, digest, opened)
+    owner = _active(_by_key, digest, opened, anew=anew)
     if bool(_familiar.get(digest)) != (owner is not None):
         _familiar.put(digest, owner is not None)
     return owner
@@ -89,15 +98,19 @@ def is_familiar(key: str | None) -> bool:
     return bool(key and _familiar.get(sealing.digest(key)))
 
 
-def _of_email(email: str) -> Account | None:
-    return _active(_by_email, email, store.by_email) if email else None
+def _of_email(email: str, *, anew: bool) -> Account | None:
+    return _active(_by_email, email, store.by_email, anew=anew) if email else None
 
 
 def _active(
-    memory: cache.Memory[str, Account], name: str, read: Callable[[str], store.Record | None]
+    memory: cache.Memory[str, Account],
+    name: str,
+    read: Callable[[str], store.Record | None],
+    *,
+    anew: bool,
 ) -> Account | None:
     """The active account of a name; one that is unknown or suspended is not remembered."""
-    known = memory.get(name)
+    known = None if anew else memory.get(name)
     if known is not None:
         return known
     record = read(name)
@@ -126,13 +139,13 @@ def hook_of(account_id: int, *, now: datetime) -> hooks.Hook | None:
 
 
 def every_line() -> list[Line]:
-    """A line on each account, by id; of the 10,000 with the lowest ids (`store.LISTED`)."""
-    return store.lines()
+    """A line on each account, by id; of the 10,000 with the lowest ids (`lists.LISTED`)."""
+    return lists.every()
 
 
 def managed_by(manager_id: int) -> list[Line]:
     """A line on each account that one manages, by id."""
-    return store.managed_by(manager_id)
+    return lists.managed_by(manager_id)
 
 
 def records(account_ids: Iterable[int]) -> list[store.Record]:

@@ -10,15 +10,13 @@
 |                           |               |                  |          |                     | `account`, hails  |
 | the accounts of some ids  | accounts      | id#<number>      | none     | 1 unit each,        | GET /users        |
 |                           |               |                  |          | strong, one call    |                   |
-| a line on every account   | account-lists | all, id          | by id    | 1 unit per 4 KB,    | GET /users of     |
-|                           |               |                  |          | some 30 accounts    | admins            |
-| lines on the accounts     | account-lists | manager#<id>, id | by id    | the same            | GET /users,       |
-| that one manages          |               |                  |          |                     | /users/{id}       |
 | everything                | accounts      | scan             | none     | 0.5 unit per 4 KB   | `account list`,   |
 |                           |               |                  |          |                     | `account export`  |
+| its own changes, held     | accounts      | id#<number>      | one item | 1 write unit        | commands that     |
+|                           |               |                  |          |                     | lost a race       |
 
 An account is one record under three keys (four while an older API key opens as well, or until it is
-written next) and a line in one or two lists, written together in one transaction (8 to 14 units), so that each question reads one item or one list, and a new account is
+written next) and a line in one or two lists (`lists.py`), written together in one transaction (8 to 14 units), so that each question reads one item or one list, and a new account is
 in both lists at the next request. `version` rises with each change and is the condition of the next.
 """
 
@@ -35,7 +33,7 @@ from pynamodb.attributes import (
     UnicodeSetAttribute,
     UTCDateTimeAttribute,
 )
-from pynamodb.exceptions import TransactWriteError
+from pynamodb.exceptions import TransactWriteError, UpdateError
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
@@ -47,10 +45,12 @@ from chalicelib.foundation.store.models import Place
 from chalicelib.foundation.store.reads import Item, Read
 from chalicelib.foundation.store.writes import connection
 from chalicelib.foundation.values import replace
+from chalicelib.taxis.access import lists
+from chalicelib.taxis.access.lists import LineRow
 from chalicelib.taxis.access.rules import Line
 from chalicelib.taxis.vocabulary import Account, Role
 
-LISTED = 10_000  # lines that a request reads at most
+_CONFLICT = "TransactionConflictException"
 KEY_BYTES = 2048  # of a key in DynamoDB; no account has a longer one
 
 
@@ -150,21 +150,8 @@ class AccountRow(Model):
     old_key_until = UTCDateTimeAttribute(null=True)
     old_signing_nonce = UnicodeAttribute(null=True)
     old_signing_until = UTCDateTimeAttribute(null=True)
+    held_until = UTCDateTimeAttribute(null=True)  # in the item `id#`; no part of the record
     version = NumberAttribute()
-
-
-class LineRow(Model):
-    """The item of an account in the list of all accounts, or of those that one manages."""
-
-    class Meta(Place):
-        table_name = table("account-lists")
-
-    owner = UnicodeAttribute(hash_key=True)
-    account_id = NumberAttribute(range_key=True)
-    email = UnicodeAttribute()
-    name = UnicodeAttribute()
-    roles = UnicodeSetAttribute(null=True)
-    manager_id = NumberAttribute(null=True)
 
 
 _TEXTS = (
@@ -224,41 +211,6 @@ def _keys(record: Record) -> tuple[str, ...]:
     return f"id#{account.id}", f"email#{account.email}", *(f"key#{digest}" for digest in digests)
 
 
-_ALL = "all"
-
-
-def _managed(manager_id: int) -> str:
-    return f"manager#{manager_id}"
-
-
-def _lists(record: Record) -> tuple[str, ...]:
-    """The keys of the lists that an account is in."""
-    manager_id = record.account.manager_id
-    return (_ALL,) if manager_id is None else (_ALL, _managed(manager_id))
-
-
-def _line_row(record: Record, owner: str) -> LineRow:
-    line = record.line
-    return LineRow(
-        owner,
-        line.id,
-        email=line.email,
-        name=line.name,
-        roles={str(role) for role in line.roles} or None,
-        manager_id=line.manager_id,
-    )
-
-
-def _line(row: LineRow) -> Line:
-    return Line(
-        id=int(row.account_id),
-        email=row.email,
-        name=row.name,
-        roles=frozenset(Role(role) for role in row.roles or ()),
-        manager_id=None if row.manager_id is None else int(row.manager_id),
-    )
-
-
 def _records(keys: Iterable[str]) -> Read[list[Record]]:
     """The accounts there are of these keys, in no order."""
 
@@ -300,20 +252,6 @@ def by_ids(account_ids: Iterable[int]) -> list[Record]:
     return reads.one(_records(f"id#{number}" for number in account_ids))
 
 
-def lines() -> list[Line]:
-    """A line on each account there is, by id."""
-    return _list(_ALL)
-
-
-def managed_by(manager_id: int) -> list[Line]:
-    """A line on each account that one manages, by id."""
-    return _list(_managed(manager_id))
-
-
-def _list(owner: str) -> list[Line]:
-    return [_line(row) for row in LineRow.query(owner, consistent_read=True, limit=LISTED)]
-
-
 def every() -> Iterator[Record]:
     """All accounts, in no order: a scan, for the desk only."""
     for row in AccountRow.scan(AccountRow.key.startswith("id#")):
@@ -328,17 +266,33 @@ def sealed(record: Record) -> Record:
     return replace(record, sealed_operator_api_key=token, clear_operator_api_key="")
 
 
-def put(record: Record, *, before: Record | None) -> Record:
+def hold(account_id: int, *, until: datetime) -> None:
+    """Keeps out the writes of an account that say `unheld_at`, until then or until another write.
+
+    Raises RecordMoved where a transaction is on its way.
+    """
+    row = AccountRow(f"id#{account_id}")
+    try:
+        row.update([AccountRow.held_until.set(until)], condition=AccountRow.key.exists())
+    except UpdateError as error:
+        if error.cause_response_code in {_CONFLICT, "ConditionalCheckFailedException"}:
+            raise RecordMoved(f"account {account_id} is being changed") from error
+        raise
+
+
+def put(record: Record, *, before: Record | None, unheld_at: datetime | None = None) -> Record:
     """Stores a new account, or the account that was `before`, and returns it with its new version.
 
-    Nothing secret is stored in clear, whatever an earlier build has left. Raises RecordMoved where
-    another write came first.
+    Nothing secret is stored in clear, whatever an earlier build has left. Raises RecordMoved where another
+    write came first, or with `unheld_at` where it is held then (`hold`).
     """
     stored = replace(sealed(record), version=before.version + 1 if before else 1)
     keys = _keys(stored)
     condition = (
         AccountRow.key.does_not_exist() if before is None else AccountRow.version == before.version
     )
+    if unheld_at is not None:
+        condition &= AccountRow.held_until.does_not_exist() | (AccountRow.held_until < unheld_at)
     try:
         with TransactWrite(connection=connection()) as transaction:
             for key in keys:
@@ -347,12 +301,12 @@ def put(record: Record, *, before: Record | None) -> Record:
                     _row(stored, key),
                     condition=AccountRow.key.does_not_exist() if fresh else condition,
                 )
-            for owner in _lists(stored):
-                transaction.save(_line_row(stored, owner))
+            for owner in lists.of(stored.line):
+                transaction.save(lists.row(stored.line, owner))
             if before is not None:
                 for key in set(_keys(before)) - set(keys):
                     transaction.delete(AccountRow(key))
-                for owner in set(_lists(before)) - set(_lists(stored)):
+                for owner in set(lists.of(before.line)) - set(lists.of(stored.line)):
                     transaction.delete(LineRow(owner, stored.account.id))
     except TransactWriteError as error:
         if error.cause_response_code == "TransactionCanceledException":

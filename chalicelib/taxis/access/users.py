@@ -1,6 +1,6 @@
 """Accounts as callers see them: listing, changing one's own, logging in [contract: Accounts] [contract: Console login]."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,8 @@ from chalicelib.foundation.errors import (
 )
 from chalicelib.foundation.outbound import addresses
 from chalicelib.foundation.retry import Retry
-from chalicelib.taxis.access import hooks, rules, store
+from chalicelib.foundation.values import replace
+from chalicelib.taxis.access import hooks, lists, rules, store
 from chalicelib.taxis.access.rules import AccountFilter, Line
 from chalicelib.taxis.activity import service as activity
 from chalicelib.taxis.settings import settings
@@ -42,6 +43,10 @@ class UserForbidden(Forbidden):
 
 class HookRefused(Malformed):
     """The webhook's URL may not be called."""
+
+
+class PasswordWrong(Malformed):
+    """The password that the account has was not sent, or another one was."""
 
 
 class Busy(Unavailable):
@@ -78,7 +83,7 @@ def list_users(
     Two calls for an admin, who reads the list of all; for a manager one more an account on the page.
     """
     is_admin = viewer.has(Role.ADMIN)
-    lines = store.lines() if is_admin else store.managed_by(viewer.id)
+    lines = lists.every() if is_admin else lists.managed_by(viewer.id)
     found = rules.visible(lines, filters, viewer=viewer)
     shown = found[(page - 1) * per_page : page * per_page]
     if not shown:
@@ -89,7 +94,7 @@ def list_users(
 
     def managed_by(manager: Line) -> Sequence[Line]:
         if not is_admin:
-            return store.managed_by(manager.id)
+            return lists.managed_by(manager.id)
         return [line for line in lines if line.manager_id == manager.id]
 
     users = [
@@ -117,35 +122,79 @@ def user(record: store.Record) -> User:
     """The account with its manager and the accounts that it manages."""
     manager_id = record.account.manager_id
     manager = None if manager_id is None else store.by_id(manager_id)
-    return User(record, manager.line if manager else None, store.managed_by(record.account.id))
+    return User(record, manager.line if manager else None, lists.managed_by(record.account.id))
 
 
-def change(record: store.Record, changes: Mapping[str, str]) -> store.Record:
+def change(
+    record: store.Record,
+    changes: Mapping[str, str],
+    *,
+    confirm: Callable[[], object] = lambda: None,
+    source: str = "",
+    now: datetime,
+) -> store.Record:
     """Changes an account's own fields; `password` is in clear, and empty for no change.
 
-    Raises HookRefused, Busy.
+    `current_password`, where there is one, is the one that the account has, `source` the caller's address.
+    `confirm` is called after the account was read, and once more where it has to be read again: what it finds
+    right is so when the change is stored, unless the account changed. Raises PasswordWrong, TooManyAttempts,
+    HookRefused, Busy, and what `confirm` raises.
     """
     fields: dict[str, Any] = dict(changes)
+    _check_password(record, fields, source=source, now=now)
     _check_hook(fields.get("hail_endpoint_production", ""))
     if password := fields.pop("password", ""):
         fields["password"] = passwords.hashed(password)
-    return _write(record, fields)
-
-
-def _write(record: store.Record, fields: Mapping[str, Any]) -> store.Record:
-    """The account with these fields changed, whatever else was changed meanwhile. Raises Busy."""
     current: store.Record | None = record
     for attempt in RETRY.attempts():
         if attempt:
             current = store.by_id(record.account.id)
         if current is None:
             break
+        confirm()
         changed = hooks.changed(current, fields)
         if changed == current:
             return current
         with suppress(store.RecordMoved):
-            return store.put(changed, before=current)
+            return store.put(changed, before=current, unheld_at=now)
     raise Busy(in_request("The account is being changed. Please try again."))
+
+
+def _check_password(
+    record: store.Record, fields: dict[str, Any], *, source: str, now: datetime
+) -> None:
+    """Takes `current_password` out of the fields, and holds it to the one that the account has, if it has one.
+
+    Without it, and where the installation asks for it, what opens the account or takes its hails elsewhere
+    stays as it is. Raises PasswordWrong, TooManyAttempts.
+    """
+    given = fields.pop("current_password", None)
+    if not record.password:
+        return
+    if given is None:
+        if settings().password_confirms and _is_grave(record, fields):
+            raise PasswordWrong(in_body("current_password", "Missing data for required field."))
+        return
+    email = record.account.email
+    login_attempts.take(email, source, now=now)
+    if not passwords.matches(given, record.password):
+        raise PasswordWrong(in_body("current_password", "This is not the account's password."))
+    login_attempts.give_back(email, source, now=now)
+
+
+def _is_grave(record: store.Record, fields: Mapping[str, Any]) -> bool:
+    """Whether this changes the password or the webhook; the console sends back all that it has read."""
+    hook = {name: value for name, value in fields.items() if name in hooks.FIELDS}
+    return bool(fields.get("password")) or hooks.changed(record, hook) != record
+
+
+def changed_fields(before: store.Record, after: store.Record) -> list[str]:
+    """The names of an account's fields that a change has changed, never what they hold."""
+    return [
+        name
+        for name in store.Record.__struct_fields__
+        if name != "version" and getattr(before, name) != getattr(after, name)
+    ]
 
 
 def _check_hook(url: str) -> None:
@@ -185,7 +234,9 @@ def log_in(
         raise CredentialsWrong(Fault(Part.BODY, ("",), "Invalid credentials."))
     login_attempts.give_back(email, source, now=now)
     if password and passwords.is_weak(known.password):
-        known = _write(known, {"password": passwords.hashed(password)})
+        anew = replace(known, password=passwords.hashed(password))
+        with suppress(store.RecordMoved):  # it may have another password by now, or none
+            known = store.put(anew, before=known, unheld_at=now)
     activity.record(
         Activity(
             now,

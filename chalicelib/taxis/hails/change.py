@@ -42,8 +42,8 @@ def change_hail(viewer: Account, hail: Hail, update: HailChange, *, now: datetim
 def _reported_customer(
     before: Hail, after: Hail, *, now: datetime
 ) -> tuple[Customer, Customer] | None:
-    """The customer before and after a report; None where it changes nothing."""
-    if before.reporting_customer == after.reporting_customer:
+    """The customer before and after a report; None where it changes nothing, or nobody knows whose the hail was."""
+    if before.blurred or before.reporting_customer == after.reporting_customer:
         return None
     customer = store.customer(before.moteur_id, before.customer_id)
     known = customer or Customer(before.moteur_id, before.customer_id)

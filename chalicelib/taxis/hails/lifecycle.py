@@ -133,10 +133,13 @@ def apply_report(before: Hail, after: Hail, customer: Customer, *, now: datetime
 REDACTED = "[REDACTED]"
 
 
-def blur(hail: Hail, customer: tuple[float, float], taxi: tuple[float, float]) -> Hail:
-    """The hail without personal data; the points (lon, lat) replace those it had."""
+def blur(
+    hail: Hail, customer: tuple[float, float], taxi: tuple[float, float], *, customer_id: str
+) -> Hail:
+    """The hail without personal data; the points (lon, lat) and the id replace those it had."""
     return replace(
         hail,
+        customer_id=customer_id,
         customer_lon=customer[0],
         customer_lat=customer[1],
         initial_taxi_lon=taxi[0],

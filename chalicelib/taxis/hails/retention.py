@@ -11,7 +11,7 @@ from msgspec import Struct
 from chalicelib.foundation.geo import LngLat
 from chalicelib.foundation.jobs.rules import Page
 from chalicelib.foundation.store.writes import Moved
-from chalicelib.taxis.hails import lifecycle, lists, rules, store, writes
+from chalicelib.taxis.hails import lifecycle, lists, pseudonyms, rules, store, writes
 from chalicelib.taxis.hails.rules import Hail
 from chalicelib.taxis.settings import settings
 from chalicelib.taxis.territory import service as territory
@@ -35,7 +35,12 @@ def blur(*, now: datetime, after: str | None = None, dry_run: bool = False) -> P
     def end_day(day: str) -> None:
         lists.count(day, blurred=True)
 
-    treatment = _Treatment("blurred", lambda hail: not hail.blurred, _blur, end_day)
+    treatment = _Treatment(
+        "blurred",
+        lambda hail: not _is_blurred(hail),
+        lambda hail: _is_blurred(hail) or _blur(hail, created_before=limit),
+        end_day,
+    )
     return _treat_page(days, limit, after, treatment, dry_run=dry_run)
 
 
@@ -100,14 +105,19 @@ def _treat_page(
     return Page({treatment.name: done})
 
 
-def _blur(hail: Hail) -> bool:
-    """Blurs a hail that is not yet; False where it has changed meanwhile."""
-    if hail.blurred:
-        return True
+def _is_blurred(hail: Hail) -> bool:
+    # An earlier build left the customer's id.
+    return hail.blurred and pseudonyms.is_pseudonym(hail.customer_id)
+
+
+def _blur(hail: Hail, *, created_before: datetime) -> bool:
+    """Blurs a hail; False where it has changed meanwhile."""
     customer = _blurred_point(hail.customer_lon, hail.customer_lat)
     taxi = _blurred_point(hail.initial_taxi_lon, hail.initial_taxi_lat)
+    customer_id = pseudonyms.pseudonym(hail.moteur_id, hail.customer_id)
+    blurred = lifecycle.blur(hail, customer, taxi, customer_id=customer_id)
     try:
-        writes.blur(hail, lifecycle.blur(hail, customer, taxi))
+        writes.blur(hail, blurred, created_before=created_before)
     except Moved:
         return False
     return True

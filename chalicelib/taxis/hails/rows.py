@@ -154,7 +154,8 @@ class ListRow(Model):
 
     hail_count = NumberAttribute(null=True)
     session_count = NumberAttribute(null=True)
-    blurred = BooleanAttribute(null=True)
+    # What an earlier build called `blurred` had the customers' ids in clear.
+    blurred = BooleanAttribute(null=True, attr_name="customers_blurred")
     in_statistics = BooleanAttribute(null=True)
 
 

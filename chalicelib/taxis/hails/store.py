@@ -19,7 +19,8 @@
 | a customer                 | customers    | moteur#customer | 1 unit, strong      | PUT /customers,   |
 |                            |              |                 |                     | PUT with a report |
 | another ban                | customers    | moteur#customer | 1 write unit        | PUT /customers    |
-| a blurred hail             | hails        | hail_id         | 2 write units       | blur-hails        |
+| a blurred hail             | hails, hail-lists, customers   | 12 to 20 write      | blur-hails        |
+|                            |              |                 | units               |                   |
 | a hail less                | hails, hail-lists              | 12 write units      | delete-old-hails  |
 
 Writes are in `writes.py`, lists in `lists.py`, request logs in `request_log.py`.
@@ -150,6 +151,15 @@ def session(moteur_id: int, session_id: str) -> Session | None:
     """A moteur's session."""
     lines = reads.one(_lines([ListRow(lists.session_owner(moteur_id), session_id)]))
     return next(map(_session, lines), None)
+
+
+def session_and_customer(hail: Hail) -> tuple[Session | None, Customer | None]:
+    """A hail's session and its customer, in one call."""
+    owner = lists.session_owner(hail.moteur_id)
+    lines, customer = reads.read(
+        _lines([ListRow(owner, hail.session_id)]), _customer(hail.moteur_id, hail.customer_id)
+    )
+    return next(map(_session, lines), None), customer
 
 
 def sessions(found: Collection[ListRow]) -> list[Session]:

@@ -6,7 +6,7 @@ whatever changes with it: the taxi, the customer, lines of lists, entries of log
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -218,10 +218,35 @@ def change_customer(before: Customer, after: Customer) -> None:
     run_write(partial(row.update, _ban(after), condition))
 
 
-def blur(before: Hail, after: Hail) -> None:
-    """Stores a blurred hail. Raises Moved."""
-    row = rows.hail_row(replace(after, version=before.version + 1))
-    run_write(partial(row.save, HailRow.version == before.version))
+def blur(before: Hail, after: Hail, *, created_before: datetime) -> None:
+    """Stores a blurred hail with its lines, and takes from its session and its customer what tells whose it was.
+
+    The session keeps its customer for as long as it has a hail that was not `created_before`: which
+    customer's the older ones are, that hail tells anyway. Raises Moved.
+    """
+    session, customer = store.session_and_customer(before)
+    others = session.hail_ids - {before.hail_id} if session is not None else frozenset()
+    is_old = all(hail.created_at < created_before for hail in store.hails(others).values())
+    stored = replace(after, version=before.version + 1)
+    with _transaction() as transaction:
+        transaction.save(rows.hail_row(stored), condition=HailRow.version == before.version)
+        _put_lines(transaction, stored)
+        if session is not None and is_old:
+            transaction.update(
+                ListRow(lists.session_owner(stored.moteur_id), stored.session_id),
+                actions=[ListRow.customer_id.set(stored.customer_id)],
+                condition=ListRow.hails == set(session.hail_ids),
+            )
+            for line in lists.session_lines(
+                stored.moteur_id, stored.session_id, stored.customer_id, session.begun_at
+            ):
+                transaction.save(line)
+        if is_old and customer is not None and customer.session_id == before.session_id:
+            transaction.update(
+                CustomerRow(rows.customer_key(customer.moteur_id, customer.customer_id)),
+                actions=[CustomerRow.session_id.remove(), CustomerRow.session_moved_at.remove()],
+                condition=CustomerRow.session_id == before.session_id,
+            )
 
 
 def delete(hail: Hail) -> None:

@@ -5,12 +5,8 @@ hold every answer against, and a refusal by the docstring of its class. The exam
 `examples.json`, which a test plays.
 """
 
-import json
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from apispec import APISpec
@@ -32,23 +28,11 @@ from chalicelib.foundation.http.routes import WITH_BODY, Route
 from chalicelib.foundation.rate_limit.sources import TooManyOfAddress
 from chalicelib.foundation.rate_limit.store import TooManyRequests
 from chalicelib.taxis.access import service as access
-from chalicelib.taxis.contract import FAULT
 from chalicelib.taxis.openapi import words
-from chalicelib.taxis.vocabulary import Role
+from chalicelib.taxis.openapi.story import Json, example_of_refusal, story
+from chalicelib.taxis.openapi.texts import TAGS, first_line, summary, tag
 
 Table = Mapping[str, Mapping[str, Route]]
-Json = dict[str, Any]  # a piece of the document
-
-TAGS = {
-    "operator": "For operators: drivers' back-offices.",
-    "client": "For search apps: customers' back-offices.",
-    "both": "For operators and search apps.",
-    "admin": "For the registry's staff.",
-    "public": "For anybody, without a key.",
-}
-
-# Where a docstring names the rule that it follows, which is not for partners.
-_CITATION = re.compile(r" \[[a-z-]+: [^\]]+\]")
 
 _DONE = {200: "As asked.", 201: "As asked; it is new.", 301: "It is at `Location`."}
 
@@ -60,13 +44,6 @@ _LOGAS = {
 }
 
 
-@cache
-def _story() -> Sequence[Json]:
-    """The exchanges of the examples, in the order in which they are played."""
-    story: Sequence[Json] = json.loads(Path(__file__).with_name("examples.json").read_text("utf-8"))
-    return story
-
-
 class _Converter(OpenAPIConverter):
     """Marshmallow's schemas as ours are read: an unknown field is refused unless it is dropped."""
 
@@ -75,7 +52,7 @@ class _Converter(OpenAPIConverter):
         if schema.unknown == RAISE:
             schema_json["additionalProperties"] = False
         if schema.__doc__:
-            schema_json["description"] = _first_line(type(schema))
+            schema_json["description"] = first_line(type(schema))
         return schema_json
 
 
@@ -124,12 +101,12 @@ class _Document:
 
     def add(self, path: str, verb: str, route: Route) -> None:
         """Adds one operation."""
-        exchanges = [one for one in _story() if one["operation"] == f"{verb} {path}"]
+        exchanges = [one for one in story() if one["operation"] == f"{verb} {path}"]
         shown = next((one for one in exchanges if one["status"] < 400), {})
         operation: Json = {
             "operationId": route.view.__name__,
-            **_summary(route),
-            "tags": [_tag(route)],
+            **summary(route),
+            "tags": [tag(route)],
             "security": [] if route.roles is None else [{"ApiKeyAuth": []}],
             "parameters": self._parameters(path, route, shown),
             "responses": {
@@ -198,7 +175,7 @@ class _Document:
     ) -> Iterator[tuple[str, Json]]:
         by_status: dict[int, list[str]] = defaultdict(list)
         for refusal in _refused_by(verb, route):
-            by_status[status_of(refusal)].append(_first_line(refusal))
+            by_status[status_of(refusal)].append(first_line(refusal))
         by_status[500].append("A fault of ours; the message names the request's id.")
         for status, texts in sorted(by_status.items()):
             answer: Json = {
@@ -206,7 +183,7 @@ class _Document:
                 "content": {
                     JSON: {
                         "schema": self._shape(ERRORS),
-                        "example": _example_of_refusal(status, exchanges, texts[0]),
+                        "example": example_of_refusal(status, exchanges, texts[0]),
                     }
                 },
             }
@@ -248,38 +225,6 @@ def _field_keywords(_: OpenAPIConverter, field: Any, *, ret: Json, **__: Any) ->
     return {name: value for name, value in described.items() if value is not None}
 
 
-def _plain(docstring: str | None) -> str:
-    """A docstring on one line, without citations."""
-    return _CITATION.sub("", " ".join((docstring or "").split()))
-
-
-def _summary(route: Route) -> Json:
-    """Summary, description and roles of a route."""
-    summary, _, more = _plain(route.view.__doc__).partition(". ")
-    if route.roles is None:
-        who = "Needs no key."
-    elif route.roles:
-        who = f"For the roles {', '.join(sorted(route.roles))}."
-    else:
-        who = "For any account."
-    return {
-        "summary": summary.rstrip("."),
-        "description": f"{more} {who}".strip(),
-        "x-roles": None if route.roles is None else sorted(route.roles),
-    }
-
-
-def _tag(route: Route) -> str:
-    if route.roles is None:
-        return "public"
-    partners = route.roles & {Role.OPERATEUR, Role.MOTEUR}
-    if route.roles and not partners:
-        return "admin"
-    if len(partners) == 1:
-        return "operator" if Role.OPERATEUR in partners else "client"
-    return "both"
-
-
 def _refused_by(verb: str, route: Route) -> list[type[Refusal]]:
     """The refusals of an operation, in the order of its checks [contract: Order of checks]."""
     found: list[type[Refusal]] = [TooManyOfAddress]
@@ -292,20 +237,6 @@ def _refused_by(verb: str, route: Route) -> list[type[Refusal]]:
     if route.body is not None or route.query is not None:
         found.append(Invalid)
     return [*found, *route.refuses]
-
-
-def _first_line(documented: type[object]) -> str:
-    """A class's description for readers of the API document."""
-    text = _plain((documented.__doc__ or "").partition("\n\n")[0])
-    return text.partition("; ")[0].rstrip(".") + "."
-
-
-def _example_of_refusal(status: int, exchanges: Sequence[Json], text: str) -> object:
-    """From the operation's own exchanges, or from another's; what no story can show is described."""
-    for one in (*exchanges, *_story()):
-        if one["status"] == status:
-            return one["answer"]
-    return {"errors": {"": [FAULT if status == 500 else text]}}
 
 
 def document(table: Table, *, closed: bool = False) -> Json:

@@ -118,11 +118,11 @@ class Accounts:
                 self.tell(email, key)  # first: a key that nobody was told is lost
             account_id = read.beside["id"] or documents.next_number("account")
             base = administration.new_record(email, account_id=account_id, key=key, now=now)
+            accounts_store.put(self._target(base, read, now=now), before=None)
         else:
-            base = before
-        target = self._target(base, read, now=now)
-        if target != before:
-            accounts_store.put(target, before=before)
+            administration.settle(
+                lambda: administration.find(email), lambda base: self._target(base, read, now=now)
+            )
 
     def set_managers(self) -> None:
         """Sets the managers, once all accounts exist."""

@@ -1,7 +1,9 @@
 """DynamoDB queries that walk the items they answer instead of their whole partition.
 
 MiniStack 1.5.33 sorts the partition at each Query and reads the key condition anew for each of its
-items: an operator of 5,000 taxis has 10,000 items in one, which each `POST /taxis` asks for a page of.
+items: an operator of 5,000 taxis has 10,000 items in one, which each `POST /taxis` asks for a page of. What
+was found by the condition is not held against it again, save for one item, so that a condition which
+DynamoDB refuses is refused: the journal counts thousands of entries for a page.
 """
 
 import inspect
@@ -20,6 +22,14 @@ Item = dict[str, Any]
 
 _WALK = 'candidates = list(table["items"].get(pk_val, {}).values())'
 _OURS = "candidates = walked(table, pk_val, data)"
+_HOLD = (
+    "[it for it in candidates if "
+    '_evaluate_condition(key_cond, it, eav, ean, slot="KeyConditionExpression")]'
+)
+_HELD = (
+    "admitted(candidates, lambda it: "
+    '_evaluate_condition(key_cond, it, eav, ean, slot="KeyConditionExpression"))'
+)
 _FEW = 16  # items of a partition that may as well be walked
 
 # A condition as botocore's and PynamoDB's users write it: of the partition key, and of the sort key
@@ -69,14 +79,19 @@ class Partition(dict[str, Item]):
         return {key: deepcopy(item, known) for key, item in self.items()}  # to be saved
 
 
+class Admitted(list[Item]):
+    """Items that a key condition admits, for it has found them."""
+
+
 def repair() -> None:
-    """Has MiniStack's Query ask `walked`. Raises Changed."""
+    """Has MiniStack's Query ask `walked` and `admitted`. Raises Changed."""
     source = inspect.getsource(dynamodb._query)  # noqa: SLF001  # it has no other way in
-    if source.count(_WALK) != 1:
+    if (source.count(_WALK), source.count(_HOLD)) != (1, 1):
         raise Changed("MiniStack's Query is not the one of 1.5.33 that ops/local/emulator repairs.")
-    dynamodb.walked = walked
+    dynamodb.walked, dynamodb.admitted = walked, admitted
     # The rest of its 300 lines checks and answers as DynamoDB does, and stays
-    exec(compile(source.replace(_WALK, _OURS), inspect.getfile(dynamodb), "exec"), vars(dynamodb))  # noqa: S102  # its own source
+    repaired = source.replace(_WALK, _OURS).replace(_HOLD, _HELD)
+    exec(compile(repaired, inspect.getfile(dynamodb), "exec"), vars(dynamodb))  # noqa: S102  # its own source
 
 
 def walked(table: dict[str, Any], partition: str, query: dict[str, Any]) -> list[Item]:
@@ -103,7 +118,18 @@ def walked(table: dict[str, Any], partition: str, query: dict[str, Any]) -> list
             last = min(last, bisect_left(items.order, key))
     page = int(query.get("Limit") or len(items))
     first, last = (first, min(last, first + page)) if forward else (max(first, last - page), last)
-    return [items[key] for key in items.order[first:last] if key in items]  # expired meanwhile
+    return Admitted(
+        items[key] for key in items.order[first:last] if key in items
+    )  # expired meanwhile
+
+
+def admitted(candidates: list[Item], holds: Callable[[Item], bool]) -> list[Item]:
+    """Those of a Query's candidates for which its key condition holds. Raises as that does."""
+    if isinstance(candidates, Admitted):
+        for item in candidates[:1]:
+            holds(item)
+        return candidates
+    return [item for item in candidates if holds(item)]
 
 
 def _span(keys: list[str], table: dict[str, Any], query: dict[str, Any]) -> tuple[int, int] | None:

@@ -5,6 +5,7 @@ too: here, that is not checked.
 """
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import distributions
@@ -21,14 +22,17 @@ from ops.release.audit.outcome import Outcome
 
 FILES = ("requirements*.txt", "apps/*/requirements.txt")  # of the services, and of the desk
 CONSTRAINTS = "constraints.txt"
+TOOLS = "infra/*.txt"  # each in an environment of its own
 
 # Installed beside what is asked for: what installs, and the registry itself.
 _BESIDE = {"pip", "maraude"}
 
 
 def pins(folder: Path) -> tuple[dict[str, str], list[str]]:
-    """The versions of `constraints.txt` by name, and what is not pinned, or pinned otherwise."""
+    """The versions of `constraints.txt` by name, and what is not pinned, by hash too, or pinned otherwise."""
     constrained, faults = _pinned(CONSTRAINTS, requirements(folder / CONSTRAINTS))
+    for file in (folder / CONSTRAINTS, *sorted(folder.glob(TOOLS))):
+        faults += _unhashed(file.relative_to(folder).as_posix(), file.read_text("utf-8"))
     for file in sorted(file for pattern in FILES for file in folder.glob(pattern)):
         name = file.relative_to(folder).as_posix()
         asked, more = _pinned(name, requirements(file))
@@ -39,6 +43,16 @@ def pins(folder: Path) -> tuple[dict[str, str], list[str]]:
             if constrained.get(one) != version
         ]
     return constrained, faults
+
+
+def _unhashed(file: str, text: str) -> list[str]:
+    """What a list of files says the version of, but not the hash."""
+    entries = re.split(r"(?<!\\)\n", text)
+    return [
+        f"{file} has no hash of {entry.split()[0]}"
+        for entry in entries
+        if entry.strip() and not entry.startswith("#") and "--hash=sha256:" not in entry
+    ]
 
 
 def _pinned(file: str, some: Iterable[Requirement]) -> tuple[dict[str, str], list[str]]:

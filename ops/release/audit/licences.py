@@ -42,9 +42,9 @@ class Licensed:
 
 
 def requirements(file: Path) -> Iterator[Requirement]:
-    """What a requirements file asks for, without what it includes."""
+    """What a requirements file asks for, without what it includes, and without hashes."""
     for line in file.read_text("utf-8").splitlines():
-        requirement = line.split("#")[0].strip()
+        requirement = line.split("#")[0].strip().removesuffix("\\").strip()
         if requirement and not requirement.startswith("-"):
             yield Requirement(requirement)
 
@@ -209,4 +209,12 @@ def check(decisions: Decisions, *, write: bool = False) -> Outcome:
         "licences",
         f"{len(travels)} distributions that are shipped, {len(stays)} at the desk",
         tuple(faults(travels, stays, decisions, listed)),
+        tuple(elsewhere(requirements(ROOT / "requirements-desk.txt"))),
     )
+
+
+def elsewhere(asked: Iterable[Requirement]) -> Iterator[str]:
+    """What is asked for on other machines only, and so is not here to be looked at."""
+    for one in asked:
+        if one.marker is not None and not one.marker.evaluate():
+            yield f"{one.name}: it is installed where {one.marker}"

@@ -1,7 +1,9 @@
 """Outcome of a check of the audit: what it looked at, its findings, what it could not check."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+
+from ops.errors import CannotGoOn
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +14,14 @@ class Outcome:
     looked_at: str
     findings: tuple[str, ...] = ()
     not_checked: tuple[str, ...] = ()
+
+
+def of(check: str, make: Callable[[], Outcome]) -> Outcome:
+    """A check's outcome; where it could not be made at all, it says so and the others go on."""
+    try:
+        return make()
+    except CannotGoOn as error:
+        return Outcome(check, "nothing", not_checked=(str(error),))
 
 
 def table(outcomes: Iterable[Outcome]) -> str:
@@ -29,6 +39,12 @@ def table(outcomes: Iterable[Outcome]) -> str:
     return "\n".join(lines)
 
 
-def exit_code(outcomes: Iterable[Outcome], *, complete: bool) -> int:
-    """1 if anything was found or, where all must be checked (`complete`), anything was not; else 0."""
-    return int(any(one.findings or (complete and one.not_checked) for one in outcomes))
+FOUND, NOT_CHECKED = 1, 3  # exit codes; 2 is argparse's, of a call that is wrong
+
+
+def exit_code(outcomes: Iterable[Outcome]) -> int:
+    """FOUND if anything was found, else NOT_CHECKED if anything was not checked, else 0."""
+    outcomes = tuple(outcomes)
+    if any(one.findings for one in outcomes):
+        return FOUND
+    return NOT_CHECKED if any(one.not_checked for one in outcomes) else 0

@@ -50,6 +50,10 @@ def app(app: Application) -> Application:
     def get_public(_: Request) -> Reply:
         return Reply(200, "")
 
+    @routes.get("/public/long", roles=None)
+    def get_long(_: Request) -> Reply:
+        return Reply(200, "x" * 300_000)
+
     app.serve(routes)
     return app
 
@@ -122,6 +126,22 @@ def test_a_household_s_addresses_of_ipv6_are_one() -> None:
     let_in = sum(came(sources, 1, source=f"2001:db8:1:2::{number:x}") for number in range(3000))
 
     assert let_in == 1049
+
+
+@pytest.mark.parametrize(("characters", "let_in"), [(99_999, 1049), (850_000, 114)])
+def test_a_long_answer_counts_as_many(characters: int, let_in: int) -> None:
+    sources = Sources(Sums())
+    answered = 0
+
+    for _ in range(2000):
+        try:
+            sources.take(HERE, now=NOON)
+        except TooManyOfAddress:
+            continue
+        answered += 1
+        sources.charge(HERE, characters, now=NOON)
+
+    assert answered == let_in
 
 
 @pytest.mark.usefixtures("store")
@@ -263,6 +283,30 @@ def test_keys_that_nobody_has_are_soon_refused_without_a_look_up(
     assert found == {401, 429}
     assert [answer.status for answer in refused] == [429] * 5
     assert aws_calls == []
+
+
+def test_few_long_answers_are_as_much_as_many_short_ones(
+    app: Application, limit: Callable[[int], None]
+) -> None:
+    limit(1)
+    answers = [Caller(app, source=HERE).get("/public/long").status for _ in range(8)]
+
+    # Each counts as four, and eleven are too much.
+    assert answers.count(200) in range(3, 7)
+
+
+def test_few_long_bodies_are_as_much_as_many_short_ones(
+    app: Application, limit: Callable[[int], None]
+) -> None:
+    limit(1)
+    body = f'{{"data": [{"[], " * 75_000}NaN]}}'
+    stranger = Caller(app, source=HERE)
+    answers = [stranger.send("POST", "/internal/auth", body).status for _ in range(8)]
+
+    # Each counts as four, and eleven are too much; whoever sends no more is answered as ever.
+    assert answers.count(400) in range(2, 6)
+    assert answers[-1] == 429
+    assert Caller(app, source=THERE).send("POST", "/internal/auth", "{}").status == 400
 
 
 def a_neighbour(app: Application, name: str = "neighbour") -> Caller:

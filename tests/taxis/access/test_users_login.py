@@ -10,6 +10,7 @@ import pytest
 
 from chalicelib.foundation import login_attempts, passwords
 from chalicelib.foundation.settings import table
+from chalicelib.foundation.store.writes import connection
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import store, users
 from chalicelib.taxis.vocabulary import Role
@@ -184,11 +185,17 @@ def test_a_login_does_not_fail_because_the_journal_does(
     assert "login_password" in caplog.text
 
 
-def test_a_weak_hash_is_made_anew_by_its_password(anonymous: Caller) -> None:
+def weaken() -> str:
+    """Gives the operator's password a weak hash."""
     made = hashlib.scrypt(PASSWORD.encode(), salt=b"salt", n=2**10, r=8, p=1, dklen=32)
     weak = f"scrypt$10$8$1${b64encode(b'salt').decode()}${b64encode(made).decode()}"
     record = administration.find("operator")
     store.put(replace(record, password=weak), before=record)
+    return weak
+
+
+def test_a_weak_hash_is_made_anew_by_its_password(anonymous: Caller) -> None:
+    weak = weaken()
 
     assert log_in(anonymous, password="battery").status == 401
     assert administration.find("operator").password == weak
@@ -197,6 +204,26 @@ def test_a_weak_hash_is_made_anew_by_its_password(anonymous: Caller) -> None:
     kept = administration.find("operator").password
     assert not passwords.is_weak(kept)
     assert passwords.matches(PASSWORD, kept)
+
+
+def test_a_password_that_is_dropped_during_a_login_does_not_come_back(anonymous: Caller) -> None:
+    weaken()
+    rotated: list[str] = []
+
+    def rotate(**_: Any) -> None:
+        if not rotated:
+            rotated.append("now")
+            administration.rotate_key("operator", now=NOON)
+
+    events = connection().client.meta.events
+    events.register("before-call.dynamodb.TransactWriteItems", rotate)
+    try:
+        log_in(anonymous, password=PASSWORD)
+    finally:
+        events.unregister("before-call.dynamodb.TransactWriteItems", rotate)
+
+    assert rotated
+    assert administration.find("operator").password == ""
 
 
 # --- attempts ------------------------------------------------------------------------------------

@@ -384,7 +384,7 @@ def test_two_changes_at_once_are_both_kept(call: Call) -> None:
     read_by_both = administration.find("operator")
 
     for field in ("name", "email_customer"):
-        users.change(read_by_both, {field: "changed"})
+        users.change(read_by_both, {field: "changed"}, now=clock.now())
 
     after = administration.find("operator")
     assert (after.name, after.email_customer) == ("changed", "changed")
@@ -565,7 +565,9 @@ def test_pages_hold_thirty_accounts_by_id(call: Call) -> None:
     assert pages[3].json["meta"]["total"] == 31
 
 
-def test_an_admins_page_is_read_in_two_calls(call: Call, aws_calls: list[str]) -> None:
+def test_an_admins_page_is_read_in_two_calls_between_two_of_its_key(
+    call: Call, aws_calls: list[str]
+) -> None:
     boss = call("boss", Role.ADMIN)
     for number in range(5):
         administration.add(f"account{number}", manager="boss")
@@ -574,4 +576,4 @@ def test_an_admins_page_is_read_in_two_calls(call: Call, aws_calls: list[str]) -
 
     assert len(listed(boss)) == 6
 
-    assert aws_calls == ["Query", "BatchGetItem"]
+    assert aws_calls == ["BatchGetItem", "Query", "BatchGetItem", "BatchGetItem"]

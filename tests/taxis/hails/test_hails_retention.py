@@ -54,7 +54,7 @@ def test_after_two_months_a_hail_tells_neither_who_nor_where(scene: Scene) -> No
     assert (blurred.initial_taxi_lon, blurred.initial_taxi_lat) == (2.4, 48.9)
     texts = (blurred.customer_address, blurred.customer_phone_number, blurred.taxi_phone_number)
     assert set(texts) == {"[REDACTED]"}
-    assert (blurred.customer_id, blurred.transitions) == (hail.customer_id, hail.transitions)
+    assert (blurred.session_id, blurred.transitions) == (hail.session_id, hail.transitions)
 
 
 def test_a_blurred_hail_is_deleted_after_a_year_with_its_session(scene: Scene) -> None:

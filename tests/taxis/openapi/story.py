@@ -19,7 +19,7 @@ from chalicelib.foundation import cache, clock
 from chalicelib.foundation.geo import LngLat, to_e7
 from chalicelib.foundation.http.replies import JSON
 from chalicelib.taxis.jobs import service as jobs
-from chalicelib.taxis.openapi import document
+from chalicelib.taxis.openapi.story import EXAMPLES
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions import service as positions
 from chalicelib.taxis.positions.codec import Report
@@ -29,8 +29,6 @@ from ops.cli import administration
 from ops.cli.territory import conurbations, station_loads
 from tests.calls import Answer, Caller
 from tests.taxis.territory import loaded
-
-EXAMPLES = Path(document.__file__).with_name("examples.json")
 
 # What differs from one registry to another: times, and ids by the names of their fields.
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?([+-]\d\d:\d\d)?")

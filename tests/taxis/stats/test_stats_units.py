@@ -13,8 +13,8 @@ import boto3
 import pytest
 
 from app import app
-from bench import units
-from bench.units import Meter
+from bench import charges
+from bench.meter import Meter
 from chalicelib.foundation import cache, clock
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.settings import table
@@ -48,7 +48,7 @@ def meter() -> Iterator[Meter]:
     past = boto3.client("dynamodb")
     made = StatisticsMeter(
         lambda name, key: past.get_item(TableName=name, Key=key).get("Item"),
-        units.schema(settings().stage),
+        charges.schema(settings().stage),
     )
     events = clients.dynamodb().meta.events
     made.attach(events)

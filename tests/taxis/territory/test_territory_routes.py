@@ -2,13 +2,15 @@
 
 import csv
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
 
 from app import app
+from chalicelib.foundation import clock
+from chalicelib.foundation.store import documents
 from chalicelib.taxis.vocabulary import Role
 from ops.cli.territory import station_loads
 from tests.calls import Caller
@@ -100,14 +102,14 @@ def test_the_territory_is_only_read(path: str) -> None:
 # --- stations -------------------------------------------------------------------------------------
 
 
-def load_stations(folder: Path) -> None:
+def load_stations(folder: Path, *, places: int = 6) -> None:
     """Two stations: one with all that there may be, one with as little as possible."""
     full = {
         "id": "38185-T-002",
         "nom": "Gare – Frise",
         "insee": "38185",
         "adresse": 'Rue "de la" Frise',
-        "emplacements": 6,
+        "emplacements": places,
         "no_appel": "0476544254",
         "info": "travaux; nuit",
     }
@@ -154,6 +156,26 @@ def test_stations_come_as_csv_with_every_cell_quoted(tmp_path: Path) -> None:
         '"38185-T-002";"Gare – Frise";"38185";"5.71363, 45.19129";"Rue ""de la"" Frise";"6";"0476544254";"travaux; nuit"',
     ]
     assert len(list(csv.reader(io.StringIO(text), delimiter=";"))) == 3
+
+
+@pytest.mark.parametrize(
+    "path", ["/stations/all", "/stations/stations.csv", "/stations/stations.json"]
+)
+def test_what_anybody_may_ask_of_the_stations_is_made_once_a_load_and_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    load_stations(tmp_path)
+    first, again = (Caller(app).get(path).text for _ in range(2))
+    assert again is first  # not only as long: the same text
+
+    load_stations(tmp_path, places=7)
+    documents.forget()  # half a minute later
+    of_another_load = Caller(app).get(path).text
+    assert of_another_load != first
+
+    tomorrow = clock.now() + timedelta(days=1)
+    monkeypatch.setattr(clock, "now", lambda: tomorrow)
+    assert Caller(app).get(path).text is not of_another_load
 
 
 def test_the_csv_of_stations_can_be_loaded_again(tmp_path: Path) -> None:
