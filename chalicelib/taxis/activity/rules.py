@@ -15,6 +15,9 @@ RESOURCES: Mapping[Action, Resource] = {
     Action.AUTH_LOGAS: Resource.USER,
     Action.TAXI_STATUS: Resource.TAXI,
     Action.CUSTOMER_HAIL: Resource.CUSTOMER,
+    Action.COMMAND_USER: Resource.USER,
+    Action.COMMAND_HAIL: Resource.HAIL,
+    Action.COMMAND: Resource.REGISTRY,
 }
 
 LONGEST_ID = 255  # of a resource; nothing has a longer one, and a key of DynamoDB has an end, too
