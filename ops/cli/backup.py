@@ -48,7 +48,8 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         action="store_true",
         help="into tables that are not: what is there may be replaced",
     )
-    back.set_defaults(run=_restore)
+    # Its entry in the journal comes after it: it wants tables that are empty.
+    back.set_defaults(run=_restore, journal_after=True)
     for action in (out, back):
         action.add_argument("folder", metavar="FOLDER", type=Path)
     copied = actions.add_parser(
