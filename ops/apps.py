@@ -37,7 +37,8 @@ class Home(Struct, frozen=True, eq=False, forbid_unknown_fields=True):
     `prefix` begins the names of all that the service has on AWS, `namespace` is of its metrics. `data` is its folder in the data folder
     of the local system, `port` that of its API there. `commands` are those of `maraude` that it has beside
     every service's own, by name: modules with `add_parser`. `doctor` is a module with `checks(now)`,
-    `journal` one with `enter(arguments)`, which is called before each command that speaks to a registry. `rehearsal` one with `TO_COME` and `use(deployment, sections)`. `demo` and `udp` are packages of processes beside the API;
+    `journal` one with `enter(arguments)`, which is called before each command that speaks to a registry,
+    and returns what to say after it where the entry was not written. `rehearsal` one with `TO_COME` and `use(deployment, sections)`. `demo` and `udp` are packages of processes beside the API;
     `demo` has the `SETTINGS` of the system that it runs on.
     """
 

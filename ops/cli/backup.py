@@ -49,7 +49,8 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         action="store_true",
         help="one that an earlier version made, which nothing tells from one that was changed",
     )
-    back.set_defaults(run=_restore)
+    # Its entry in the journal comes after it: it wants tables that are empty.
+    back.set_defaults(run=_restore, journal_after=True)
     for action in (out, back):
         action.add_argument("folder", metavar="FOLDER", type=Path)
     copied = actions.add_parser(

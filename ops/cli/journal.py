@@ -2,16 +2,22 @@
 
 import argparse
 import getpass
+import logging
 import os
 import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 LEFT_OUT = frozenset({"doctor"})  # it shows nothing of anybody, and may run every minute
 SECRET = frozenset({"hail_value"})  # arguments that are never kept
-NO_ARGUMENTS = frozenset({"run", "app", "action", "data", "stage", "yes"})
+NO_ARGUMENTS = frozenset({"run", "app", "action", "data", "stage", "yes", "journal_after"})
 
 
-def enter(command: str, arguments: argparse.Namespace) -> None:
-    """Writes the entry of a command that is about to run. A failure is logged and stops no command."""
+def enter(command: str, arguments: argparse.Namespace) -> str | None:
+    """Writes the entry of a command that is about to run, or returns what to say of it where that fails.
+
+    That stops no command; one that cannot reach the registry will say so itself.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
     from pynamodb.exceptions import PynamoDBException
 
@@ -22,7 +28,7 @@ def enter(command: str, arguments: argparse.Namespace) -> None:
     from chalicelib.taxis.vocabulary import Action, Activity, Resource
 
     if command in LEFT_OUT:
-        return
+        return None
     action, resource, resource_id = Action.COMMAND, Resource.REGISTRY, settings().stage
     if "email" in arguments:
         action, resource, resource_id = Action.COMMAND_USER, Resource.USER, arguments.email
@@ -39,7 +45,26 @@ def enter(command: str, arguments: argparse.Namespace) -> None:
         "by": person(is_on_aws=bool(arguments.stage)),
         "arguments": _kept(arguments),
     }
-    activity.record(Activity(clock.now(), resource, resource_id, action, extra))
+    failures: list[logging.LogRecord] = []
+    with _instead_of_the_log(failures.append):
+        activity.record(Activity(clock.now(), resource, resource_id, action, extra))
+    return "This is not in the journal, which could not be written." if failures else None
+
+
+@contextmanager
+def _instead_of_the_log(tell: Callable[[logging.LogRecord], None]) -> Iterator[None]:
+    """Has the journal's failures told to a function; its log is a function's, not a desk's."""
+
+    def keep(record: logging.LogRecord) -> bool:
+        tell(record)
+        return False
+
+    logger = logging.getLogger("maraude.activity")
+    logger.addFilter(keep)
+    try:
+        yield
+    finally:
+        logger.removeFilter(keep)
 
 
 def _kept(arguments: argparse.Namespace) -> dict[str, object]:

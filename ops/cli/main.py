@@ -52,6 +52,24 @@ def _service(arguments: Sequence[str]) -> tuple[App, Sequence[str]]:
     return apps.first(), arguments
 
 
+def _run(app: App, command: str, args: argparse.Namespace) -> None:
+    """Runs a command; of one that speaks to a registry the service's journal has an entry."""
+    if "stage" not in args:
+        args.run(args)
+        return
+    target.connect(args)
+    lost = None
+    if app.home.journal and "journal_after" not in args:
+        lost = importlib.import_module(app.home.journal).enter(command, args)
+    try:
+        args.run(args)
+    finally:
+        if app.home.journal and "journal_after" in args:
+            lost = importlib.import_module(app.home.journal).enter(command, args)
+    if lost:
+        print(lost, file=sys.stderr)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; its exit code."""
     arguments = sys.argv[1:] if argv is None else list(argv)
@@ -61,11 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Only the module of the command that is asked for, so that it starts at once.
         names = [words[0]] if words and words[0] in commands else commands
         args = parser_of(app, names).parse_args(words)
-        if "stage" in args:
-            target.connect(args)
-            if app.home.journal:
-                importlib.import_module(app.home.journal).enter(words[0], args)
-        args.run(args)
+        _run(app, words[0], args)
         sys.stdout.flush()
     except CannotGoOn as error:
         print(error, file=sys.stderr)

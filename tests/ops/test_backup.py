@@ -22,6 +22,7 @@ from ops.cli.backup import copy, export, restore, tables
 from ops.cli.main import main
 from ops.cli.manifests import BackupRefused
 from ops.local.provision import provision
+from tests import journal
 from tests.taxis.hails.hail_factories import Scene
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -245,6 +246,17 @@ def test_the_command_says_how_much_and_what_it_holds(
     assert "File exists" in said.err
 
 
+def test_the_command_restores_into_empty_tables_and_stands_in_the_journal_after_it(
+    monkeypatch: pytest.MonkeyPatch, small: Path
+) -> None:
+    monkeypatch.setattr("ops.cli.target.connect", lambda _: None)
+    empty()
+
+    assert main(["backup", "restore", str(small)]) == 0
+
+    assert [entry.action for entry in journal.entries()] == ["command"]
+
+
 # --- from table to table ----------------------------------------------------------------------------
 
 
@@ -314,4 +326,6 @@ def test_only_a_copy_of_a_table_of_this_stage_is_copied(
     assert main(["backup", "copy", "--from", source, "--to", to, "--yes"]) == 1
 
     assert capsys.readouterr().err.startswith(why)
-    assert contents() == before
+    after = contents()
+    assert [entry.action for entry in journal.entries()] == ["command"]
+    assert {**after, "journal": []} == {**before, "journal": []}

@@ -128,12 +128,12 @@ def test_whoever_has_no_name_on_this_machine_has_a_number(monkeypatch: pytest.Mo
 
 
 def test_a_journal_that_cannot_be_written_stops_no_command(
-    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     administration.add("operator")
-    boto3.client("dynamodb").delete_table(TableName=table("activity"))
+    boto3.client("dynamodb").delete_table(TableName=table("journal"))
 
     assert main.main(["account", "suspend", "operator"]) == 0
 
     assert not administration.find("operator").account.active
-    assert "command_user" in caplog.text
+    assert "not in the journal" in capsys.readouterr().err
