@@ -38,7 +38,8 @@ class Home(Struct, frozen=True, eq=False, forbid_unknown_fields=True):
     of the local system, `port` that of its API there. `commands` are those of `maraude` that it has beside
     every service's own, by name: modules with `add_parser`. `doctor` is a module with `checks(now)`,
     `rehearsal` one with `TO_COME` and `use(deployment, sections)`. `demo` and `udp` are packages of processes beside the API;
-    `demo` has the `SETTINGS` of the system that it runs on.
+    `demo` has the `SETTINGS` of the system that it runs on. `start` is a module with `pages()`: what the local gateway
+    answers in the API's place.
     """
 
     title: str = ""
@@ -50,6 +51,7 @@ class Home(Struct, frozen=True, eq=False, forbid_unknown_fields=True):
     doctor: str = ""
     rehearsal: str = ""
     demo: str = ""
+    start: str = ""
     udp: str = ""
 
 

@@ -9,7 +9,7 @@ import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ops.cli import target
+from ops.cli import target, webhook_trial
 from ops.errors import CannotGoOn
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         default=timedelta(0),
         help="for how long the old key opens as well: 30m, 24h, 7d",
     )
+    webhook_trial.add_action(actions)
     for action in actions.choices.values():
         target.add_arguments(action)
 

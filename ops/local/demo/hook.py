@@ -18,6 +18,7 @@ from typing import Any
 
 import urllib3
 
+from ops.errors import CannotGoOn
 from ops.local import fleet
 from ops.local.client import ApiRefused, Client
 
@@ -33,6 +34,10 @@ PHONE = "0600000002"
 log = logging.getLogger("maraude.demo")
 
 Trouble = (ApiRefused, urllib3.exceptions.HTTPError)
+
+
+class PortTaken(CannotGoOn):
+    """Somebody listens on the port already."""
 
 
 class Temper(Enum):
@@ -164,8 +169,11 @@ class Drivers:
 
 
 @contextmanager
-def serving(drivers: Drivers) -> Iterator[str]:
-    """Takes the drivers' hails on a free port of this machine: the address to send them to."""
+def serving(drivers: Drivers, *, port: int = 0) -> Iterator[str]:
+    """Takes the drivers' hails on a port of this machine, 0 for any: the address to send them to.
+
+    Raises PortTaken.
+    """
 
     class Hook(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -190,7 +198,11 @@ def serving(drivers: Drivers) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its name there
             log.debug(format, *args)
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
+    try:
+        bound = ThreadingHTTPServer(("127.0.0.1", port), Hook)
+    except OSError:
+        raise PortTaken(f"Port {port} is in use: name another with --port.") from None
+    with bound as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/hails"
         server.shutdown()
