@@ -7,7 +7,7 @@ or frame it.
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from html import escape
 from typing import NamedTuple
 
@@ -60,6 +60,15 @@ class Guide(NamedTuple):
     what: str
 
 
+# What the processes are for, by their roles in `run.json`.
+PROCESSES: Mapping[str, str] = {
+    "api": "the API",
+    "state": "emulated services of AWS",
+    "worker": "streams, queues and jobs",
+    "udp": "positions by UDP",
+    "demo": "the demonstration",
+}
+
 # What each reader finds where.
 GUIDES: Mapping[str, tuple[Guide, ...]] = {
     "Search apps (moteur)": (
@@ -80,8 +89,12 @@ GUIDES: Mapping[str, tuple[Guide, ...]] = {
 }
 
 
-def pages(logins: Callable[[], list[Login]], console: Callable[[], str]) -> Pages:
-    """The start page and the guides; both are asked for what they hold at each request."""
+def pages(
+    logins: Callable[[], list[Login]],
+    console: Callable[[], str],
+    running: Callable[[], Collection[str]],
+) -> Pages:
+    """The start page and the guides; what they hold is asked for at each request."""
 
     def answer(method: str, target: str, headers: Mapping[str, str]) -> Reply | None:
         host = headers.get("host", "")
@@ -89,7 +102,7 @@ def pages(logins: Callable[[], list[Login]], console: Callable[[], str]) -> Page
             return None
         path = target.partition("?")[0]
         if path == "/":
-            return _reply("text/html", html(f"http://{host}", logins(), console()))
+            return _reply("text/html", html(f"http://{host}", logins(), console(), running()))
         guide = _GUIDE.fullmatch(path)
         if guide and (file := DOCS / guide[1]).is_file():
             return _reply("text/plain", file.read_text())
@@ -102,12 +115,12 @@ def _reply(kind: str, text: str) -> Reply:
     return Reply(200, [("Content-Type", f"{kind}; charset=utf-8"), *_HEADERS], text.encode())
 
 
-def html(url: str, logins: list[Login], console: str) -> str:
-    """The page, of a system that answers at `url`; `console` is the address of its console, if it has one."""
-    return "\n".join(_parts(url, logins, console)) + "\n"
+def html(url: str, logins: list[Login], console: str, running: Collection[str]) -> str:
+    """The page, of a system that answers at `url` and has these processes; `console` is its console's address, if any."""
+    return "\n".join(_parts(url, logins, console, running)) + "\n"
 
 
-def _parts(url: str, logins: list[Login], console: str) -> Iterator[str]:
+def _parts(url: str, logins: list[Login], console: str, running: Collection[str]) -> Iterator[str]:
     yield '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield f"<title>Maraude on this machine</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>"
@@ -116,6 +129,9 @@ def _parts(url: str, logins: list[Login], console: str) -> Iterator[str]:
         f"<p>A registry of available taxis: its API answers at <code>{escape(url)}</code>, and its data is in "
         f"<code>{escape(os.environ.get('MARAUDE_DATA', ''))}</code>.</p>"
     )
+    parts = [what for role, what in PROCESSES.items() if role in running]
+    if parts:
+        yield f"<p>Running: {escape(', '.join(parts))}.</p>"
     yield '<h2 id="console">Console</h2>'
     if console:
         yield f'<p><a href="{escape(console)}">{escape(console)}</a>, with a login of below.</p>'
@@ -140,6 +156,9 @@ def _parts(url: str, logins: list[Login], console: str) -> Iterator[str]:
             "<p>No demonstration runs here: <code>make run</code> has one. "
             "<code>maraude account add EMAIL --role ROLE</code> adds an account, and prints its key.</p>"
         )
+    yield (
+        "<p>A position counts for two minutes: a taxi that reports nothing any more disappears from searches.</p>"
+    )
     for reader, guides in GUIDES.items():
         yield f"<h2>{escape(reader)}</h2>\n<ul>"
         for href, name, what in guides:
@@ -148,9 +167,9 @@ def _parts(url: str, logins: list[Login], console: str) -> Iterator[str]:
     yield "</main>\n</body>\n</html>"
 
 
-def demonstration_runs() -> bool:
-    """Whether the demonstration runs on this process's data folder."""
+def running() -> frozenset[str]:
+    """The roles of the processes that this process's data folder names; none while they are just starting."""
     try:
-        return "demo" in places.of(None).running().pids
+        return frozenset(places.of(None).running().pids)
     except places.NotRunning:
-        return False
+        return frozenset()

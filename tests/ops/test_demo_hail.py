@@ -236,6 +236,16 @@ def test_the_server_answers_at_once_and_shows_the_hail_to_its_driver() -> None:
     eventually(lambda: not fleet.with_hail())
 
 
+def test_an_example_is_answered_and_shown_to_no_driver() -> None:
+    fleet = drivers(Registry(), Temper.ACCEPTS)
+
+    with hook.serving(fleet) as address:
+        answer = post(address, b'{"data":[{"id":"test0a1","taxi":{"id":"test"}}]}')
+
+    assert answer == (200, b"{}")
+    assert fleet.with_hail() == frozenset()
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"data":[]}', b'{"data":[{"id":"h"}]}'])
 def test_the_server_refuses_what_is_no_hail(body: bytes) -> None:
     fleet = drivers(Registry(), Temper.ACCEPTS)

@@ -27,7 +27,8 @@ def answer(
     console: str = "",
 ) -> str | None:
     """What is answered in the application's place."""
-    reply = start_page.pages(lambda: logins, lambda: console)(method, target, {"host": host})
+    pages = start_page.pages(lambda: logins, lambda: console, lambda: {"api", "demo"})
+    reply = pages(method, target, {"host": host})
     return None if reply is None else reply.body.decode()
 
 
@@ -76,7 +77,7 @@ def test_a_guide_is_shown_as_it_stands() -> None:
 
 
 def test_no_page_of_another_host_may_read_frame_or_keep_it() -> None:
-    reply = start_page.pages(list, str)("GET", "/", {"host": "localhost"})
+    reply = start_page.pages(list, str, set)("GET", "/", {"host": "localhost"})
 
     assert reply is not None
     headers = dict(reply.headers)
@@ -84,6 +85,10 @@ def test_no_page_of_another_host_may_read_frame_or_keep_it() -> None:
     assert headers["Cache-Control"] == "no-store"
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert "script" not in reply.body.decode()
+
+
+def test_it_says_what_runs() -> None:
+    assert "Running: the API, the demonstration." in (answer() or "")
 
 
 def test_the_console_is_linked_where_the_setting_names_one() -> None:
@@ -143,7 +148,7 @@ class Small(Chalice):  # type: ignore[misc,unused-ignore]  # chalice may come wi
 def port() -> Iterator[int]:
     """A gateway with a start page, before an application that answers all else."""
     app = Small("small", configure_logs=False)
-    pages = start_page.pages(lambda: LOGINS, lambda: "")
+    pages = start_page.pages(lambda: LOGINS, str, set)
     server = Server(app, listen(0), body_limit_bytes=1000, own_headers=lambda *_: {}, pages=pages)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield server.server_address[1]

@@ -10,12 +10,12 @@ from ops.local.start_page import Login
 
 def pages() -> Pages:
     """The start page and the guides."""
-    return start_page.pages(logins, lambda: settings().console_url)
+    return start_page.pages(logins, lambda: settings().console_url, start_page.running)
 
 
 def logins() -> list[Login]:
     """The demonstration's accounts, none where it does not run."""
-    if not start_page.demonstration_runs():
+    if "demo" not in start_page.running():
         return []
     try:
         those = accounts.find()
