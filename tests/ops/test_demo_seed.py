@@ -14,9 +14,11 @@ from chalicelib.taxis.stats.hails import rules as hail_rules
 from chalicelib.taxis.stats.hails import store as hails
 from chalicelib.taxis.stats.searches import rules as search_rules
 from chalicelib.taxis.stats.searches import store as searches
+from chalicelib.taxis.territory import service as territory
 from ops.local.demo import accounts, driving, enrol, history, seed
 from ops.local.demo import fleet as demo
 from ops.local.demo.accounts import Accounts
+from tests import factories
 from tests.calls import Caller
 from tests.conftest import empty_registry
 
@@ -131,6 +133,19 @@ def test_what_is_registered_already_is_not_touched(seeded: Accounts) -> None:
     assert {taxi_id for _, taxi_id, _ in again} <= ids
     assert {left for _, _, left in again} == {"free"}
     assert enrol.statuses([first]) == {first: "free"}
+
+
+def test_where_other_towns_are_loaded_only_taxis_of_known_ones_are_registered() -> None:
+    now = clock.now()
+    with empty_registry():
+        factories.known_towns({demo.PARIS: "Paris"})
+        seed.territory()
+        accounts.add()
+
+        added = [*seed.enrol_rest((demo.CRUISING[0], demo.OF_GROUP[0]), now=now)]
+
+        assert [demo.DRIVEN[place] for place, _, _ in added] == [demo.CRUISING[0]]
+        assert territory.conurbations() == ()
 
 
 def test_days_that_were_counted_before_stay_as_they_are() -> None:

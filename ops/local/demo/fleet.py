@@ -12,6 +12,7 @@ DRIVER_APP = "demo-editeur"  # of drivers' software, which the public figures co
 CENTRE = (2.3522, 48.8566)  # the square before the Hôtel de Ville
 PARIS = "75056"
 SUBURBS = ("92012", "92051", "93066", "93048", "94018", "94080")
+TOWNS = (PARIS, *SUBURBS)
 
 FIRST_NAMES = ("Awa", "Bruno", "Chloé", "Driss", "Elsa", "Farid", "Gaëlle", "Hugo", "Inès", "Jean")
 LAST_NAMES = ("Martin", "Diallo", "Petit", "Nguyen", "Moreau", "Haddad", "Lopes", "Roux")

@@ -37,13 +37,14 @@ class Seeded:
 
 
 def territory() -> None:
-    """Loads the drawn towns, their zone and their conurbation, unless there are towns already."""
+    """Loads the drawn towns and their zone, unless Paris is there already; their conurbation, unless there is one."""
     from chalicelib.taxis.territory import service
     from ops.cli.territory import conurbations, loads
 
     if not service.town_exists(demo.PARIS):
         loads.load_towns(HERE / "towns.geojson", quiet=True)
         loads.load_zones(HERE / "zones.json", quiet=True)
+    if not service.conurbations() and all(map(service.town_exists, demo.TOWNS)):
         conurbations.load_conurbations(HERE / "conurbations.json", quiet=True)
 
 
@@ -54,7 +55,7 @@ def prepare(url: str) -> list[str]:
     """
     from chalicelib.foundation import clock
     from chalicelib.taxis.positions import service as positions
-    from ops.local.demo import accounts, history
+    from ops.local.demo import accounts, enrol, history
 
     territory()
     those = accounts.add()
@@ -65,7 +66,11 @@ def prepare(url: str) -> list[str]:
         accounts.client_of(those.search_app, url),
         known[demo.READERS.plate],
     )
-    places = [(known[car.plate], *waits_at(place)) for place, car in enumerate(demo.STAND)]
+    waiting = [known[car.plate] for car in demo.STAND]
+    for taxi_id, status in enrol.statuses(waiting).items():
+        if status != "free":  # as an earlier run has left it
+            seeded.operator.put(f"/taxis/{taxi_id}", {"status": "free"})
+    places = [(taxi_id, *waits_at(place)) for place, taxi_id in enumerate(waiting)]
     if not positions.where_is([seeded.readers], now=now):
         places.append((seeded.readers, *READERS_AT))
     fleet.report(seeded.operator, places)
@@ -141,15 +146,20 @@ def enrol_rest(
 ) -> Iterator[tuple[int, str, str]]:
     """Registers those of the driven taxis that are missing: place in `demo.DRIVEN`, id and status of each, new or not.
 
+    Those of towns that are not there, where somebody has loaded other ones than the drawn, are left out.
     It takes at most half of a core: after each new taxi it pauses as long as that took.
     """
+    from chalicelib.taxis.territory import service as territory
     from ops.local.demo import accounts, enrol
 
     those = accounts.find()
     of_group = {car.plate for car in demo.OF_GROUP}
+    towns = {insee for insee in demo.TOWNS if territory.town_exists(insee)}
     known = {**enrol.known(those.operator.account), **enrol.known(those.group.account)}
     statuses = enrol.statuses(known.values())
     for car in cars:
+        if car.insee not in towns:
+            continue
         place = demo.DRIVEN.index(car)
         taxi_id = known.get(car.plate)
         if taxi_id is None:
