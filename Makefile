@@ -1,6 +1,7 @@
 # make run: the whole registry on this machine.  make test: all that CI checks.  See README.md.
 PYTHON ?= python3
 PORT ?= 8000
+UDP_PORT ?=
 DATA ?= .maraude
 STAGE ?= dev
 APP ?= taxis
@@ -13,7 +14,7 @@ export AWS_DEFAULT_REGION ?= eu-west-3
 .PHONY: run setup test check prove format pages package bench bench-quick abuse rehearse faults load bench-requests audit clean
 
 run: $(STAMP)
-	@exec $(BIN)/maraude up --port "$(PORT)" --data "$(DATA)" --demo
+	@exec $(BIN)/maraude up --port "$(PORT)" $(if $(UDP_PORT),--udp-port "$(UDP_PORT)") --data "$(DATA)" --demo
 
 setup: $(STAMP)
 

@@ -38,8 +38,10 @@ class Home(Struct, frozen=True, eq=False, forbid_unknown_fields=True):
     of the local system, `port` that of its API there. `commands` are those of `maraude` that it has beside
     every service's own, by name: modules with `add_parser`. `doctor` is a module with `checks(now)`,
     `journal` one with `enter(arguments)`, which is called before each command that speaks to a registry,
-    and returns what to say after it where the entry was not written. `rehearsal` one with `TO_COME` and `use(deployment, sections)`. `demo` and `udp` are packages of processes beside the API;
-    `demo` has the `SETTINGS` of the system that it runs on.
+    and returns what to say after it where the entry was not written. `rehearsal` one with `TO_COME` and
+    `use(deployment, sections)`. `demo` and `udp` are packages of processes beside the API;
+    `demo` has the `SETTINGS` of the system that it runs on. `start` is a module with `pages()`: what the local gateway
+    answers in the API's place.
     """
 
     title: str = ""
@@ -52,6 +54,7 @@ class Home(Struct, frozen=True, eq=False, forbid_unknown_fields=True):
     journal: str = ""
     rehearsal: str = ""
     demo: str = ""
+    start: str = ""
     udp: str = ""
 
 

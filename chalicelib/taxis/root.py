@@ -26,15 +26,18 @@ _HERE = """<!doctype html>
 @routes.get(
     "/",
     roles=None,
-    answers={200: json_schema.Sent(None, HTML), 301: json_schema.Sent(None, HTML)},
+    answers={200: json_schema.Sent(None, HTML), 302: json_schema.Sent(None, HTML)},
 )
 def get_root(_: Request) -> Reply:
-    """Redirects to the console, where the installation has one [contract: Root and documentation]."""
+    """Redirects to the console, where the installation has one [contract: Root and documentation].
+
+    For now, not for good (301): a browser would go on to it after the setting has changed.
+    """
     there = settings().console_url
     if not there:
         return Reply(200, _HERE, {"Content-Type": HTML})
     body = f'<!doctype html>\n<title>Redirecting</title>\n<p><a href="{escape(there)}">{escape(there)}</a></p>\n'
-    return Reply(301, body, {"Content-Type": HTML, "Location": there})
+    return Reply(302, body, {"Content-Type": HTML, "Location": there})
 
 
 class StoreSilent(Unavailable):

@@ -5,7 +5,7 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ops.cli import account_keys, account_lists, asking, signing, target
+from ops.cli import account_keys, account_lists, asking, signing, target, webhook_trial
 from ops.cli.durations import duration
 from ops.errors import CannotGoOn
 
@@ -98,6 +98,7 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     for action in (add, roles, manager):
         asking.add_argument(action)
     signing.add_actions(actions)
+    webhook_trial.add_action(actions)
     for action in actions.choices.values():
         target.add_arguments(action)
 

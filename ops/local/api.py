@@ -4,6 +4,7 @@ python -m ops.local.api --app NAME --port N
 """
 
 import argparse
+import importlib
 import socket
 import threading
 
@@ -25,11 +26,13 @@ def main() -> None:
     stopped = told_to_stop()  # before the application is loaded, which takes a while
 
     application = apps.application(args.app)
+    start = args.app.home.start
     server = Server(
         application,
         listen(args.port) if args.fd is None else socket.socket(fileno=args.fd),
         body_limit_bytes=settings().body_limit_bytes,
         own_headers=application.own_headers,
+        pages=importlib.import_module(start).pages() if start else lambda *_: None,
         read_timeout_s=args.read_timeout,
     )
     threading.Thread(target=server.serve_forever, name="accept", daemon=True).start()

@@ -24,6 +24,11 @@ class Car:
     seats: int = 4
     wheelchair: bool = False
 
+    @property
+    def professional_licence(self) -> str:
+        """Its driver's."""
+        return f"{self.departement}-{self.number:05}"
+
 
 def register_parts(client: Client, car: Car) -> None:
     """Its driver, vehicle and licence; what is there already is brought up to date."""
@@ -32,7 +37,7 @@ def register_parts(client: Client, car: Car) -> None:
         {
             "first_name": car.first_name,
             "last_name": car.last_name,
-            "professional_licence": f"{car.departement}-{car.number:05}",
+            "professional_licence": car.professional_licence,
             "departement": {"numero": car.departement},
         },
     )
@@ -60,7 +65,7 @@ def taxi_body(car: Car) -> dict[str, object]:
         "ads": {"numero": str(car.number), "insee": car.insee},
         "vehicle": {"licence_plate": car.plate},
         "driver": {
-            "professional_licence": f"{car.departement}-{car.number:05}",
+            "professional_licence": car.professional_licence,
             "departement": car.departement,
         },
     }

@@ -28,6 +28,9 @@ LINGER_BYTES = 64 * 1_048_576
 # Of a verb and a request's headers (names in lower case): the headers of any answer to it.
 OwnHeaders = Callable[[str, Mapping[str, str]], Mapping[str, str]]
 
+# Of a verb, a target and a request's headers: what is answered here, None where the application is asked.
+Pages = Callable[[str, str, Mapping[str, str]], Reply | None]
+
 log = logging.getLogger("maraude.gateway")
 
 
@@ -142,6 +145,9 @@ class _Connection(socketserver.BaseRequestHandler):
                 raise Refused(HTTPStatus.BAD_REQUEST, "The request names no path.")
         handle = self.server.gateway.handle_request
         try:
+            own = self.server.pages(self._method, target, self._headers)
+            if own is not None:
+                return own
             answer = handle(
                 self._method, target, self._headers, body, source=self.client_address[0]
             )
@@ -197,12 +203,14 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         *,
         body_limit_bytes: int,
         own_headers: OwnHeaders,
+        pages: Pages = lambda *_: None,
         read_timeout_s: float = 20.0,
         idle_timeout_s: float = 75.0,
     ) -> None:
         """`listener` already listens (`listen`); a request must arrive within `read_timeout_s`.
 
-        `own_headers` are those of the answers that never reach the application.
+        `own_headers` are those of the answers that never reach the application, `pages` what is answered in its
+        place.
         """
         super().__init__(listener.getsockname(), _Connection, bind_and_activate=False)
         self.socket.close()
@@ -210,6 +218,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.gateway = Gateway(app)
         self.body_limit_bytes = body_limit_bytes
         self.own_headers = own_headers
+        self.pages = pages
         self.read_timeout_s = read_timeout_s
         self.idle_timeout_s = idle_timeout_s
         self.stopping = False

@@ -146,7 +146,8 @@ class Stack:
             return bound
         except OSError:
             raise PortTaken(
-                f"UDP port {port} is in use: name another with --udp-port, or 0 for none."
+                f"UDP port {port} is in use: name another with --udp-port (make run: "
+                f"UDP_PORT={port + 1}), or 0 for none."
             ) from None
 
     def _start(self, listener: socket.socket, datagrams: socket.socket | None) -> None:

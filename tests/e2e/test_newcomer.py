@@ -37,12 +37,12 @@ class System:
     _up: "subprocess.Popen[str] | None" = None
 
     def start(self) -> None:
-        """Starts it and reads what it prints up to the last of the three requests."""
+        """Starts it and reads what it prints up to the last of them."""
         words = [MARAUDE, "up", "--demo", "--port", "0", "--data", str(self.folder)]
         self._up = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
         assert self._up.stdout is not None
         self.lines = []
-        while len(self.requests()) < 3:
+        while len(self.requests()) < 3 or "demo-hail" not in self.lines[-1]:
             line = self._up.stdout.readline()
             assert line, f"it ended after printing {self.lines}"
             self.lines.append(line.rstrip("\n"))
@@ -85,7 +85,7 @@ class System:
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    started = System(tmp_path_factory.mktemp("newcomer"))
+    started = System(tmp_path_factory.mktemp("a newcomer"))
     started.start()
     yield started
     started.stop()
@@ -110,6 +110,25 @@ def test_the_printed_search_finds_free_taxis(system: System) -> None:
 
     assert found
     assert all(taxi["crowfly_distance"] <= 500 for taxi in found)
+
+
+def test_a_dozen_taxis_are_free_where_the_printed_search_looks(system: System) -> None:
+    assert len(json.loads(run_line(system.requests()[0]))["data"]) >= 12
+
+
+def test_the_address_has_the_logins_and_the_console_s_first_figures(system: System) -> None:
+    page = urllib3.request("GET", system.url + "/").data.decode()
+    [admin] = re.findall(r"<dt>demo-admin</dt>\n<dd>[^<]*<br><code>([^<]+)", page)
+
+    [hails] = json.loads(system.get("/stats/hails", admin).data)["data"]
+
+    assert key_in(system.requests()[0]) in page
+    assert hails["hails_received"]["today"] > hails["hails_received"]["twelve_months_ago"] > 0
+
+
+def test_the_printed_ride_is_one_command(system: System) -> None:
+    """Whatever the folder is called."""
+    assert shlex.split(system.lines[-1])[1:] == ["demo-hail", "--data", str(system.folder)]
 
 
 def test_the_printed_registration_makes_a_taxi(system: System) -> None:

@@ -13,9 +13,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from chalicelib.foundation import geo
+from chalicelib.foundation.geo import LngLat
 from ops.local.client import ApiRefused, Client
-from ops.local.demo import customer, hook
-from ops.local.demo.customer import Customer
+from ops.local.demo import crowd, customer, hook, ways
+from ops.local.demo import fleet as demo
+from ops.local.demo.crowd import Crowd
+from ops.local.demo.customer import Customer, Place
 from ops.local.demo.hook import Drivers, Pace, Temper
 from tests.eventually import eventually
 
@@ -250,6 +254,16 @@ def test_the_server_answers_at_once_and_shows_the_hail_to_its_driver() -> None:
     eventually(lambda: not fleet.with_hail())
 
 
+def test_an_example_is_answered_and_shown_to_no_driver() -> None:
+    fleet = drivers(Registry(), Temper.ACCEPTS)
+
+    with hook.serving(fleet) as address:
+        answer = post(address, b'{"data":[{"id":"test0a1","taxi":{"id":"test"}}]}')
+
+    assert answer == (200, b"{}")
+    assert fleet.with_hail() == frozenset()
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"data":[]}', b'{"data":[{"id":"h"}]}'])
 def test_the_server_refuses_what_is_no_hail(body: bytes) -> None:
     fleet = drivers(Registry(), Temper.ACCEPTS)
@@ -263,7 +277,7 @@ def test_the_server_refuses_what_is_no_hail(body: bytes) -> None:
 # --- the customer ---------------------------------------------------------------------------------
 
 
-def ride(registry: Registry, *tempers: Temper) -> list[str]:
+def ride(registry: Registry, *tempers: Temper, **customers: Any) -> list[str]:
     """What the customer is told, the drivers being of these tempers one after the other."""
     left = list(tempers)
     fleet = Drivers(registry.client(), QUICK, temper=lambda _: left.pop(0))
@@ -283,7 +297,8 @@ def ride(registry: Registry, *tempers: Temper) -> list[str]:
 
     registry.on_hail = on_hail
     try:
-        Customer(registry.client(), told.append, look_s=0.01, again_s=0.01, patience_s=0.05).ride()
+        customers |= {"look_s": 0.01, "again_s": 0.01, "patience_s": 0.05}
+        Customer(registry.client(), told.append, **customers).ride()
     finally:
         eventually(lambda: not fleet.with_hail())
     return told
@@ -316,5 +331,59 @@ def test_a_customer_whom_nobody_takes_says_so() -> None:
 
 
 def test_without_a_free_taxi_there_is_no_hail() -> None:
-    with pytest.raises(customer.NoTaxi, match="No taxi is free"):
+    with pytest.raises(customer.NoTaxi, match="No free taxi reaches Place de l'Hôtel"):
         ride(Registry(free=0))
+
+
+def test_a_customer_stands_where_they_say() -> None:
+    registry = Registry()
+
+    ride(registry, Temper.ACCEPTS, place=Place(2.4, 48.8, "9 rue Scribe"), customer_id="c")
+
+    [hail] = registry.hails.values()
+    asked = {name: hail["asked"][name] for name in ("customer_lon", "customer_lat", "customer_id")}
+    assert asked == {"customer_lon": 2.4, "customer_lat": 48.8, "customer_id": "c"}
+    assert hail["asked"]["customer_address"] == "9 rue Scribe"
+
+
+@pytest.mark.parametrize(
+    ("habits", "ending"),
+    [
+        (crowd.WITHDRAWS, "declined_by_customer"),
+        (crowd.AWAY, "incident_customer"),
+    ],
+)
+def test_customers_in_the_background_end_their_hails_in_ways_of_their_own(
+    habits: dict[str, str], ending: str
+) -> None:
+    registry = Registry()
+
+    with pytest.raises(customer.NoTaxi, match="None of 1 taxis"):
+        ride(registry, Temper.ACCEPTS, answers=habits, tries=1)
+
+    [hail] = registry.hails.values()
+    assert hail["status"] == ending
+
+
+def test_the_places_of_the_background_are_out_of_reach_of_the_square_s_taxis() -> None:
+    square = LngLat(*demo.CENTRE)
+
+    away_m = [geo.distance_m(square, LngLat(place.lon, place.lat)) for place in crowd.PLACES]
+
+    # A taxi of the square waits 420 m from it at most, and reaches 500 m.
+    assert min(away_m) > ways.STAND_M[1] + 500
+
+
+def test_a_customer_whom_the_registry_refuses_is_followed_by_the_next(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    registry = Registry(free=0)
+    registry.get = refused  # type: ignore[method-assign]  # what a registry that is started again does
+
+    Crowd(registry.client()).hail(customer.CONFIRMS, crowd.PLACES[0], number=7)
+
+    assert "customer 7" in caplog.text
+
+
+def refused(path: str, **_: object) -> list[Any]:
+    raise ApiRefused(f"GET {path} was answered 503")

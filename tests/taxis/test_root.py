@@ -27,7 +27,7 @@ def console(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_a_person_is_sent_to_the_installation_s_console(console: str) -> None:
     answer = Caller(app).get("/")
 
-    assert (answer.status, answer.headers["Location"]) == (301, console)
+    assert (answer.status, answer.headers["Location"]) == (302, console)
     assert 'href="https://console.example/fr/?a=1&amp;b=2"' in answer.text
 
 

@@ -34,7 +34,7 @@ from chalicelib.taxis.openapi.texts import TAGS, first_line, summary, tag
 
 Table = Mapping[str, Mapping[str, Route]]
 
-_DONE = {200: "As asked.", 201: "As asked; it is new.", 301: "It is at `Location`."}
+_DONE = {200: "As asked.", 201: "As asked; it is new.", 302: "It is at `Location`."}
 
 _LOGAS = {
     "name": "X-Logas",
@@ -166,7 +166,7 @@ class _Document:
         if found is not None:
             media["example"] = found["answer"]
         answer: Json = {"description": _DONE[status], "content": {sent.media_type: media}}
-        if status == 301:
+        if status == 302:
             answer["headers"] = {"Location": {"schema": TEXT, "required": True}}
         return answer
 

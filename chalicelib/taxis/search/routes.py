@@ -27,7 +27,7 @@ def get_taxis(request: Request) -> Reply:
         LngLat(where["lon"], where["lat"]), viewer=request.viewer, now=request.now
     )
     if answer is None:
-        return reply([])
+        return reply([], debug=schemas.NO_TOWN) if "debug" in where else reply([])
     ids = registry.temporary_ids_of(
         [taxi.position.taxi_id for taxi in answer.seen], viewer=request.viewer, now=request.now
     )

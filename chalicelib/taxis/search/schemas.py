@@ -129,6 +129,12 @@ def found_taxi(
     }
 
 
+# The `debug` list of a point in no known town, where nobody looks any further.
+NO_TOWN: Sequence[dict[str, object]] = (
+    {"label": "town of the customer: none is known here, so no taxi may pick up", "data": []},
+)
+
+
 def explanation(answer: Answer) -> Sequence[dict[str, object]]:
     """The `debug` list: how many taxis were left after each step."""
     return [

@@ -1,20 +1,15 @@
-"""`maraude demo-hail`: a customer of the demonstration hails the nearest taxi, and says what happens."""
+"""A customer who hails the nearest taxi, and says what happens."""
 
-import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
-from ops.cli import target
 from ops.errors import CannotGoOn
 from ops.local.client import ApiRefused, Client
 from ops.local.demo import fleet as demo
 from ops.local.demo.hook import OVER
-
-if TYPE_CHECKING:
-    from argparse import _SubParsersAction
 
 TRIES = 5
 LOOK_S = 0.25  # between two looks at the hail
@@ -24,27 +19,23 @@ PATIENCE_S = 30.0  # for a taxi to come by
 PHONE = "0600000001"
 
 
+# What a customer does about a hail in which state: this one rides.
+CONFIRMS: Mapping[str, str] = {"accepted_by_taxi": "accepted_by_customer"}
+
+
+class Place(NamedTuple):
+    """Where a customer stands, in degrees, and how they call it."""
+
+    lon: float
+    lat: float
+    address: str
+
+
+SQUARE = Place(*demo.CENTRE, "Place de l'Hôtel de Ville, Paris")
+
+
 class NoTaxi(CannotGoOn):
     """Nobody took the customer."""
-
-
-def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Adds the command."""
-    parser = commands.add_parser(
-        "demo-hail", help="hail a taxi of the running demonstration, and see each step"
-    )
-    target.add_arguments(parser)
-    parser.set_defaults(run=run)
-
-
-def run(args: argparse.Namespace) -> None:
-    """Plays the customer until the ride is over. Raises NoTaxi, ApiRefused."""
-    url = target.url(args)
-
-    from ops.local.demo import seed
-
-    _, search_app, _ = seed.clients(url)
-    Customer(search_app).ride()
 
 
 def _at(text: str) -> datetime:
@@ -53,10 +44,14 @@ def _at(text: str) -> datetime:
 
 @dataclass
 class Customer:
-    """Somebody before the Hôtel de Ville who wants a taxi."""
+    """Somebody who wants a taxi."""
 
     search_app: Client
     say: Callable[[str], None] = print
+    place: Place = SQUARE
+    answers: Mapping[str, str] = field(default_factory=lambda: CONFIRMS)
+    customer_id: str = "demo"
+    tries: int = TRIES
     look_s: float = LOOK_S
     again_s: float = AGAIN_S
     patience_s: float = PATIENCE_S
@@ -65,34 +60,37 @@ class Customer:
 
     def ride(self) -> None:
         """Hails one taxi after the other until one has taken the customer. Raises NoTaxi."""
-        for attempt in range(TRIES):
+        for attempt in range(self.tries):
             if attempt:
                 time.sleep(attempt * self.again_s)
             hail = self._hail()
             if hail is not None and self._follow(hail) == "finished":
                 return
-        raise NoTaxi(f"None of {TRIES} taxis took the customer: run it again.")
+        raise NoTaxi(f"None of {self.tries} taxis took the customer: run it again.")
 
     def _tell(self, what: str) -> None:
         self.say(f"{time.monotonic() - self._started_s:6.1f} s  {what}")
 
     def _hail(self) -> dict[str, Any] | None:
         """A new hail for the nearest taxi, None where it was taken meanwhile. Raises NoTaxi."""
-        lon, lat = demo.CENTRE
+        lon, lat, address = self.place
         until = time.monotonic() + self.patience_s
         while not (found := self.search_app.get("/taxis", lon=lon, lat=lat)):
             if time.monotonic() > until:
-                raise NoTaxi("No taxi is free near the Hôtel de Ville just now: run it again.")
+                raise NoTaxi(
+                    f"No free taxi reaches {address} ({lon},{lat}): one must be free, within its radius, and have "
+                    "reported in the last two minutes (GET /taxis with debug=1 says which of these is missing)."
+                )
             time.sleep(self.again_s)
         nearest = min(found, key=lambda taxi: taxi["crowfly_distance"])
         self._tell(
             f"{len(found)} taxis are free; hails the one at {nearest['crowfly_distance']:.0f} m"
         )
         wish = {
-            "customer_id": "demo",
+            "customer_id": self.customer_id,
             "customer_lon": lon,
             "customer_lat": lat,
-            "customer_address": "Place de l'Hôtel de Ville, Paris",
+            "customer_address": address,
             "customer_phone_number": PHONE,
             "taxi_id": nearest["id"],
             "session_id": self._session,
@@ -120,8 +118,8 @@ class Customer:
             status: str = hail["status"]
             if status in OVER:
                 return status
-            if status == "accepted_by_taxi":
-                [hail] = self.search_app.put(path, {"status": "accepted_by_customer"})
+            if status in self.answers:
+                [hail] = self.search_app.put(path, {"status": self.answers[status]})
                 continue
             km = hail["taxi"]["crowfly_distance"]
             comes = status == "accepted_by_customer" and km is not None

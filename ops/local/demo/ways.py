@@ -1,7 +1,11 @@
 """Routes of the demonstration's taxis: corners of a few main streets of Paris."""
 
+import math
+
 from ops.local import trips
 from ops.local.trips import LonLat, Trip
+
+STAND_M = (60.0, 420.0)  # from the square to the nearest and the farthest taxi that waits round it
 
 STEP_M = 100.0  # each 15 s: 24 km/h
 
@@ -33,3 +37,15 @@ def way(number: int) -> tuple[Trip, float]:
     """The way of a taxi and how many seconds ahead on it the taxi starts; the same at each start."""
     trip = trips.along(STREETS[number % len(STREETS)], step_m=STEP_M)
     return trip, (number * 0.381966) % 1.0 * 2 * trip.duration_s  # spread by the golden section
+
+
+def waiting(place: int, of: int, centre: LonLat) -> LonLat:
+    """Where the taxi at a place of so many waits round a centre: on a sunflower's spiral."""
+    near_m, far_m = STAND_M
+    away_m = near_m + (far_m - near_m) * math.sqrt(place / max(1, of - 1))
+    angle = place * 2.399963  # the golden angle
+    # A plane is near enough: a degree is 111 km, of longitude 73 km in Paris.
+    return (
+        centre[0] + away_m * math.cos(angle) / 73_000,
+        centre[1] + away_m * math.sin(angle) / 111_000,
+    )

@@ -349,6 +349,13 @@ def test_debug_says_what_each_step_left(operator: Operator, search_app: Caller) 
     assert [step["data"] for step in steps] == [["75056"], 1, 3, 2, 1]
 
 
+def test_debug_says_so_where_no_town_is(search_app: Caller) -> None:
+    [step] = search(search_app, LngLat(7.0, 43.0), debug="1").json["debug"]
+
+    assert step["data"] == []
+    assert "none is known here" in step["label"]
+
+
 @pytest.mark.parametrize("insee", ["75056", "33063"])
 def test_an_operators_answer_does_not_move_with_another_operators_taxi(
     operator: Operator, insee: str, calls: list[str]
