@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 
-from chalicelib.taxis.access import rules, store
+from chalicelib.taxis.access import rules
 from chalicelib.taxis.settings import settings
 from chalicelib.taxis.vocabulary import Account, Role
 
 
 def of_adding(
-    there: store.Record, roles: frozenset[Role], others: Mapping[str, object]
+    there: rules.Record, roles: frozenset[Role], others: Mapping[str, object]
 ) -> Iterator[str]:
     """What `account add` would do to an account that is there; `others` are its other new values, by name."""
     new = sorted(rules.implied(roles) - there.account.roles)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ops.errors import CannotGoOn
 
 if TYPE_CHECKING:
-    from chalicelib.taxis.access.store import Record
+    from chalicelib.taxis.access.rules import Record
 
 
 def rotate(arguments: argparse.Namespace) -> None:

@@ -60,7 +60,7 @@ def add(
     all_roles = rules.implied(roles)
     manager_id = find(manager).account.id if manager else None
 
-    def updated(record: store.Record) -> store.Record:
+    def updated(record: rules.Record) -> rules.Record:
         account = record.account
         changed = replace(
             record,
@@ -92,14 +92,14 @@ def new_key() -> str:
     return str(uuid.uuid4())
 
 
-def new_record(email: str, *, account_id: int, key: str, now: datetime | None) -> store.Record:
+def new_record(email: str, *, account_id: int, key: str, now: datetime | None) -> rules.Record:
     """A new account: named by its e-mail, without roles, not stored yet."""
-    return with_key(store.Record(Account(account_id, email, frozenset()), email, "", ""), key, now)
+    return with_key(rules.Record(Account(account_id, email, frozenset()), email, "", ""), key, now)
 
 
 def with_key(
-    record: store.Record, key: str, now: datetime | None, *, old_key: store.OldKey | None = None
-) -> store.Record:
+    record: rules.Record, key: str, now: datetime | None, *, old_key: rules.OldKey | None = None
+) -> rules.Record:
     """The account with another API key, which was made at `now`, and with none before it but `old_key`."""
     return replace(
         record,
@@ -110,12 +110,12 @@ def with_key(
     )
 
 
-def known(email: str) -> store.Record | None:
+def known(email: str) -> rules.Record | None:
     """The account of an e-mail, where there is one."""
     return store.by_email(email)
 
 
-def find(email: str) -> store.Record:
+def find(email: str) -> rules.Record:
     """The account of an e-mail. Raises AccountUnknown."""
     record = known(email)
     if record is None:
@@ -153,14 +153,14 @@ def _change_account(email: str, **changes: Any) -> Account:  # noqa: ANN401  # f
     ).account
 
 
-def _change(email: str, change: Callable[[store.Record], store.Record]) -> store.Record:
+def _change(email: str, change: Callable[[rules.Record], rules.Record]) -> rules.Record:
     """The account of an e-mail, changed. Raises AccountUnknown, AccountBusy."""
     return settle(lambda: find(email), change)
 
 
 def settle(
-    read: Callable[[], store.Record], change: Callable[[store.Record], store.Record]
-) -> store.Record:
+    read: Callable[[], rules.Record], change: Callable[[rules.Record], rules.Record]
+) -> rules.Record:
     """The account as `change` makes it of what `read` finds, however often it changes itself meanwhile.
 
     Raises AccountBusy, and what the two raise.
@@ -201,9 +201,9 @@ def rotate_key(
     _check_overlap(overlap)
     key = new_key()
 
-    def rotated(record: store.Record) -> store.Record:
+    def rotated(record: rules.Record) -> rules.Record:
         until = now + overlap
-        old = store.OldKey(record.key_digest, record.sealed_key, until) if overlap else None
+        old = rules.OldKey(record.key_digest, record.sealed_key, until) if overlap else None
         password = record.password if keeps_password else ""
         return with_key(replace(record, password=password), key, now, old_key=old)
 
@@ -215,7 +215,7 @@ def revoke_old_key(email: str) -> Account:
     return _change(email, lambda record: replace(record, old_key=None)).account
 
 
-def rotate_signing_secret(email: str, *, now: datetime, overlap: timedelta) -> store.Record:
+def rotate_signing_secret(email: str, *, now: datetime, overlap: timedelta) -> rules.Record:
     """Changes what an account's hails are signed with; for `overlap` they are signed with both.
 
     Raises AccountUnknown, AccountBusy, OverlapRefused.
@@ -231,7 +231,7 @@ def _check_overlap(overlap: timedelta) -> None:
         raise OverlapRefused(f"Both keys may open for {rules.LONGEST_OVERLAP.days} days at most.")
 
 
-def reseal(record: store.Record, *, dry_run: bool) -> bool:
+def reseal(record: rules.Record, *, dry_run: bool) -> bool:
     """Encrypts an account's secrets with the newest keys; whether anything had another key, or none.
 
     Raises AccountBusy, and cryptography.fernet.InvalidToken where it was no key of ours.
@@ -242,7 +242,7 @@ def reseal(record: store.Record, *, dry_run: bool) -> bool:
     return is_due
 
 
-def _resealed(record: store.Record) -> store.Record:
+def _resealed(record: rules.Record) -> rules.Record:
     """The account with its secrets encrypted by the newest keys; what is already stays as it is."""
     record = store.sealed(record)
     old_key, own = record.old_key, record.sealed_operator_api_key

@@ -10,7 +10,7 @@ from ops.cli.durations import duration
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
-    from chalicelib.taxis.access.store import Record
+    from chalicelib.taxis.access.rules import Record
 
 
 def add_actions(actions: "_SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -13,7 +13,7 @@ from ops.errors import CannotGoOn
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
-    from chalicelib.taxis.access.store import Record
+    from chalicelib.taxis.access.rules import Record
     from chalicelib.taxis.hails.dispatch import Dispatch
     from chalicelib.taxis.hails.rules import Hail
     from chalicelib.taxis.hails.webhook import Outcome

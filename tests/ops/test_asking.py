@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib.foundation import clock
 from chalicelib.taxis.access import store
+from chalicelib.taxis.access.rules import Record
 from chalicelib.taxis.vocabulary import Role
 from ops import apps
 from ops.cli import administration, backup
@@ -37,7 +38,7 @@ def integration(environment: Callable[..., None]) -> None:
     environment(MARAUDE_INTEGRATION_ENABLED="true", MARAUDE_INTEGRATION_ACCOUNT_EMAIL="open")
 
 
-def of(email: str) -> store.Record:
+def of(email: str) -> Record:
     return administration.find(email)
 
 

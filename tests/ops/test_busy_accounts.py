@@ -11,6 +11,7 @@ from chalicelib.foundation import clock, sealing
 from chalicelib.foundation.retry import Retry
 from chalicelib.foundation.store.writes import connection
 from chalicelib.taxis.access import store, users
+from chalicelib.taxis.access.rules import Record
 from chalicelib.taxis.vocabulary import Role
 from ops.cli import administration
 from ops.cli.main import main
@@ -56,7 +57,7 @@ def busy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Busy]:
     events.unregister("before-call.dynamodb.TransactWriteItems", account.before_a_write)
 
 
-def found() -> store.Record:
+def found() -> Record:
     return administration.find("busy")
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from chalicelib.foundation import sealing
 from chalicelib.foundation.sealing import Ring
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.access.store import OldNonce, Record
+from chalicelib.taxis.access.rules import OldNonce, Record
 
 # Of an account, as the contract calls them: URL, name and value of a header.
 FIELDS = ("hail_endpoint_production", "operator_header_name", "operator_api_key")

@@ -10,7 +10,8 @@ from chalicelib.foundation.http.refusals import NOT_FOUND, EndpointUnknown
 from chalicelib.foundation.http.replies import Reply
 from chalicelib.foundation.http.routes import Routes
 from chalicelib.foundation.values import replace
-from chalicelib.taxis.access import schemas, service, store, users
+from chalicelib.taxis.access import schemas, service, users
+from chalicelib.taxis.access.rules import Record
 from chalicelib.taxis.envelope import PAGE_SIZE, Request, meta, reply
 
 routes = Routes()
@@ -90,7 +91,7 @@ def post_auth(request: Request) -> Reply:
     return reply([schemas.user_object(user)])
 
 
-def _find(request: Request, user_id: str) -> store.Record:
+def _find(request: Request, user_id: str) -> Record:
     """The account of the URL. Raises EndpointUnknown for what is no number, and what `find` raises."""
     if not _ID.fullmatch(user_id):
         raise EndpointUnknown(in_url(NOT_FOUND))

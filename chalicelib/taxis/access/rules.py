@@ -1,7 +1,9 @@
 """Accounts, roles and impersonation (`X-Logas`): pure."""
 
+import hmac
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -72,3 +74,63 @@ def visible(lines: Iterable[Line], filters: AccountFilter, *, viewer: Account) -
 
 def _contains(text: str, part: str) -> bool:
     return part.casefold() in text.casefold()
+
+
+class OldKey(NamedTuple):
+    """The previous API key, valid until an agreed time."""
+
+    digest: str
+    sealed: str
+    until: datetime
+
+
+class OldNonce(NamedTuple):
+    """What the previous signing secret of an account's hails was derived with, in use until an agreed time."""
+
+    nonce: str
+    until: datetime
+
+
+class Record(Struct, frozen=True):
+    """All that is kept of an account. `sealed_key` is decrypted by `sealing.unseal`, `key_digest` is what it is looked up by.
+
+    `hooks.py` reads and writes what belongs to its webhook.
+    """
+
+    account: Account
+    name: str
+    key_digest: str
+    sealed_key: str
+    hail_endpoint_production: str = ""
+    operator_header_name: str = ""
+    sealed_operator_api_key: str = ""  # by the keys of webhooks; empty where there is none
+    clear_operator_api_key: str = ""  # of before it was sealed: `put` seals it
+    signing_nonce: str = ""
+    email_customer: str = ""
+    email_technical: str = ""
+    phone_number_customer: str = ""
+    phone_number_technical: str = ""
+    password: str = ""  # its hash (`passwords.py`); empty for an account that has none
+    fleet_size: int | None = None
+    key_since: datetime | None = (
+        None  # when its key was made; None for one of before this was noted
+    )
+    old_key: OldKey | None = None  # it may have run out
+    old_nonce: OldNonce | None = None  # so may this
+    version: int = 0
+
+    def old_key_at(self, now: datetime) -> OldKey | None:
+        """The previous API key, where it is still valid."""
+        return self.old_key if self.old_key is not None and now < self.old_key.until else None
+
+    def opens_with(self, key_digest: str, *, now: datetime) -> bool:
+        """Whether this is the digest of a valid key."""
+        old_key = self.old_key_at(now)
+        own = (self.key_digest, *((old_key.digest,) if old_key else ()))
+        return any(hmac.compare_digest(key_digest, digest) for digest in own)
+
+    @property
+    def line(self) -> Line:
+        """Its line in lists."""
+        account = self.account
+        return Line(account.id, account.email, self.name, account.roles, account.manager_id)

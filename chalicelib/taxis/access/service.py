@@ -80,7 +80,7 @@ def _acting(owner: Account | None, logas: str | None, *, anew: bool) -> Caller:
 
 
 def _of_key(key: str, now: datetime, *, anew: bool) -> Account | None:
-    def opened(digest: str) -> store.Record | None:
+    def opened(digest: str) -> rules.Record | None:
         record = store.by_key(digest)
         return record if record is not None and record.opens_with(digest, now=now) else None
 
@@ -105,7 +105,7 @@ def _of_email(email: str, *, anew: bool) -> Account | None:
 def _active(
     memory: cache.Memory[str, Account],
     name: str,
-    read: Callable[[str], store.Record | None],
+    read: Callable[[str], rules.Record | None],
     *,
     anew: bool,
 ) -> Account | None:
@@ -148,7 +148,7 @@ def managed_by(manager_id: int) -> list[Line]:
     return lists.managed_by(manager_id)
 
 
-def records(account_ids: Iterable[int]) -> list[store.Record]:
+def records(account_ids: Iterable[int]) -> list[rules.Record]:
     """The records of the accounts that exist, by id."""
     found = store.by_ids(frozenset(account_ids))
     return sorted(found, key=lambda record: record.account.id)

@@ -60,7 +60,7 @@ class CredentialsWrong(Unidentified):
 class User(Struct, frozen=True):
     """An account with its manager and the accounts that it manages. Its secrets are in clear."""
 
-    record: store.Record
+    record: rules.Record
     manager: Line | None
     managed: Sequence[Line]
 
@@ -108,7 +108,7 @@ def list_users(
     return users, len(found)
 
 
-def find(viewer: Account, user_id: int) -> store.Record:
+def find(viewer: Account, user_id: int) -> rules.Record:
     """An account that is the viewer's own, or any for admins. Raises UserUnknown, UserForbidden."""
     record = store.by_id(user_id)
     if record is None:
@@ -118,7 +118,7 @@ def find(viewer: Account, user_id: int) -> store.Record:
     return record
 
 
-def user(record: store.Record) -> User:
+def user(record: rules.Record) -> User:
     """The account with its manager and the accounts that it manages."""
     manager_id = record.account.manager_id
     manager = None if manager_id is None else store.by_id(manager_id)
@@ -126,13 +126,13 @@ def user(record: store.Record) -> User:
 
 
 def change(
-    record: store.Record,
+    record: rules.Record,
     changes: Mapping[str, str],
     *,
     confirm: Callable[[], object] = lambda: None,
     source: str = "",
     now: datetime,
-) -> store.Record:
+) -> rules.Record:
     """Changes an account's own fields; `password` is in clear, and empty for no change.
 
     `current_password`, where there is one, is the one that the account has, `source` the caller's address.
@@ -145,7 +145,7 @@ def change(
     _check_hook(fields.get("hail_endpoint_production", ""))
     if password := fields.pop("password", ""):
         fields["password"] = passwords.hashed(password)
-    current: store.Record | None = record
+    current: rules.Record | None = record
     for attempt in RETRY.attempts():
         if attempt:
             current = store.by_id(record.account.id)
@@ -161,7 +161,7 @@ def change(
 
 
 def _check_password(
-    record: store.Record, fields: dict[str, Any], *, source: str, now: datetime
+    record: rules.Record, fields: dict[str, Any], *, source: str, now: datetime
 ) -> None:
     """Takes `current_password` out of the fields, and holds it to the one that the account has, if it has one.
 
@@ -182,17 +182,17 @@ def _check_password(
     login_attempts.give_back(email, source, now=now)
 
 
-def _is_grave(record: store.Record, fields: Mapping[str, Any]) -> bool:
+def _is_grave(record: rules.Record, fields: Mapping[str, Any]) -> bool:
     """Whether this changes the password or the webhook; the console sends back all that it has read."""
     hook = {name: value for name, value in fields.items() if name in hooks.FIELDS}
     return bool(fields.get("password")) or hooks.changed(record, hook) != record
 
 
-def changed_fields(before: store.Record, after: store.Record) -> list[str]:
+def changed_fields(before: rules.Record, after: rules.Record) -> list[str]:
     """The names of an account's fields that a change has changed, never what they hold."""
     return [
         name
-        for name in store.Record.__struct_fields__
+        for name in rules.Record.__struct_fields__
         if name != "version" and getattr(before, name) != getattr(after, name)
     ]
 

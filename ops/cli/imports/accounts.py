@@ -9,8 +9,7 @@ from chalicelib.foundation.store import documents
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import hooks
 from chalicelib.taxis.access import store as accounts_store
-from chalicelib.taxis.access.rules import implied
-from chalicelib.taxis.access.store import Record
+from chalicelib.taxis.access.rules import Record, implied
 from chalicelib.taxis.vocabulary import Account, Role
 from ops.cli import administration
 from ops.cli.imports import forms

@@ -18,6 +18,7 @@ from marshmallow import ValidationError
 from chalicelib.foundation.errors import Refusal
 from chalicelib.foundation.values import replace
 from chalicelib.taxis.access import store as accounts_store
+from chalicelib.taxis.access.rules import Record
 from chalicelib.taxis.access.store import RecordMoved
 from chalicelib.taxis.registry.rules import Ads
 from chalicelib.taxis.territory import service as territory
@@ -91,7 +92,7 @@ class Import:
             names = ", ".join(kind.name for kind in kinds)
             raise FileRefused(f"{folder} has no file of {names} that ends in .csv or .jsonl.")
 
-    def _bring(self, records: Iterator[accounts_store.Record]) -> None:
+    def _bring(self, records: Iterator[Record]) -> None:
         self._known.update((record.account.email, record.account) for record in records)
 
     def run(self, *, now: datetime, dry_run: bool = False, skip_faulty: bool = False) -> None:

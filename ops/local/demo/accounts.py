@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from chalicelib.foundation import sealing
-from chalicelib.taxis.access.store import Record
+from chalicelib.taxis.access.rules import Record
 from chalicelib.taxis.settings import settings
 from chalicelib.taxis.vocabulary import Role
 from ops.cli import administration

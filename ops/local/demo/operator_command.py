@@ -16,7 +16,7 @@ from ops.local.demo.hook import Drivers, Temper, serving, temper
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
-    from chalicelib.taxis.access.store import Record
+    from chalicelib.taxis.access.rules import Record
 
 LOOK_S = 30.0  # between two looks at where its taxis were last
 

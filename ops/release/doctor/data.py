@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ops.release.doctor.findings import Finding, Findings, Note
 
 if TYPE_CHECKING:
-    from chalicelib.taxis.access.store import Record
+    from chalicelib.taxis.access.rules import Record
 
 SWEPT_WITHIN = timedelta(minutes=3)  # of a hail's deadline, with the sweep running each minute
 
