@@ -37,6 +37,7 @@ def car(number: int, insee: str = PARIS) -> Car:
 
 
 STAND = tuple(car(number) for number in range(1, 19))  # wait round the square, always free
+FIRST = STAND[:13]  # of them: before the system is ready
 CRUISING = tuple(car(number) for number in (*range(19, 61), *range(103, 263)))
 OF_GROUP = tuple(car(number, SUBURBS[number % len(SUBURBS)]) for number in range(263, 343))
 READERS = car(100)  # for whoever copies the printed lines: parked, moved by the third

@@ -6,7 +6,7 @@ alone. What a data folder has already stays: each part is seeded once.
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
@@ -76,7 +76,7 @@ def hails_of(day: date, operators: Sequence[Account], moteur: Account) -> Iterat
     rng = random.Random(day.isoformat())
     grown = (day - date(2020, 1, 1)).days / 365
     count = round(
-        (4 + 2 * grown) * (1, 0.95, 1, 1.1, 1.4, 1.5, 0.8)[day.weekday()] * rng.uniform(0.8, 1.2)
+        (3 + 1.3 * grown) * (1, 0.95, 1, 1.1, 1.4, 1.5, 0.8)[day.weekday()] * rng.uniform(0.8, 1.2)
     )
     for number in range(count):
         operator = rng.choices(operators, range(len(operators), 0, -1))[0]
@@ -150,8 +150,10 @@ def seed_hails(
     there = {day for month in {each.replace(day=1) for each in wanted} for day in _counted(month)}
     missing = [day for day in wanted if day not in there and day != mark]
 
+    town_of = _town_about()
+
     def write(day: date) -> None:
-        count = hail_rules.count(hails_of(day, operators, moteur), _town_of)
+        count = hail_rules.count(hails_of(day, operators, moteur), town_of)
         if count is not None:
             hails.put_day(day, count, heat_days=settings().hail_kept_days)
 
@@ -164,6 +166,19 @@ def seed_hails(
 def _counted(day: date) -> set[date]:
     """The days of a day's month that have been counted."""
     return {counted for counted, _ in hails.sums(f"{day:%Y-%m}")}
+
+
+def _town_about() -> Callable[[LngLat], str]:
+    """The town of a point, or of another one that was asked for within some 500 m: looked up a few hundred times."""
+    known: dict[tuple[int, int], str] = {}
+
+    def town_of(point: LngLat) -> str:
+        square = round(200 * point.lng), round(200 * point.lat)
+        if square not in known:
+            known[square] = _town_of(point)
+        return known[square]
+
+    return town_of
 
 
 def _town_of(point: LngLat) -> str:

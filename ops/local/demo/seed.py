@@ -1,7 +1,7 @@
 """Seeding of the demonstration, and the requests that a newcomer may copy.
 
 What is there already stays. What the first look needs comes before the system is `ready`: the territory, the
-accounts, the taxis that wait round the square, and the hails of a year, whose sums the API remembers for a day once
+accounts, a dozen taxis that wait round the square, and the hails of a year, whose sums the API remembers for a day once
 it has read them. All else comes in the demonstration's own process (`enrol_rest`).
 """
 
@@ -66,7 +66,7 @@ def prepare(url: str) -> list[str]:
         accounts.client_of(those.search_app, url),
         known[demo.READERS.plate],
     )
-    waiting = [known[car.plate] for car in demo.STAND]
+    waiting = [known[car.plate] for car in demo.FIRST]
     for taxi_id, status in enrol.statuses(waiting).items():
         if status != "free":  # as an earlier run has left it
             seeded.operator.put(f"/taxis/{taxi_id}", {"status": "free"})
@@ -89,7 +89,7 @@ def enrol_first(*, now: datetime) -> Mapping[str, str]:
     those = accounts.find()
     operator, integration = those.operator.account, those.integration.account
     known = dict(enrol.known(operator))
-    for place, car in enumerate(demo.STAND):
+    for place, car in enumerate(demo.FIRST):
         if car.plate not in known:
             known[car.plate] = enrol.add(operator, car, at=now - demo.age(place))
     if demo.READERS.plate not in known:
