@@ -56,10 +56,6 @@ pytestmark = pytest.mark.local_stack
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     with running(tmp_path_factory.mktemp("generated")) as started:
-        started.put_a_taxi_on_the_road(**HERE)
-        query = f"{started.url}/taxis?lon={HERE['lon']}&lat={HERE['lat']}"
-        headers = {"X-Api-Key": started.keys["partner"]}
-        eventually(lambda: urllib3.request("GET", query, headers=headers).json()["data"])
         yield started
 
 
@@ -87,7 +83,13 @@ def run(folder: Path, *command: object) -> str:
 
 
 def found(system: System, folder: Path, *command: object) -> str:
-    """What a client prints that is given where the registry is, a key and a place."""
+    """What a client prints that is given where the registry is, a key and a place with a taxi."""
+    system.put_a_taxi_on_the_road(
+        **HERE
+    )  # anew: a position counts for two minutes, which generators may take
+    query = f"{system.url}/taxis?lon={HERE['lon']}&lat={HERE['lat']}"
+    headers = {"X-Api-Key": system.keys["partner"]}
+    eventually(lambda: urllib3.request("GET", query, headers=headers).json()["data"])
     return run(folder, *command, system.url, system.keys["partner"], HERE["lon"], HERE["lat"])
 
 
