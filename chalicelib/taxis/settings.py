@@ -14,6 +14,7 @@ class Settings(common.Settings, frozen=True):
     """One deployment's values. Times end in `_s` (seconds), lengths in `_m` (metres)."""
 
     console_url: str = ""  # where `GET /` leads; empty for no console
+    guides_url: str = ""  # where these guides are published, for a link of `GET /doc`; or empty
     integration_enabled: bool = False  # whether everybody may act as the next account, for tests
     integration_account_email: str = "neotaxi"  # as which the console's simulators act
     password_confirms: bool = False  # PUT /users/:id asks for the password before grave changes
@@ -65,8 +66,11 @@ class Settings(common.Settings, frozen=True):
             *("taxi_kept_days", "part_kept_days", "key_days"),
             *(name for name in self.__struct_fields__ if name.startswith("wait_")),
         )
-        if self.console_url and not re.fullmatch(r"https?://[!-~]+", self.console_url):
-            raise BadSetting("MARAUDE_CONSOLE_URL must be an address that begins with https://")
+        for name in ("console_url", "guides_url"):
+            if (url := getattr(self, name)) and not re.fullmatch(r"https?://[!-~]+", url):
+                raise BadSetting(
+                    f"MARAUDE_{name.upper()} must be an address that begins with https://"
+                )
         for name in ("hail_log_days", "activity_days"):
             if getattr(self, name) > self.hail_visible_days:
                 raise BadSetting(

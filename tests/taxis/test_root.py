@@ -41,9 +41,10 @@ def test_where_there_is_no_console_nobody_is_sent_to_another_host() -> None:
 
 
 @pytest.mark.parametrize("url", ["console.example", "javascript:alert(1)", "https://a b", "/doc"])
-def test_a_console_that_is_at_no_address_is_named(url: str) -> None:
-    with pytest.raises(BadSetting, match="MARAUDE_CONSOLE_URL"):
-        read(Settings, {"MARAUDE_CONSOLE_URL": url})
+@pytest.mark.parametrize("variable", ["MARAUDE_CONSOLE_URL", "MARAUDE_GUIDES_URL"])
+def test_what_is_at_no_address_is_named(variable: str, url: str) -> None:
+    with pytest.raises(BadSetting, match=variable):
+        read(Settings, {variable: url})
 
 
 @pytest.mark.usefixtures("store")

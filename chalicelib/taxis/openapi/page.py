@@ -44,8 +44,16 @@ acts as it with the other's e-mail in <code>X-Logas</code>. For programs:
 key=the-key-of-your-account</pre>"""
 
 
-def page(document: Json, recipes: Mapping[str, Recipe]) -> str:
-    """The page of an OpenAPI document, below the recipes. Every text of it is escaped."""
+_GUIDES = (
+    '<p><a href="{url}">Guides</a>: the life of a hail, receiving hails, settings, and more.</p>'
+)
+
+
+def page(document: Json, recipes: Mapping[str, Recipe], guides_url: str = "") -> str:
+    """The page of an OpenAPI document, below the recipes and a link to the guides, where there are some.
+
+    Every text of it is escaped.
+    """
     info = document["info"]
     operations = list(_operations(document))
     parts = [
@@ -59,6 +67,7 @@ def page(document: Json, recipes: Mapping[str, Recipe]) -> str:
         f"<h1>{escape(info['title'])}</h1>",
         f"<p>{_words(info['description'])}</p>",
         _HOW.format(version=escape(document["openapi"])),
+        *([_GUIDES.format(url=escape(guides_url))] if guides_url else []),
         *(_recipe(side, steps) for side, steps in recipes.items()),
     ]
     parts.append("<nav>")

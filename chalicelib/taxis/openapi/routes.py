@@ -8,6 +8,7 @@ from chalicelib.foundation.http.json_schema import ANYTHING, Sent
 from chalicelib.foundation.http.replies import HTML, JSON, Reply
 from chalicelib.foundation.http.routes import Route, Routes
 from chalicelib.taxis.envelope import Request
+from chalicelib.taxis.settings import settings
 
 # The page needs its own style and nothing else: no script, no file, of this host or of another.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
@@ -47,6 +48,6 @@ def _texts(
         from chalicelib.taxis.openapi.page import page  # noqa: PLC0415  # as rarely
         from chalicelib.taxis.openapi.recipes import recipes  # noqa: PLC0415
 
-        return page(json.loads(json_text()), recipes())
+        return page(json.loads(json_text()), recipes(), settings().guides_url)
 
     return json_text, page_text

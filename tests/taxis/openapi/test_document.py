@@ -273,6 +273,15 @@ def typed(command: str, key: str) -> tuple[str, str, str | None, dict[str, str]]
     return verb, path, body, headers
 
 
+def test_the_page_links_to_the_guides_where_they_are_published() -> None:
+    made = document(an_app().table)
+
+    assert (
+        "https://guides.example/a?b&c" in _Links(page(made, {}, "https://guides.example/a?b&c")).to
+    )
+    assert "Guides" not in page(made, {})
+
+
 def test_texts_are_escaped_on_the_page() -> None:
     table = {path: verbs for path, verbs in an_app().table.items() if path == "/things"}
 
