@@ -36,45 +36,45 @@ package: $(STAMP)
 rehearse: $(STAMP)
 	@$(BIN)/python -m ops.release.rehearsal --app "$(APP)" --stage "$(STAGE)"
 
-# What positions, searches and requests cost (docs/performance.md): six to nine minutes on two cores.
+# What positions, searches and requests cost (docs/evidence/performance.md): six to nine minutes on two cores.
 bench: $(STAMP)
-	@$(BIN)/python -m bench --page docs/performance.md --draw docs/fleet-sizes.svg
-	@$(BIN)/maraude cost --page docs/cost.md
+	@$(BIN)/python -m bench --page docs/evidence/performance.md --draw docs/evidence/fleet-sizes.svg
+	@$(BIN)/maraude cost --page docs/evidence/cost.md
 	@$(MAKE) bench-requests
 	@MARAUDE_LOAD_TAXIS=5000 MARAUDE_LOAD_S=45 \
-		$(BIN)/python -m bench.load --figures build/bench/lag.json --draw docs/lag.svg
+		$(BIN)/python -m bench.load --figures build/bench/lag.json --draw docs/evidence/lag.svg
 
 # The same of small fleets, which is neither kept nor drawn: a minute at most.
 bench-quick: $(STAMP)
 	@$(BIN)/python -m bench --quick
 
 # A hundred thousand bad inputs, other ones each time, atheris, the times of checks: ten minutes or more
-# (docs/abuse.md).
+# (docs/evidence/abuse.md).
 abuse: $(STAMP)
 	@MARAUDE_ABUSE_INPUTS=100000 MARAUDE_ABUSE_SEED="$${MARAUDE_ABUSE_SEED:-$$(date +%s)}" \
 		$(BIN)/python -m pytest -v -n 2 --show-capture=no tests/abuse --ignore tests/abuse/test_timing.py
 	@$(BIN)/python -m tests.abuse.fuzz --seconds 60
 	@MARAUDE_ABUSE_INPUTS=100000 $(BIN)/python -m pytest -q -s tests/abuse/test_timing.py
 
-# What is lost when something fails (docs/reliability.md): five minutes.
+# What is lost when something fails (docs/evidence/reliability.md): five minutes.
 faults: $(STAMP)
-	@MARAUDE_FAULTS_PAGE=docs/reliability.md MARAUDE_FAULTS_TIMES="$${MARAUDE_FAULTS_TIMES:-2}" \
+	@MARAUDE_FAULTS_PAGE=docs/evidence/reliability.md MARAUDE_FAULTS_TIMES="$${MARAUDE_FAULTS_TIMES:-2}" \
 		$(BIN)/python -m pytest -v --tb=short tests/faults
 
 # 60,000 taxis on a local system for MARAUDE_LOAD_S=600 seconds, and what was lost.
 load: $(STAMP)
-	@PYTHONPATH=. $(BIN)/python -m bench.load --page docs/reliability.md --draw docs/load.svg
+	@PYTHONPATH=. $(BIN)/python -m bench.load --page docs/evidence/reliability.md --draw docs/evidence/load.svg
 
-# What whole requests cost on a local system of their own (docs/performance.md): some minutes.
+# What whole requests cost on a local system of their own (docs/evidence/performance.md): some minutes.
 bench-requests: $(STAMP)
-	@$(BIN)/python -m bench.requests --page docs/performance.md \
-		--figures build/bench/requests.json --draw docs/latency.svg
+	@$(BIN)/python -m bench.requests --page docs/evidence/performance.md \
+		--figures build/bench/requests.json --draw docs/evidence/latency.svg
 
 # What the documentation has from the code: settings, steps of a hail, their drawing.
 pages: $(STAMP)
 	@$(BIN)/python -m ops.release.reference
 
-# Licences, the template, secrets, dependencies (docs/audit.md): five minutes the first time.
+# Licences, the template, secrets, dependencies (docs/evidence/audit.md): five minutes the first time.
 audit: $(STAMP)
 	@$(BIN)/python -m ops.release.audit
 

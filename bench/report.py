@@ -1,4 +1,4 @@
-"""Tables of a run of the benchmarks, kept in `docs/performance.md`."""
+"""Tables of a run of the benchmarks, kept in `docs/evidence/performance.md`."""
 
 import math
 from collections.abc import Iterable, Sequence

@@ -1,6 +1,6 @@
 """Benchmark of whole requests on a local system of its own: `make bench-requests`.
 
-    python -m bench.requests --page docs/performance.md
+    python -m bench.requests --page docs/evidence/performance.md
 
 CPU is the API process's own; latency is a client's, on one connection that is kept alive, and has
 the local DynamoDB in it, which shares the machine. Beside each run stands a server that does nothing,

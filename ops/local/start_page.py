@@ -19,7 +19,7 @@ from ops.local.server import Pages
 DOCS = apps.ROOT / "docs"
 
 _OURS = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]+)?", re.IGNORECASE)
-_GUIDE = re.compile(r"/guides/([a-z]+\.md)")
+_GUIDE = re.compile(r"/guides/([a-z-]+\.md)")
 
 _HEADERS = [
     ("Cache-Control", "no-store"),
@@ -72,17 +72,22 @@ PROCESSES: Mapping[str, str] = {
 # What each reader finds where.
 GUIDES: Mapping[str, tuple[Guide, ...]] = {
     "Search apps (moteur)": (
+        Guide("/guides/start-search-app.md", "Start", "the first steps"),
         Guide("/doc", "The API", "each operation, with its answers"),
+        Guide("/guides/oddities.md", "Oddities", "what looks like a mistake, and is meant"),
         Guide("/guides/differences.md", "Differences", "from the reference service, le.taxi"),
         Guide("/guides/contract.md", "The contract", "operation by operation, with its tests"),
     ),
     "Operators": (
+        Guide("/guides/start-operator.md", "Start", "the first steps"),
         Guide("/guides/webhooks.md", "Receiving hails", "what your server is sent, and answers"),
         Guide("/guides/udp.md", "Positions by UDP", "for older devices"),
         Guide("/guides/import.md", "Taking over", "accounts and taxis of the reference service"),
     ),
     "Administrations": (
         Guide("/stats/letaxi", "Public figures", "as JSON; the others need an admin's key"),
+        Guide("/guides/start-ops.md", "Start", "the first steps"),
+        Guide("/guides/roles.md", "Roles", "which account may do what"),
         Guide("/guides/deploy.md", "Deploying", "a stage on AWS"),
         Guide("/guides/runbook.md", "Runbook", "each alarm, and what to do"),
     ),

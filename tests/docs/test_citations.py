@@ -181,6 +181,15 @@ def test_every_link_of_a_page_leads_somewhere() -> None:
     assert not faults, "\n".join(faults)
 
 
+def test_every_page_is_in_the_list_of_all_pages() -> None:
+    index = ROOT / "docs" / "README.md"
+    listed = {target for _, target, _ in linked(index)}
+
+    pages = {*index.parent.glob("*.md"), *(index.parent / "evidence").glob("*.md")} - {index}
+
+    assert pages - listed == set()
+
+
 def test_every_page_that_is_named_by_its_path_is_there() -> None:
     faults = []
     for place, line in every_line():

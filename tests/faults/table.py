@@ -1,4 +1,4 @@
-"""The table of a run of faults, and its place in `docs/reliability.md`."""
+"""The table of a run of faults, and its place in `docs/evidence/reliability.md`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

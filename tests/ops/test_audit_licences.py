@@ -116,7 +116,7 @@ def test_a_distribution_at_the_desk_that_says_no_licence_is_found() -> None:
 
 def test_a_page_that_lacks_a_distribution_or_has_it_in_the_wrong_part_is_found() -> None:
     assert licences.faults([OURS], [], DECIDED, licences.page([], [], DECIDED)) == [
-        "docs/licences.md lacks: | ours | 1.0 | MIT |"
+        "docs/evidence/licences.md lacks: | ours | 1.0 | MIT |"
     ]
     assert len(licences.faults([OURS], [], DECIDED, licences.page([], [OURS], DECIDED))) == 2
 

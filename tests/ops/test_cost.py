@@ -139,7 +139,7 @@ def test_the_largest_lever_is_named() -> None:
 
 
 def test_the_page_has_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
-    text = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "evidence" / "cost.md").read_text(encoding="utf-8")
 
     for taxis in ("60000", "600000"):
         assert main.main(["cost", "--taxis", taxis, "--period", "5", "--searches", "1000"]) == 0

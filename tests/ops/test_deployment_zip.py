@@ -191,7 +191,7 @@ def test_all_handlers_answer_from_the_zip_alone(package: Path, tmp_path: Path) -
 @pytest.mark.prove
 def test_a_cold_start_costs_a_few_times_what_a_bare_chalice_app_costs(package: Path) -> None:
     """The API's bound is its goal. The ingest function's goal of 6 is left some room: where others use the
-    machine's caches, the smaller bare app suffers less. `docs/performance.md` has the figures."""
+    machine's caches, the smaller bare app suffers less. `docs/evidence/performance.md` has the figures."""
     found = cold_start.measure(package / "deployment.zip", runs=15)
 
     bare_s = found["a bare Chalice app"]

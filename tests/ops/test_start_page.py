@@ -62,7 +62,8 @@ def test_other_paths_are_the_application_s(target: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["../README.md", "%2e%2e/README.md", "design/README.md", "lag.svg"]
+    "name",
+    ["../README.md", "%2e%2e/README.md", "design/README.md", "evidence/cost.md", "hails.svg"],
 )
 def test_a_guide_is_a_page_of_docs_and_nothing_else(name: str) -> None:
     assert answer(target=f"/guides/{name}") is None

@@ -2,7 +2,7 @@
 
 The address is the one that the gateway had the request from. `store.py` says what a count costs: nothing
 but memory for an address that asks less than `1 / REPORTS` of what it may. Many customers may stand
-behind one address, so the limit is far above what people do (docs/abuse.md has the figures).
+behind one address, so the limit is far above what people do (docs/evidence/abuse.md has the figures).
 """
 
 import hashlib

@@ -28,7 +28,7 @@ def loaded() -> tuple[Mapping[str, Any], Mapping[str, Any]]:
 
 
 def page() -> str:
-    """The tables of `docs/cost.md`."""
+    """The tables of `docs/evidence/cost.md`."""
     figures, prices = loaded()
     parts = [tables(Load(taxis), figures, prices) for taxis in (60_000, 600_000)]
     return "\n\n".join([*parts, assumptions(figures, prices)])

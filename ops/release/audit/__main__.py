@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Makes the checks that are asked for; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m ops.release.audit", description=__doc__)
     parser.add_argument("checks", nargs="*", metavar="CHECK", help=f"of {', '.join(CHECKS)} (all)")
-    parser.add_argument("--write", action="store_true", help="make docs/licences.md anew")
+    parser.add_argument("--write", action="store_true", help="make docs/evidence/licences.md anew")
     parser.add_argument("--template", type=Path, help="what to scan (the last commit's, for prod)")
     arguments = parser.parse_args(argv)
     if strangers := set(arguments.checks) - set(CHECKS):

@@ -1,6 +1,6 @@
 """Audit of licences: of what is shipped to AWS, and of what commands and tests use.
 
-Read from the metadata of the installed distributions. `docs/licences.md` lists them; what is shipped must
+Read from the metadata of the installed distributions. `docs/evidence/licences.md` lists them; what is shipped must
 have a licence that `infra/audit.yaml` allows, with a reason.
 """
 
@@ -20,7 +20,7 @@ from ops.release import deployment_zip
 from ops.release.audit.decisions import ROOT, Decisions
 from ops.release.audit.outcome import Outcome
 
-PAGE = ROOT / "docs" / "licences.md"
+PAGE = ROOT / "docs" / "evidence" / "licences.md"
 UNSTATED = "not said"
 
 # Its runtime goes into the zip without being listed, and without what its command requires.
@@ -143,14 +143,27 @@ def at_the_desk(decisions: Decisions) -> list[Licensed]:
     )
 
 
+_SUMMARY = (
+    "## Summary",
+    "",
+    "- Maraude itself is AGPL-3.0-or-later (`LICENSE`): whoever offers it over a network offers its source too.",
+    "- The first table is shipped: it is in the package that runs on AWS.",
+    "- What is shipped has a licence that `infra/audit.yaml` allows. Under the table is why each is allowed.",
+    "- The second table is not shipped: it is at the desk only, for tests and packaging.",
+    "- Licences are as each package declares them in its own metadata.",
+    "- Every package of either table declares one; a package without one fails the audit.",
+    "- `make audit` and `make test` compare this page with what is installed ([audit](audit.md)).",
+    "- `python -m ops.release.audit licences --write` makes it anew.",
+)
+
+
 def page(travels: Iterable[Licensed], stays: Iterable[Licensed], decisions: Decisions) -> str:
-    """The text of `docs/licences.md`."""
+    """The text of `docs/evidence/licences.md`."""
     return "\n".join(
         [
             "# Licences",
             "",
-            "Maraude is AGPL-3.0-or-later (`LICENSE`). Made by `python -m ops.release.audit licences --write`, from the",
-            "metadata of what is installed.",
+            *_SUMMARY,
             "",
             "## Shipped: in the package that runs on AWS",
             "",
@@ -192,9 +205,11 @@ def faults(
     for part, some in ((before, travels), (after, stays)):
         wanted = list(_rows(some))
         lines = [line for line in part.splitlines() if line.startswith("|")]
-        found += [f"docs/licences.md lacks: {row}" for row in wanted if row not in lines]
+        found += [f"docs/evidence/licences.md lacks: {row}" for row in wanted if row not in lines]
         found += [
-            f"docs/licences.md has what is not there: {row}" for row in lines if row not in wanted
+            f"docs/evidence/licences.md has what is not there: {row}"
+            for row in lines
+            if row not in wanted
         ]
     return found
 
