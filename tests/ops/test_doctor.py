@@ -437,7 +437,7 @@ def test_accounts_whose_old_key_still_opens_are_noted() -> None:
     administration.revoke_old_key("admin")
 
     assert [one for one in noted() if one.startswith("Two keys open for now")] == [
-        "Two keys open for now (`maraude account list` says until when): app."
+        "Two keys open for now (`maraude account show EMAIL` says until when): app."
     ]
     assert wrong() == []
 

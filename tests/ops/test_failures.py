@@ -25,6 +25,7 @@ from tests.conftest import empty_registry
 COMMANDS = """
 account add somebody --role operateur
 account list
+account show somebody
 account export
 account suspend somebody
 account resume somebody

@@ -87,6 +87,7 @@ def test_an_account_that_is_added_is_named_by_its_email_and_no_secret_is_kept() 
     [
         ("hail show 0123456789", ("hail", "0123456789", "command_hail")),
         ("account list", ("registry", "test", "command")),
+        ("account show nobody", ("user", "nobody", "command_user")),
         ("account export", ("registry", "test", "command")),
         ("secrets reseal", ("registry", "test", "command")),
         ("backup export {folder}", ("registry", "test", "command")),

@@ -117,7 +117,9 @@ def accounts(now: datetime) -> Findings:
     overlapping = [record for record in records if record.old_key_at(now)]
     if overlapping:
         emails = ", ".join(record.account.email for record in overlapping)
-        yield Note(f"Two keys open for now (`maraude account list` says until when): {emails}.")
+        yield Note(
+            f"Two keys open for now (`maraude account show EMAIL` says until when): {emails}."
+        )
     oldest = now - timedelta(days=settings().key_days)
     for record in records:
         account = record.account
