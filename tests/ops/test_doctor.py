@@ -105,6 +105,7 @@ def put_alarm(name: str, *, tells: bool = True, has_topic: bool = True) -> None:
     """An alarm that is neither on nor without data: so moto makes them."""
     boto3.client("cloudwatch").put_metric_alarm(
         AlarmName=name,
+        AlarmDescription="It is bad. Runbook: https://wiki.example/runbook#the-api-fails",
         ActionsEnabled=tells,
         AlarmActions=[topic()] if has_topic else [],
         Namespace="Maraude",
@@ -314,7 +315,7 @@ def leave_the_subscription_unconfirmed() -> None:
         (
             let_an_alarm_go_off,
             """The alarm maraude-test-api-fails is on: 1 datapoint was 7.
-  -> docs/runbook.md#the-api-fails
+  -> https://wiki.example/runbook#the-api-fails
 """,
         ),
         (
