@@ -49,6 +49,7 @@ replay {file}
 demo-hail
 territory load-towns {file}
 doctor
+status
 """.strip().splitlines()
 
 
