@@ -16,7 +16,7 @@ from bench.report import LIBRARY, ONE
 from bench.results import Measured, Results
 
 TAXIS, TAXIS_QUICK = 60_000, 6_000
-SCALES, SCALES_QUICK = (600_000, 200_000, 20_000), (3_000,)
+SCALES, SCALES_QUICK = (600_000, 200_000, 20_000, 5_000, 2_000, 500), (3_000,)
 SEARCHES, SEARCHES_QUICK = 400, 60
 PROCESSES = 2
 

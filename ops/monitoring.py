@@ -20,6 +20,16 @@ Resources = dict[str, dict[str, Any]]
 
 TOPIC = "AlarmsTopic"
 
+# Where alarms say that the runbook is: an address to open, or the file in the repository.
+RUNBOOK = {
+    "RunbookUrl": {
+        "Type": "String",
+        "Default": "docs/runbook.md",
+        "AllowedPattern": r"docs/runbook\.md|https?://[^\s#]{1,500}",
+        "ConstraintDescription": "the address of the runbook (http:// or https://) without a section (#)",
+    }
+}
+
 # The dimension that AWS's own metrics have here, and the attribute of a resource that is its value.
 _AWS = {"AWS/Lambda": "FunctionName", "AWS/SQS": "QueueName", "AWS/DynamoDB": "TableName"}
 Metric = Annotated[str, Meta(pattern=rf"^(({'|'.join(_AWS)}) )?\w+$")]
@@ -72,8 +82,8 @@ class Widget(Struct, frozen=True, forbid_unknown_fields=True):
     period: int = 60
 
 
-def alarms(app: App) -> Resources:
-    """The topic and an alarm for each row of `alarms.yaml`. Raises RowBroken."""
+def alarms(app: App) -> dict[str, Resources]:
+    """The topic, an alarm for each row of `alarms.yaml`, and the parameter that these name. Raises RowBroken."""
     rows = _read(app.templates / "alarms.yaml", dict[str, Row])
     if not rows:
         return {}
@@ -81,7 +91,8 @@ def alarms(app: App) -> Resources:
         "Type": "AWS::SNS::Topic",
         "Properties": {"TopicName": {"Fn::Sub": f"{app.prefix}-alarms"}},
     }
-    return {TOPIC: topic} | {f"{key}Alarm": _alarm(app, key, row) for key, row in rows.items()}
+    made = {f"{key}Alarm": _alarm(app, key, row) for key, row in rows.items()}
+    return {"Parameters": RUNBOOK, "Resources": {TOPIC: topic, **made}}
 
 
 def _alarm(app: App, key: str, row: Row) -> dict[str, Any]:
@@ -90,7 +101,7 @@ def _alarm(app: App, key: str, row: Row) -> dict[str, Any]:
         "Type": "AWS::CloudWatch::Alarm",
         "Properties": {
             "AlarmName": {"Fn::Sub": f"{app.prefix}-{row.name or in_words(key)}"},
-            "AlarmDescription": f"{row.why} Runbook: docs/runbook.md#{row.runbook}",
+            "AlarmDescription": {"Fn::Sub": f"{row.why} Runbook: ${{RunbookUrl}}#{row.runbook}"},
             **_watched(app, row),
             "ComparisonOperator": "LessThanThreshold"
             if row.at_least is None

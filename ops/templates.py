@@ -49,7 +49,7 @@ def template(app: App) -> Template:
     Raises TemplateBroken, RowBroken.
     """
     own = _parts(app.templates)
-    own["alarms.yaml"] = {"Resources": monitoring.alarms(app)}
+    own["alarms.yaml"] = monitoring.alarms(app)
     own["dashboard.yaml"] = {"Resources": monitoring.dashboard(app)}
     found: Template = _over(_together(_parts(app.shared_templates)), _together(own))
     return found

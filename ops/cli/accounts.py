@@ -2,11 +2,13 @@
 
 import argparse
 import json
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ops.cli import account_keys, account_lists, asking, signing, target, webhook_trial
 from ops.cli.durations import duration
+from ops.cli.emails import email
 from ops.errors import CannotGoOn
 
 if TYPE_CHECKING:
@@ -25,9 +27,13 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     add = actions.add_parser(
         "add", help="add an account, or bring the one there is to what is given; prints its key"
     )
-    add.add_argument("email", metavar="EMAIL", help="any identifier, not checked as an address")
+    add.add_argument(
+        "email", metavar="EMAIL", type=email, help="any identifier, not checked as an address"
+    )
     add.add_argument("--role", action="append", default=[], choices=_ROLES, dest="roles")
-    add.add_argument("--manager", metavar="EMAIL", help="the account that may act as this one")
+    add.add_argument(
+        "--manager", metavar="EMAIL", type=email, help="the account that may act as this one"
+    )
     add.add_argument("--name", metavar="TEXT", help="the name shown to people")
     add.add_argument("--hail-url", metavar="URL", help="where its hails are sent")
     add.add_argument("--hail-header", metavar="NAME", default="", help="a header sent with them")
@@ -36,29 +42,25 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     add.set_defaults(run=_add)
 
     roles = actions.add_parser("set-role", help="give it these roles and no others")
-    roles.add_argument("email", metavar="EMAIL")
+    roles.add_argument("email", metavar="EMAIL", type=email)
     roles.add_argument("--role", action="append", required=True, choices=_ROLES, dest="roles")
     roles.set_defaults(run=_set_roles)
 
     manager = actions.add_parser("set-manager", help="let another account act as it, or none")
-    manager.add_argument("email", metavar="EMAIL")
+    manager.add_argument("email", metavar="EMAIL", type=email)
     which = manager.add_mutually_exclusive_group(required=True)
-    which.add_argument("--manager", metavar="EMAIL")
+    which.add_argument("--manager", metavar="EMAIL", type=email)
     which.add_argument("--none", action="store_true", help="nobody manages it any more")
     manager.set_defaults(run=_set_manager)
 
     size = actions.add_parser("set-fleet-size", help="how many taxis it says it has, or none said")
-    size.add_argument("email", metavar="EMAIL")
+    size.add_argument("email", metavar="EMAIL", type=email)
     size_given = size.add_mutually_exclusive_group(required=True)
     size_given.add_argument("fleet_size", metavar="N", nargs="?", type=_size)
     size_given.add_argument("--none", action="store_true", help="it has not said how many")
     size.set_defaults(run=_set_fleet_size)
 
-    export = actions.add_parser("export", help="CSV of all accounts, without keys")
-    export.set_defaults(run=account_lists.export)
-
-    every = actions.add_parser("list", help="one JSON line an account, without keys")
-    every.set_defaults(run=account_lists.every)
+    account_lists.add_actions(actions)
 
     for name, text, run in (
         ("suspend", "let its key open nothing any more, within a minute", _suspend),
@@ -80,7 +82,7 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         ),
     ):
         action = actions.add_parser(name, help=text)
-        action.add_argument("email", metavar="EMAIL")
+        action.add_argument("email", metavar="EMAIL", type=email)
         action.set_defaults(run=run)
 
     actions.choices["rotate-key"].add_argument(
@@ -149,6 +151,12 @@ def _add(arguments: argparse.Namespace) -> None:
     except ValueRefused as refused:
         raise CannotGoOn(f"--hail-value: {refused}") from None
     print(json.dumps({"id": account.id, "email": account.email, "api_key": key}))
+    if not account.roles:
+        print(
+            f"{account.email} has no role: it may neither search, nor hail, nor register taxis. "
+            f"`maraude account set-role {account.email} --role ROLE` gives it one.",
+            file=sys.stderr,
+        )
 
 
 def _manager_of(account: "Account") -> "Account | None":

@@ -15,6 +15,7 @@ import urllib3
 
 from chalicelib.foundation.geo import LngLat
 from ops.cli import target
+from ops.cli.emails import email
 from ops.cli.territory import misplaced
 from ops.cli.territory.misplaced import SWAPPED, Misplaced, TownsAt
 from ops.errors import CannotGoOn
@@ -50,7 +51,11 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         "--again", action="store_true", help="drive there and back without end, not each trip once"
     )
     replay.add_argument(
-        "--operator", default="replay", metavar="EMAIL", help="the account that drives them"
+        "--operator",
+        default="replay",
+        metavar="EMAIL",
+        type=email,
+        help="the account that drives them",
     )
     replay.add_argument("--url", metavar="URL", help="of the API; needed with --stage")
     target.add_arguments(replay)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ops.cli.durations import duration
+from ops.cli.emails import email
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -31,7 +32,7 @@ def add_actions(actions: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     )
     rotate.set_defaults(run=_rotate)
     for action in (show, rotate):
-        action.add_argument("email", metavar="EMAIL")
+        action.add_argument("email", metavar="EMAIL", type=email)
 
 
 def _show(arguments: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from ops.cli.emails import email
 from ops.errors import CannotGoOn
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def add_action(actions: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     action = actions.add_parser(
         "test-webhook", help="send it an example hail, marked as a test, and show what became of it"
     )
-    action.add_argument("email", metavar="EMAIL")
+    action.add_argument("email", metavar="EMAIL", type=email)
     action.add_argument(
         "--taxi", metavar="ID", default="test", help="for a server that knows its taxis only"
     )

@@ -224,7 +224,7 @@ def test_an_account_is_added_suspended_resumed_and_given_a_new_key(system: Syste
     new = json.loads(system.maraude("account", "rotate-key", "app").stdout)["api_key"]
     assert system.get("/taxis?lon=2.35&lat=48.86", new).status == 200
 
-    listed = system.maraude("account", "list").stdout
+    listed = system.maraude("account", "list", "--json").stdout
     assert new not in listed
     assert {"email": "app", "name": "Appli", "active": True}.items() <= {
         **next(row for row in map(json.loads, listed.splitlines()) if row["email"] == "app")
@@ -301,7 +301,7 @@ def test_a_stop_keeps_the_data_and_the_next_start_has_it_again(system: System) -
 
     assert time.monotonic() - started < READY_WITHIN_S
     assert key_in(system.requests()[0]) == key
-    assert '"email": "kept"' in system.maraude("account", "list").stdout
+    assert "  kept  " in system.maraude("account", "list").stdout
 
 
 def test_a_second_system_on_the_same_folder_is_one_sentence(system: System) -> None:

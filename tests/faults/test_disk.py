@@ -32,7 +32,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def emails(folder: Path) -> set[str]:
-    return {json.loads(line)["email"] for line in maraude(folder, "account", "list").splitlines()}
+    return {
+        json.loads(line)["email"]
+        for line in maraude(folder, "account", "list", "--json").splitlines()
+    }
 
 
 def test_a_full_disk_is_said_and_what_was_there_before_stays(small_disk: Path, tell: Tell) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from ops.apps import ROOT
 from ops.cli.main import commands_of, main
-from ops.templates import resources
+from ops.templates import resources, template
 from tests import watched
 from tests.alarms import STAGE, TAXIS, Samples, alarms, fires, sources
 from tests.emitted import metrics_of
@@ -164,13 +164,28 @@ def test_an_alarm_s_metric_is_one_that_there_is_in_its_own_unit(name: str) -> No
 @pytest.mark.parametrize("name", alarms())
 def test_an_alarm_tells_somebody_why_and_where_to_read_on(name: str) -> None:
     alarm = alarms()[name]
-    why, _, anchor = alarm["AlarmDescription"].partition(" Runbook: docs/runbook.md#")
+    why, _, anchor = alarm["AlarmDescription"]["Fn::Sub"].partition(" Runbook: ${RunbookUrl}#")
     titles = re.findall(r"^## (.+)$", RUNBOOK.read_text(encoding="utf-8"), re.MULTILINE)
     anchors = {re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in titles}
 
     assert len(why) > 30
     assert anchor in anchors
     assert alarm["AlarmActions"] == [{"Ref": "AlarmsTopic"}]
+
+
+def test_an_alarm_s_runbook_is_the_repository_s_unless_the_stage_has_an_address() -> None:
+    runbook = template(TAXIS)["Parameters"]["RunbookUrl"]
+
+    assert (ROOT / runbook["Default"]).samefile(RUNBOOK)
+    for said, is_taken in (
+        (runbook["Default"], True),
+        ("https://wiki.example/ops/runbook?a=1", True),
+        ("", False),
+        ("https://wiki.example/runbook#a-section", False),
+        ("wiki.example", False),
+        ("https://wiki.example/\nmore", False),
+    ):
+        assert bool(re.fullmatch(runbook["AllowedPattern"], said)) is is_taken, said
 
 
 def test_every_command_of_the_runbook_is_one_that_there_is() -> None:

@@ -3,12 +3,14 @@
 import csv
 import io
 import json
+import re
 from datetime import datetime, timedelta
 
 import pytest
 
 from chalicelib.foundation import clock, passwords
 from chalicelib.taxis.access import users
+from chalicelib.taxis.fleets import service as fleets
 from chalicelib.taxis.vocabulary import Role
 from ops.cli import administration
 from ops.cli.main import main
@@ -88,7 +90,7 @@ def test_the_list_says_how_many_taxis_each_account_has(capsys: pytest.CaptureFix
     administration.add("operator", fleet_size=120)
     administration.add("moteur")
 
-    maraude("list")
+    maraude("list", "--json")
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["fleet_size"] for line in lines] == [120, None]
@@ -156,7 +158,7 @@ def test_a_rotation_with_an_overlap_says_in_the_list_until_when_both_keys_open(
     assert maraude("rotate-key", "op", "--overlap", said) == 0
 
     assert list(json.loads(capsys.readouterr().out)) == ["id", "email", "api_key"]
-    maraude("list")
+    maraude("list", "--json")
     until = datetime.fromisoformat(json.loads(capsys.readouterr().out)["old_key_until"])
     assert before + overlap <= until <= clock.now() + overlap
 
@@ -169,7 +171,7 @@ def test_an_old_key_is_revoked(capsys: pytest.CaptureFixture[str]) -> None:
     assert maraude("revoke-old-key", "op") == 0
 
     assert capsys.readouterr().out == "Only the newest key of op opens, within a minute.\n"
-    maraude("list")
+    maraude("list", "--json")
     assert json.loads(capsys.readouterr().out)["old_key_until"] is None
 
 
@@ -286,3 +288,132 @@ def test_a_header_that_no_hail_could_be_sent_with_is_refused(
     assert told in capsys.readouterr().err
     with pytest.raises(administration.AccountUnknown):
         administration.find("operator")
+
+
+# --- accounts for people ----------------------------------------------------------------------------
+
+
+def test_the_list_is_a_table_with_a_line_an_account(capsys: pytest.CaptureFixture[str]) -> None:
+    administration.add("fleet", roles=[Role.GROUPEMENT])
+    administration.add("operator", roles=[Role.OPERATEUR], manager="fleet", name="Taxis du Port")
+
+    assert maraude("list") == 0
+
+    titles, fleet, operator = capsys.readouterr().out.splitlines()
+    places = [titles.index(one) for one in ("ID", "E-MAIL", "NAME", "ROLES", "MANAGER", "ACTIVE")]
+    cells = [
+        [line[begin:end].strip() for begin, end in zip(places, [*places[1:], None], strict=True)]
+        for line in (fleet, operator)
+    ]
+    assert cells[0][:5] == ["1", "fleet", "fleet", "groupement", "-"]
+    assert cells[1][:5] == ["2", "operator", "Taxis du Port", "operateur", "fleet"]
+    assert cells[1][5].startswith("yes")
+
+
+def test_an_account_is_shown_with_its_fleet_and_no_secret(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    now = clock.now()
+    administration.add("fleet", roles=[Role.GROUPEMENT])
+    account, _ = administration.add(
+        "operator",
+        roles=[Role.OPERATEUR],
+        manager="fleet",
+        fleet_size=3,
+        hook=("https://x.example/", "X-Token", "mellon"),
+        now=now - timedelta(days=9),
+    )
+    administration.add("led", manager="operator")
+    _, key = administration.rotate_key("operator", now=now, overlap=timedelta(hours=1))
+    administration.rotate_signing_secret("operator", now=now, overlap=timedelta(days=2))
+    for taxi_id in ("aaaaaaa", "bbbbbbb"):
+        fleets.admit(account.owner, taxi_id)
+
+    assert maraude("show", "operator") == 0
+    shown = capsys.readouterr().out
+    assert maraude("show", "operator", "--json") == 0
+    said = capsys.readouterr().out
+
+    lines = dict(re.split(r"  +", line, maxsplit=1) for line in shown.splitlines())
+    assert (lines["e-mail"], lines["roles"], lines["manager"]) == ("operator", "operateur", "fleet")
+    assert (lines["manages"], lines["webhook"], lines["webhook's header"]) == (
+        "led",
+        "https://x.example/",
+        "X-Token",
+    )
+    assert (lines["active"], lines["password"], lines["taxis stated"]) == ("yes", "no", "3")
+    assert (lines["taxis registered"], lines["pages of its fleet"]) == ("2", "1")
+    assert lines["last key change"].startswith(f"{now:%Y-%m-%dT%H:%M}")
+    assert lines["old key until"].startswith(f"{now + timedelta(hours=1):%Y-%m-%dT%H:%M}")
+    found = json.loads(said)
+    assert (found["taxis"], found["fleet_pages"], found["manages"]) == (2, 1, ["led"])
+    assert found["old_webhook_secret_until"].startswith(f"{now + timedelta(days=2):%Y-%m-%dT%H:%M}")
+    record = administration.find("operator")
+    secrets = (key, record.sealed_key, record.key_digest, record.signing_nonce, "mellon")
+    assert [secret for secret in secrets if secret in shown + said] == []
+
+
+def test_an_account_that_has_nothing_yet_is_shown_without_zeros_that_nobody_stated(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    administration.add("new")
+
+    assert maraude("show", "new") == 0
+
+    lines = dict(re.split(r"  +", line) for line in capsys.readouterr().out.splitlines())
+    assert lines["taxis stated"] == lines["last key change"] == lines["webhook"] == "-"
+    assert lines["taxis registered"] == "0"
+
+
+def test_a_partner_s_name_cannot_move_the_terminal_s_cursor(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    administration.add("operator", name="Élan\x1b[2J\nroot")
+
+    maraude("list")
+
+    printed = capsys.readouterr().out
+    assert "\\x1b[2J\\nroot" in printed
+    assert len(printed.splitlines()) == 2
+
+
+@pytest.mark.parametrize("email", ["", " ", "\t"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("add", "{}"),
+        ("add", "new", "--manager", "{}"),
+        ("set-manager", "somebody", "--manager", "{}"),
+        ("set-role", "{}", "--role", "moteur"),
+        ("set-fleet-size", "{}", "7"),
+        ("show", "{}"),
+        ("suspend", "{}"),
+        ("webhook-secret", "{}"),
+        ("test-webhook", "{}"),
+    ],
+)
+def test_an_empty_email_is_refused_and_changes_nothing(
+    command: tuple[str, ...], email: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    administration.add("boss")
+    administration.add("somebody", manager="boss")
+
+    with pytest.raises(SystemExit) as ended:
+        maraude(*(word.format(email) for word in command))
+
+    assert ended.value.code == 2
+    assert "an account's e-mail must not be empty" in capsys.readouterr().err
+    assert administration.find("somebody").account.manager_id is not None
+    assert administration.known(email) is None
+
+
+def test_an_account_without_a_role_is_told_what_it_may_not_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert maraude("add", "new") == 0
+
+    told = capsys.readouterr()
+    assert list(json.loads(told.out)) == ["id", "email", "api_key"]
+    assert "new has no role: it may neither search, nor hail, nor register taxis." in told.err
+    assert maraude("add", "new", "--role", "moteur", "--yes") == 0
+    assert "no role" not in capsys.readouterr().err

@@ -11,7 +11,9 @@ from ops.cli import main
 from ops.cli.cost import estimate
 from ops.cli.cost.command import ROOT, loaded
 from ops.cli.cost.estimate import Line, Load, OutOfRange, PriceMissing
+from ops.cli.cost.tables import floor as tables_floor
 from ops.cli.cost.tables import tables
+from tests.alarms import alarms, sources
 
 FIGURES: Mapping[str, Any] = {
     "made_on": "2026-03-02",
@@ -143,6 +145,35 @@ def test_the_page_has_what_the_command_prints(capsys: pytest.CaptureFixture[str]
 
     for taxis in ("60000", "600000"):
         assert main.main(["cost", "--taxis", taxis, "--period", "5", "--searches", "1000"]) == 0
-        table, _, assumed = capsys.readouterr().out.partition("\n\n- units")
+        said, _, assumed = capsys.readouterr().out.partition("\n\n- units")
+        table, _, floor = said.partition("\n\nThe floor: ")
         assert table in text
+        assert f"The floor: {floor}\n" in text
         assert f"- units{assumed}" in text
+
+
+def test_a_small_installation_is_estimated_with_the_hails_that_its_taxis_can_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main.main(["cost", "--taxis", "500", "--searches", "1"]) == 0
+    said = capsys.readouterr().out
+
+    assert said.startswith("500 taxis, a report each 5 s, 1 searches a second, 5,000 hails a day")
+    assert main.main(["cost", "--taxis", "499", "--searches", "1"]) == 1
+    assert "--taxis must be from 500 to 600,000" in capsys.readouterr().err
+
+
+def test_the_floor_is_what_stands_there_without_a_taxi_and_no_load_costs_less() -> None:
+    floor = estimate.total(estimate.standing(0, PRICES))
+    least = Load(1_000, period_s=10, searches_s=0, hails_day=0, changes_day=0)
+
+    parts = [2 * 730 * 0.047, 300 * 0.30 + estimate.ALARMS * 0.10 + 3, 2 * 0.40]
+    assert floor == pytest.approx(sum(parts))
+    assert estimate.total(estimate.lines(least, FIGURES, PRICES)) > floor
+    assert f"costs {floor:.0f} USD a month" in tables_floor(PRICES)
+
+
+def test_each_metric_that_an_alarm_reads_is_paid_for() -> None:
+    read = sum(len(sources(alarm)) for alarm in alarms().values())
+
+    assert read <= estimate.ALARMS <= 1.2 * read

@@ -105,6 +105,7 @@ def put_alarm(name: str, *, tells: bool = True, has_topic: bool = True) -> None:
     """An alarm that is neither on nor without data: so moto makes them."""
     boto3.client("cloudwatch").put_metric_alarm(
         AlarmName=name,
+        AlarmDescription="It is bad. Runbook: https://wiki.example/runbook#the-api-fails",
         ActionsEnabled=tells,
         AlarmActions=[topic()] if has_topic else [],
         Namespace="Maraude",
@@ -314,7 +315,7 @@ def leave_the_subscription_unconfirmed() -> None:
         (
             let_an_alarm_go_off,
             """The alarm maraude-test-api-fails is on: 1 datapoint was 7.
-  -> docs/runbook.md#the-api-fails
+  -> https://wiki.example/runbook#the-api-fails
 """,
         ),
         (
@@ -437,7 +438,7 @@ def test_accounts_whose_old_key_still_opens_are_noted() -> None:
     administration.revoke_old_key("admin")
 
     assert [one for one in noted() if one.startswith("Two keys open for now")] == [
-        "Two keys open for now (`maraude account list` says until when): app."
+        "Two keys open for now (`maraude account show EMAIL` says until when): app."
     ]
     assert wrong() == []
 

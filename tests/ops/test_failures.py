@@ -25,6 +25,7 @@ from tests.conftest import empty_registry
 COMMANDS = """
 account add somebody --role operateur
 account list
+account show somebody
 account export
 account suspend somebody
 account resume somebody
@@ -48,6 +49,7 @@ replay {file}
 demo-hail
 territory load-towns {file}
 doctor
+status
 """.strip().splitlines()
 
 

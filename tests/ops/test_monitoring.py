@@ -23,7 +23,7 @@ def with_file(folder: Path, name: str, text: str) -> App:
 
 def alarm(folder: Path, more: str) -> dict[str, Any]:
     found = monitoring.alarms(with_file(folder, "alarms.yaml", ROW % more))
-    properties: dict[str, Any] = found["SlowAlarm"]["Properties"]
+    properties: dict[str, Any] = found["Resources"]["SlowAlarm"]["Properties"]
     return properties
 
 
@@ -36,7 +36,7 @@ def curves(folder: Path, plot: str) -> list[list[Any]]:
 
 
 def test_an_alarm_its_topic_and_the_dashboard_bear_the_names_of_their_service() -> None:
-    found = monitoring.alarms(TOY) | monitoring.dashboard(TOY)
+    found = monitoring.alarms(TOY)["Resources"] | monitoring.dashboard(TOY)
 
     assert found["AlarmsTopic"]["Properties"]["TopicName"] == {
         "Fn::Sub": "maraude-${Stage}-toy-alarms"

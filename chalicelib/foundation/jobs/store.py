@@ -3,6 +3,7 @@
 | question                       | series | entry        | cost              | asked by |
 | ------------------------------ | ------ | ------------ | ----------------- | -------- |
 | where a broken-off job goes on | jobs   | a job's name | 1 unit, strong    | jobs     |
+| which have not come to an end  | jobs   | all          | 1 unit            | the desk |
 | it has come further            | jobs   | a job's name | 1 write unit      | jobs     |
 | it has come to its end         | runs   | a job's name | 1 write unit      | jobs     |
 | when each last did             | runs   | all          | 1 unit            | the desk |
@@ -31,6 +32,11 @@ _RUNS = Series("runs", datetime)
 def progress(name: str) -> Progress | None:
     """The job's unfinished run; None where there is none."""
     return _JOBS.get(name, consistent=True)
+
+
+def unfinished() -> Mapping[str, Progress]:
+    """The unfinished runs of all jobs, by name: under way, or broken off."""
+    return dict(_JOBS.all())
 
 
 def keep(name: str, progress: Progress) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from ops import pages
-from ops.cli.cost.estimate import Load
-from ops.cli.cost.tables import assumptions, tables
+from ops.cli.cost.estimate import HAILS_A_TAXI, HAILS_DAY, Load
+from ops.cli.cost.tables import assumptions, floor, tables
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -31,7 +31,7 @@ def page() -> str:
     """The tables of `docs/evidence/cost.md`."""
     figures, prices = loaded()
     parts = [tables(Load(taxis), figures, prices) for taxis in (60_000, 600_000)]
-    return "\n\n".join([*parts, assumptions(figures, prices)])
+    return "\n\n".join([*parts, floor(prices), assumptions(figures, prices)])
 
 
 BEGIN, END = "<!-- cost: begin -->", "<!-- cost: end -->"
@@ -53,7 +53,10 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         help="a second, nationwide, on average over the month (not at its peak)",
     )
     cost.add_argument(
-        "--hails", type=float, default=usual.hails_day, metavar="N", help="a day, nationwide"
+        "--hails",
+        type=float,
+        metavar="N",
+        help=f"a day, nationwide (min({HAILS_DAY:,}, {HAILS_A_TAXI} a taxi))",
     )
     cost.add_argument(
         "--changes",
@@ -73,8 +76,10 @@ def _run(arguments: argparse.Namespace) -> None:
         pages.put(page(), arguments.page, BEGIN, END)
         return
     figures, prices = loaded()
-    load = Load(
-        arguments.taxis, arguments.period, arguments.searches, arguments.hails, arguments.changes
-    )
+    hails = arguments.hails
+    if hails is None:
+        hails = min(HAILS_DAY, HAILS_A_TAXI * arguments.taxis)
+    load = Load(arguments.taxis, arguments.period, arguments.searches, hails, arguments.changes)
     print(tables(load, figures, prices))
+    print(f"\n{floor(prices)}")
     print(f"\n{assumptions(figures, prices)}")

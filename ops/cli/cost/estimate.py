@@ -27,7 +27,8 @@ HAIL_REQUESTS, HAIL_MESSAGES = 7, 8  # of a hail that comes to its end; SQS: sen
 HAIL_CHANGES = 4  # of its requests, by PUT: accepted by both, on board, finished
 ENTRY_UNITS = 2  # to write an entry of the journal (chalicelib/taxis/activity/store.py)
 SHARDS, WINDOW_S = 4, 5
-STREAMS, METRICS, ALARMS, SECRETS = 2, 300, 30, 2
+STREAMS, METRICS, SECRETS = 2, 300, 2
+ALARMS = 70  # metrics that alarms read, each of which is paid for: infra/taxis/alarms.yaml
 
 ASSUMED = (
     f"a month is {MONTH_H} hours; every taxi reports all the time; no free tier, no tax, no discount",
@@ -42,11 +43,15 @@ ASSUMED = (
     ),
     (
         f"{LOG_BYTES:,} bytes of logs a request, {ANSWER_BYTES:,} of an answer with taxis, "
-        f"{KB_A_TAXI} KB kept of a taxi, {METRICS} metrics, {ALARMS} alarms"
+        f"{KB_A_TAXI} KB kept of a taxi, {METRICS} metrics, {ALARMS} of them read by alarms"
     ),
     "a change of status is read once more by the stream of descriptions, which finds it shown",
     "nothing for jobs and statistics, lists and other reads of partners, retries, support and the UDP door, which were not counted",
 )
+
+
+HAILS_DAY = 100_000  # where nobody says how many, but of a small fleet no more than
+HAILS_A_TAXI = 10  # a day
 
 
 class PriceMissing(CannotGoOn):
@@ -64,7 +69,7 @@ class Load:
     taxis: int
     period_s: float = 5
     searches_s: float = 1000
-    hails_day: float = 100_000
+    hails_day: float = HAILS_DAY
     changes_day: float = 10  # of status, of each taxi
 
 
@@ -156,7 +161,6 @@ def lines(load: Load, figures: Mapping[str, Any], prices: Mapping[str, Any]) -> 
     }
     also_invoked = {"positions": windows, "hails": hails * 2, "status": changes}
     gateway = _gateway(prices, sum(requests.values()))
-    kept_gb = load.taxis * KB_A_TAXI / 1024**2
     return [
         *(
             Line(
@@ -183,18 +187,25 @@ def lines(load: Load, figures: Mapping[str, Any], prices: Mapping[str, Any]) -> 
         Line("positions", "Kinesis", usd("kinesis_in", stream_gb) + usd("kinesis_out", stream_gb)),
         Line("searches", "Transfer", usd("transfer_out", searches * ANSWER_BYTES / 1024**3)),
         Line("hails", "SQS", usd("sqs_request", hails * HAIL_MESSAGES)),
-        Line("standing", "Kinesis", usd("kinesis_stream", STREAMS * MONTH_H)),
-        Line(
-            "standing",
-            "DynamoDB",
-            usd("dynamodb_storage", kept_gb) + usd("dynamodb_recovery", kept_gb),
-        ),
-        Line(
-            "standing",
-            "CloudWatch",
-            usd("metric", METRICS) + usd("alarm", ALARMS) + usd("dashboard", 1),
-        ),
-        Line("standing", "Secrets Manager", usd("secret", SECRETS)),
+        *standing(load.taxis, prices),
+    ]
+
+
+def standing(taxis: int, prices: Mapping[str, Any]) -> list[Line]:
+    """The lines of what costs the same whether or not it is used; of no taxis, the price of the floor.
+
+    Raises PriceMissing.
+    """
+    kept_gb = taxis * KB_A_TAXI / 1024**2
+    priced: dict[str, dict[str, float]] = {
+        "Kinesis": {"kinesis_stream": STREAMS * MONTH_H},
+        "DynamoDB": {"dynamodb_storage": kept_gb, "dynamodb_recovery": kept_gb},
+        "CloudWatch": {"metric": METRICS, "alarm": ALARMS, "dashboard": 1},
+        "Secrets Manager": {"secret": SECRETS},
+    }
+    return [
+        Line("standing", service, sum(count * price(prices, name) for name, count in of.items()))
+        for service, of in priced.items()
     ]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ops.cli.cost.estimate import ASSUMED, MONTH_S, Load, lines, total
+from ops.cli.cost.estimate import ASSUMED, MONTH_S, Load, lines, standing, total
 
 CAUSES = ("positions", "searches", "hails", "status", "standing")
 
@@ -49,6 +49,16 @@ def tables(load: Load, figures: Mapping[str, Any], prices: Mapping[str, Any]) ->
         f"{load.taxis:,} taxis, a report each {load.period_s:g} s, {load.searches_s:,g} searches a "
         f"second, {load.hails_day:,.0f} hails a day, {load.changes_day:g} changes of status a taxi a "
         f"day:\n\n{text}. The largest lever: {largest.service} for {largest.cause}, {share:.0%} of all."
+    )
+
+
+def floor(prices: Mapping[str, Any]) -> str:
+    """What an installation costs with nobody using it, as a line."""
+    found = standing(0, prices)
+    parts = ", ".join(f"{line.service} {line.usd:,.0f}" for line in found if line.usd)
+    return (
+        f"The floor: with no taxis and nobody using it, an installation costs {total(found):,.0f} USD a month "
+        f"({parts}), besides what its jobs take."
     )
 
 

@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from ops.cli import target
+from ops.cli.emails import email
 from ops.errors import CannotGoOn
 from ops.local import place as places
 from ops.local.demo.customer import SQUARE, Customer, Place
@@ -18,7 +19,10 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         "demo-hail", help="hail a taxi as a customer of the demonstration, and see each step"
     )
     parser.add_argument(
-        "--account", metavar="EMAIL", help="the search app (the demonstration's own)"
+        "--account",
+        metavar="EMAIL",
+        type=email,
+        help="the search app (the demonstration's own)",
     )
     parser.add_argument(
         "--at",

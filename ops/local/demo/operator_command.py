@@ -11,6 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from ops.cli import target
+from ops.cli.emails import email
 from ops.local.demo.hook import Drivers, Temper, serving, temper
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def add_parser(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "demo-operator", help="take an operator's hails, and answer them as its drivers would"
     )
-    parser.add_argument("email", metavar="EMAIL", help="the operator's account")
+    parser.add_argument("email", metavar="EMAIL", type=email, help="the operator's account")
     parser.add_argument(
         "--temper",
         choices=TEMPERS,

@@ -1,9 +1,11 @@
 """Checks of the taxi registry's data: jobs, hails, documents, accounts."""
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from ops.release.doctor.findings import Finding, Findings, Note
 
@@ -36,8 +38,17 @@ def _longest(schedule: str) -> timedelta:
     return HOURS if schedule.split()[1] == "*" else DAYS
 
 
-def jobs(now: datetime) -> Findings:
-    """Checks when each job last finished."""
+class LastRun(Struct, frozen=True):
+    """When a job last finished, on which schedule it is, and whether it should have since."""
+
+    name: str
+    schedule: str
+    at: datetime | None
+    is_late: bool
+
+
+def last_runs(now: datetime) -> Iterator[LastRun]:
+    """The last run of each job by name; one that never ran is late by the age of its table."""
     from chalicelib.foundation.aws import clients
     from chalicelib.foundation.jobs import store as progress
     from chalicelib.foundation.settings import table
@@ -48,14 +59,20 @@ def jobs(now: datetime) -> Findings:
     statistics = clients.dynamodb().describe_table(TableName=table("statistics"))["Table"]
     runs = progress.last_runs()
     for name in sorted(service.JOBS.keys() & known.keys()):
-        last = runs.get(name)
-        if now - (last or statistics["CreationDateTime"]) <= _longest(known[name][0]):
-            continue
-        when = "never" if last is None else f"last at {last:%Y-%m-%d %H:%M} UTC"
-        yield Finding(
-            f"The job {name} ran {when}; it is due by {known[name][0]}.",
-            f"look at its function's log, then `maraude job run {name}`",
-        )
+        last, (schedule, _) = runs.get(name), known[name]
+        is_late = now - (last or statistics["CreationDateTime"]) > _longest(schedule)
+        yield LastRun(name, schedule, last, is_late)
+
+
+def jobs(now: datetime) -> Findings:
+    """Checks when each job last finished."""
+    for job in last_runs(now):
+        if job.is_late:
+            when = "never" if job.at is None else f"last at {job.at:%Y-%m-%d %H:%M} UTC"
+            yield Finding(
+                f"The job {job.name} ran {when}; it is due by {job.schedule}.",
+                f"look at its function's log, then `maraude job run {job.name}`",
+            )
 
 
 def hails(now: datetime) -> Findings:
@@ -117,7 +134,9 @@ def accounts(now: datetime) -> Findings:
     overlapping = [record for record in records if record.old_key_at(now)]
     if overlapping:
         emails = ", ".join(record.account.email for record in overlapping)
-        yield Note(f"Two keys open for now (`maraude account list` says until when): {emails}.")
+        yield Note(
+            f"Two keys open for now (`maraude account show EMAIL` says until when): {emails}."
+        )
     oldest = now - timedelta(days=settings().key_days)
     for record in records:
         account = record.account

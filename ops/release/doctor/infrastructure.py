@@ -188,7 +188,7 @@ def alarms(app: App) -> Findings:
         expected.items(),
         there.__getitem__,
         KeyError,
-        _alarm,
+        lambda name, _, there: _alarm(name, there),
     )
     for topic in sorted({topic for one in there.values() for topic in one["AlarmActions"]}):
         yield from _subscribers(topic)
@@ -197,11 +197,11 @@ def alarms(app: App) -> Findings:
         yield Note(f"Alarms without data so far: {', '.join(sorted(dataless))}.")
 
 
-def _alarm(name: str, expected: Properties, there: Properties) -> Findings:
+def _alarm(name: str, there: Properties) -> Findings:
     if there["StateValue"] == "ALARM":
         yield Finding(
             f"The alarm {name} is on: {there['StateReason']}",
-            expected["AlarmDescription"].partition("Runbook: ")[2],
+            there.get("AlarmDescription", "").partition("Runbook: ")[2] or "docs/runbook.md",
         )
     if not there["ActionsEnabled"]:
         yield Finding(
