@@ -237,8 +237,15 @@ def reseal(record: rules.Record, *, dry_run: bool) -> bool:
     Raises AccountBusy, and cryptography.fernet.InvalidToken where it was no key of ours.
     """
     is_due = _resealed(record) != record
+
+    def anew(current: rules.Record) -> rules.Record:
+        nonlocal is_due
+        resealed = _resealed(current)
+        is_due = resealed != current
+        return resealed
+
     if is_due and not dry_run:
-        settle(lambda: find(record.account.email), _resealed)
+        settle(lambda: find(record.account.email), anew)
     return is_due
 
 
