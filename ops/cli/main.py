@@ -24,6 +24,7 @@ from ops.errors import CannotGoOn
 COMMANDS = {
     "up": "ops.cli.up",
     "backup": "ops.cli.backup",
+    "logs": "ops.cli.logs",
     "doctor": "ops.release.doctor.command",
 }
 
