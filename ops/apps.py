@@ -41,7 +41,7 @@ class Home(Struct, frozen=True, eq=False, forbid_unknown_fields=True):
     and returns what to say after it where the entry was not written. `rehearsal` one with `TO_COME` and
     `use(deployment, sections)`. `demo` and `udp` are packages of processes beside the API;
     `demo` has the `SETTINGS` of the system that it runs on. `start` is a module with `pages()`: what the local gateway
-    answers in the API's place.
+    answers in the API's place, and `account_of(headers)`: who a request's line in the log names.
     """
 
     title: str = ""

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from chalicelib.foundation.settings import BadSetting
+from chalicelib.foundation.version import VERSION
 from ops import apps
 from ops.apps import App
 from ops.cli import target
@@ -23,6 +24,7 @@ from ops.errors import CannotGoOn
 COMMANDS = {
     "up": "ops.cli.up",
     "backup": "ops.cli.backup",
+    "logs": "ops.cli.logs",
     "doctor": "ops.release.doctor.command",
 }
 
@@ -37,6 +39,7 @@ def parser_of(app: App, commands: Iterable[str]) -> argparse.ArgumentParser:
     prog = "maraude" if app is apps.first() else f"maraude {app.name}"
     parser = argparse.ArgumentParser(prog=prog, description=app.home.title)
     parser.set_defaults(app=app)
+    parser.add_argument("--version", action="version", version=f"Maraude {VERSION}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     modules = commands_of(app)
     for command in commands:

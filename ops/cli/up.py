@@ -1,6 +1,7 @@
 """`maraude up`: the whole local system, until Ctrl-C."""
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,6 +33,12 @@ def add_parser(subparsers: "Subparsers") -> None:
         metavar="URL",
         help="AWS-compatible services that listen there already, instead of starting some",
     )
+    parser.add_argument(
+        "--requests",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="say each step of the start, and a line a request (where the output is a terminal)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -48,6 +55,7 @@ def run(args: argparse.Namespace) -> None:
         ingest_window_s=default_window_s if args.ingest_window is None else args.ingest_window,
         endpoint=args.endpoint,
         udp_port=args.udp_port,
+        watched=sys.stdout.isatty() if args.requests is None else args.requests,
     ).run()
 
 

@@ -8,6 +8,8 @@ import urllib3
 
 from ops.errors import CannotGoOn
 
+DEMONSTRATION = "maraude-demonstration"  # the agent of requests that nobody has asked for
+
 
 class ApiRefused(CannotGoOn):
     """The registry answered something else than 2xx."""
@@ -24,6 +26,7 @@ class Client:
             maxsize=8, timeout=urllib3.Timeout(connect=2, read=15), retries=False
         )
     )
+    agent: str = "maraude"
 
     def get(self, path: str, **query: object) -> list[Any]:
         """The content of `data`. Raises ApiRefused, urllib3.exceptions.HTTPError."""
@@ -31,7 +34,7 @@ class Client:
             "GET",
             self.url + path,
             fields={name: str(value) for name, value in query.items()},
-            headers={"X-Api-Key": self.key},
+            headers={"X-Api-Key": self.key, "User-Agent": self.agent},
         )
         return self._data("GET", path, response)
 
@@ -48,7 +51,11 @@ class Client:
             method,
             self.url + path,
             body=json.dumps({"data": [element]}).encode(),
-            headers={"X-Api-Key": self.key, "Content-Type": "application/json"},
+            headers={
+                "X-Api-Key": self.key,
+                "User-Agent": self.agent,
+                "Content-Type": "application/json",
+            },
         )
         return self._data(method, path, response)
 

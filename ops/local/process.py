@@ -10,10 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ops.local import place
+from ops.local import logs, place
 
 ROOT = Path(__file__).resolve().parents[2]
-LOG_BYTES = 10_000_000
 
 
 def environment(more: Mapping[str, str]) -> dict[str, str]:
@@ -45,9 +44,8 @@ class Process:
     _popen: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
 
     def start(self) -> None:
-        """Starts it; what it prints is appended to its log, which begins anew when it is long."""
-        if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
-            self.log.unlink()
+        """Starts it; what it prints is appended to its log."""
+        logs.rotate(self.log)
         with self.log.open("ab") as log:
             self._popen = subprocess.Popen(
                 [sys.executable, "-m", "ops.local.child", self.module, *self.arguments],

@@ -31,6 +31,9 @@ OwnHeaders = Callable[[str, Mapping[str, str]], Mapping[str, str]]
 # Of a verb, a target and a request's headers: what is answered here, None where the application is asked.
 Pages = Callable[[str, str, Mapping[str, str]], Reply | None]
 
+# Of a request that is answered: verb, target, headers, status, and the milliseconds since its head was there.
+Served = Callable[[str, str, Mapping[str, str], int, float], None]
+
 log = logging.getLogger("maraude.gateway")
 
 
@@ -43,10 +46,8 @@ class _Connection(socketserver.BaseRequestHandler):
     def setup(self) -> None:
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_LIMIT)
-        self._method, self._headers = (
-            "GET",
-            dict[str, str](),
-        )  # of the request, as far as it is known
+        # Of the request, as far as it is known.
+        self._method, self._target, self._headers = "GET", "-", dict[str, str]()
         self._waits = threading.Event()  # set while no request is under way
         self.server.opened(self)
 
@@ -68,14 +69,16 @@ class _Connection(socketserver.BaseRequestHandler):
 
     def _serve_one(self) -> bool:
         """Serves one request; whether another may follow."""
-        self._method, self._headers = "GET", {}
+        self._method, self._target, self._headers = "GET", "-", {}
+        began_s = time.perf_counter()
         try:
             self._waits.set()
             head = self._event(time.monotonic() + self.server.idle_timeout_s)
             self._waits.clear()
             if not isinstance(head, h11.Request):
                 return False  # closed between two requests
-            self._method = head.method.decode()
+            began_s = time.perf_counter()
+            self._method, self._target = head.method.decode(), head.target.decode()
             self._headers = {name.decode(): value.decode("latin-1") for name, value in head.headers}
             if _size(head) > HEAD_LIMIT:
                 raise Refused(
@@ -92,6 +95,8 @@ class _Connection(socketserver.BaseRequestHandler):
                 return False
             late = Refused(HTTPStatus.REQUEST_TIMEOUT, "The request took too long to arrive.")
             reply = self._own(late)
+        took_ms = 1000 * (time.perf_counter() - began_s)
+        self.server.served(self._method, self._target, self._headers, reply.status, took_ms)
         self._send(reply)
         if self._http.their_state not in (h11.DONE, h11.MUST_CLOSE):
             self._linger()
@@ -204,13 +209,14 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         body_limit_bytes: int,
         own_headers: OwnHeaders,
         pages: Pages = lambda *_: None,
+        served: Served = lambda *_: None,
         read_timeout_s: float = 20.0,
         idle_timeout_s: float = 75.0,
     ) -> None:
         """`listener` already listens (`listen`); a request must arrive within `read_timeout_s`.
 
         `own_headers` are those of the answers that never reach the application, `pages` what is answered in its
-        place.
+        place, `served` is told of each request.
         """
         super().__init__(listener.getsockname(), _Connection, bind_and_activate=False)
         self.socket.close()
@@ -219,6 +225,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.body_limit_bytes = body_limit_bytes
         self.own_headers = own_headers
         self.pages = pages
+        self.served = served
         self.read_timeout_s = read_timeout_s
         self.idle_timeout_s = idle_timeout_s
         self.stopping = False

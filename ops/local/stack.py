@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.apps import App
 from ops.errors import CannotGoOn
-from ops.local import provision, server
+from ops.local import log_lines, logs, provision, server
 from ops.local.kept import Kept
 from ops.local.place import FOREIGN, REGION, STAGE, Place, Run
 from ops.local.process import Process
@@ -62,7 +62,8 @@ def say(line: str) -> None:
 class Stack:
     """One local system. `endpoint`: AWS-compatible services to use instead of its own.
 
-    `udp_port`: of the UDP door, where the service has one; None for the API's number, 0 for no door.
+    `udp_port`: of the UDP door, where the service has one; None for the API's number, 0 for no door. `watched`:
+    somebody reads along, so each step of the start is said, and each request.
     """
 
     app: App
@@ -72,6 +73,7 @@ class Stack:
     ingest_window_s: float
     endpoint: str | None = None
     udp_port: int | None = None
+    watched: bool = False
     _stop: threading.Event = field(default_factory=threading.Event, init=False)
     _state: StateService | None = field(default=None, init=False)
     _services: str = field(default="", init=False)  # the endpoint in use
@@ -96,13 +98,21 @@ class Stack:
         ):
             try:
                 self._start(listener, datagrams)
+                requests = logs.Tail(self.place.logs / "api.log")
                 while not self._stop.wait(LOOK_S):
                     self._look(listener, datagrams)
+                    for line in log_lines.requests(requests.lines()) if self.watched else ():
+                        say(line)
+                    logs.rotate_all(self.place.logs)
             except Stopped:
                 pass
             finally:
                 self._stop_all()
             say(f"stopped; data kept in {self.place.root}")
+
+    def _step(self, what: str) -> None:
+        if self.watched:
+            say(f"starting {what}")
 
     # --- starting --------------------------------------------------------------------------------
 
@@ -152,30 +162,37 @@ class Stack:
 
     def _start(self, listener: socket.socket, datagrams: socket.socket | None) -> None:
         self.port = listener.getsockname()[1]
+        self._step("the state service")
         self._services = self.endpoint or self._start_state()
         environment = self._demo_settings() | self.place.environment(self._services)
         for name in FOREIGN:
             os.environ.pop(name, None)
         os.environ.update(environment)
+        self._step("tables, streams and queues")
         self._provision()
-        logs = self.place.logs
+        self._step("the API and its worker")
+        folder = self.place.logs
         app = ["--app", str(self.app.project)]
         fd = listener.fileno()
         self._kept.begin(
             "api",
             Process(
-                "ops.local.api", [*app, "--fd", str(fd)], logs / "api.log", environment, keeps=[fd]
+                "ops.local.api",
+                [*app, "--fd", str(fd)],
+                folder / "api.log",
+                environment,
+                keeps=[fd],
             ),
         )
         window = ["--ingest-window", str(self.ingest_window_s)]
         self._kept.begin(
             "worker",
-            Process("ops.local.worker", [*app, *window], logs / "worker.log", environment),
+            Process("ops.local.worker", [*app, *window], folder / "worker.log", environment),
         )
         if datagrams is not None:
             fd = datagrams.fileno()
             module = f"{self.app.home.udp}.gateway"
-            door = Process(module, ["--fd", str(fd)], logs / "udp.log", environment, keeps=[fd])
+            door = Process(module, ["--fd", str(fd)], folder / "udp.log", environment, keeps=[fd])
             self._kept.begin("udp", door)
         self._await_api()
         lines = self._start_demo(environment) if self.demo and self.app.home.demo else []
@@ -185,6 +202,9 @@ class Stack:
             say("positions by UDP to {}:{} (docs/udp.md)".format(*datagrams.getsockname()))
         for line in lines:
             say(line)
+        if self.watched:
+            beside = " but the demonstration's own" if lines else ""
+            say(f"each request has a line here{beside} (all logs: maraude logs --follow):")
 
     def _demo_settings(self) -> dict[str, str]:
         """What the demonstration sets, where the environment says nothing else."""
@@ -194,6 +214,7 @@ class Stack:
         return {name: os.environ.get(name, value) for name, value in settings.items()}
 
     def _start_demo(self, environment: dict[str, str]) -> list[str]:
+        self._step("the demonstration's accounts and its first taxis")
         self._interruptible = True
         seed = importlib.import_module(f"{self.app.home.demo}.seed")
         lines: list[str] = seed.prepare(self.url)

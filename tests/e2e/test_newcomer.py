@@ -1,4 +1,4 @@
-"""The README's first minutes, on a real system: the printed lines, the account command, restarts."""
+"""The README's first minutes, on a real system: printed lines, the worked example, accounts, restarts."""
 
 import hashlib
 import json
@@ -9,10 +9,8 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,67 +18,14 @@ import pytest
 import urllib3
 
 from ops.local.demo import fleet as demo
+from tests.e2e import readme
+from tests.e2e.newcomer import System
 from tests.eventually import eventually
 
-MARAUDE = str(Path(sys.executable).with_name("maraude"))
+README_URL = "http://127.0.0.1:8000"
 READY_WITHIN_S = 120  # on a busy machine, too
 
 pytestmark = pytest.mark.local_stack
-
-
-@dataclass
-class System:
-    """One `maraude up` at a time on one folder, and what it printed."""
-
-    folder: Path
-    lines: list[str] = field(default_factory=list)
-    _up: "subprocess.Popen[str] | None" = None
-
-    def start(self) -> None:
-        """Starts it and reads what it prints up to the last of them."""
-        words = [MARAUDE, "up", "--demo", "--port", "0", "--data", str(self.folder)]
-        self._up = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
-        assert self._up.stdout is not None
-        self.lines = []
-        while len(self.requests()) < 3 or "demo-hail" not in self.lines[-1]:
-            line = self._up.stdout.readline()
-            assert line, f"it ended after printing {self.lines}"
-            self.lines.append(line.rstrip("\n"))
-
-    def stop(self, number: signal.Signals = signal.SIGINT) -> tuple[int, str]:
-        """Stops it; its exit code and last words."""
-        assert self._up is not None
-        self._up.send_signal(number)
-        said, _ = self._up.communicate(timeout=90)
-        return self._up.returncode, said
-
-    def requests(self) -> list[str]:
-        """The lines to copy."""
-        return [line for line in self.lines if line.startswith("curl ")]
-
-    @property
-    def url(self) -> str:
-        """Where it says that it is ready."""
-        [ready] = [line for line in self.lines if line.startswith("ready ")]
-        return ready.split()[1]
-
-    def pid(self, role: str) -> int:
-        """One of its processes."""
-        found: int = json.loads((self.folder / "run.json").read_text())["pids"][role]
-        return found
-
-    def maraude(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        """Runs a command on it."""
-        return subprocess.run(
-            [MARAUDE, *words, "--data", str(self.folder)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def get(self, path: str, key: str) -> urllib3.BaseHTTPResponse:
-        """A request with a key."""
-        return urllib3.request("GET", self.url + path, headers={"X-Api-Key": key})
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +92,55 @@ def test_the_printed_position_shows_in_the_printed_search(system: System) -> Non
         return bool(found) and found[0]["crowfly_distance"] == 0
 
     eventually(there)
+
+
+@pytest.fixture(scope="module")
+def terminal(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[readme.Terminal]:
+    """Where the worked example is typed, one block after the other."""
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed here")
+    opened = readme.Terminal(tmp_path_factory.mktemp("clone"), system.folder)
+    yield opened
+    opened.close()
+
+
+def test_the_worked_example_registers_a_taxi_that_a_search_app_finds(
+    system: System, terminal: readme.Terminal
+) -> None:
+    """Word for word but for the port."""
+    accounts, register, road, find, *_ = readme.blocks("A worked example")
+    typed, told = find.split("\n\n")
+
+    assert terminal.type(accounts.replace(README_URL, system.url)) == ""
+    assert '"errors"' not in (registered := terminal.type(register))
+    assert json.loads(registered.splitlines()[-1])["data"][0]["status"] == "off"
+    assert '"status":"free"' in terminal.type(road)
+    found = eventually(lambda: shown if '"id"' in (shown := terminal.type(typed)) else "")
+
+    changing = {fact for fact in readme.facts(told) if fact.startswith('"id"')}
+    assert len(changing) == 1
+    assert readme.facts(told) - changing <= readme.facts(found)
+
+
+def test_the_worked_example_s_ride_is_told_step_by_step(terminal: readme.Terminal) -> None:
+    told = readme.blocks("A worked example")[4]
+    printed = terminal.type(".venv/bin/maraude demo-hail")
+
+    first, second, *_ = printed.splitlines()
+    assert [readme.shape(first), readme.shape(second)] == [
+        readme.shape(line) for line in told.splitlines()[:2]
+    ]
+
+
+def test_the_worked_example_s_practice_works(terminal: readme.Terminal) -> None:
+    operator, customer, hook, trial = readme.blocks("A worked example")[5].splitlines()
+
+    with readme.running(terminal.folder, operator) as printed:
+        assert printed.startswith("Hails of my-operator come to ")
+        assert terminal.type(customer).endswith(": finished")
+    with readme.server() as port:
+        assert '"email": "my-operator"' in terminal.type(hook.replace("9000", str(port)))
+        assert ": taken" in terminal.type(trial)
 
 
 def test_the_console_s_two_simulators_share_a_ride_at_once(system: System) -> None:

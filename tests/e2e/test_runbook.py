@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ops.release.followed import AWS_ONLY, Shell, page, steps
-from tests.e2e.test_newcomer import System
+from tests.e2e.newcomer import System
 
 pytestmark = pytest.mark.local_stack
 

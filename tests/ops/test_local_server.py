@@ -136,6 +136,7 @@ class Running:
     server: Server
     hold: Hold
     wires: list[Wire]
+    served: list[tuple[str, str, int]]
 
     def wire(self) -> Wire:
         self.wires.append(Wire(self.server.server_address[1]))
@@ -145,6 +146,7 @@ class Running:
 @pytest.fixture
 def running() -> Iterator[Running]:
     hold = Hold(threading.Event(), threading.Event())
+    served: list[tuple[str, str, int]] = []
     server = Server(
         small_app(hold),
         listen(0),
@@ -153,12 +155,15 @@ def running() -> Iterator[Running]:
             "X-Request-Id": f"{method} {headers.get('x-request-id')}",
             "Access-Control-Allow-Origin": headers.get("origin", "*"),
         },
+        served=lambda method, target, _, status, ms: served.append(
+            (method, target, status if 0 <= ms < 10_000 else 0)
+        ),
         read_timeout_s=0.4,
         idle_timeout_s=0.8,
     )
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    found = Running(server, hold, [])
+    found = Running(server, hold, [], served)
     yield found
     hold.leave.set()
     for wire in found.wires:
@@ -218,6 +223,13 @@ def test_requests_on_one_connection_follow_each_other_without_delay(wire: Wire) 
 
     # With Nagle's algorithm against delayed acknowledgements each takes 40 ms, the quickest too.
     assert min(took_s() for _ in range(20)) < 0.03
+
+
+def test_each_answer_is_told_even_to_what_could_not_be_read(running: Running) -> None:
+    running.wire().send(b"GET /echo?a=b HTTP/1.1\r\nHost: x\r\n\r\n").answer()
+    running.wire().send(b"nonsense\r\n\r\n").answer()
+
+    assert running.served == [("GET", "/echo?a=b", 200), ("GET", "-", 400)]
 
 
 def test_requests_sent_all_at_once_are_answered_in_order(wire: Wire) -> None:

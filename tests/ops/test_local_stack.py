@@ -174,6 +174,25 @@ def test_a_killed_supervisor_leaves_no_orphan_and_loses_nothing(up: Start) -> No
     assert up().line().startswith("ready ")
 
 
+def test_who_reads_along_sees_each_step_and_each_request(up: Start) -> None:
+    running = up("--requests")
+    said = [running.line()]
+    while not said[-1].startswith("each request has a line here"):
+        said.append(running.line())
+        assert said[-1]
+
+    get(running.run().url, "/taxis?lon=2.35&lat=48.85")
+
+    assert [line for line in said if line.startswith("starting ")] == [
+        "starting the state service",
+        "starting tables, streams and queues",
+        "starting the API and its worker",
+    ]
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d GET /taxis\?lon=2\.35&lat=48\.85 401 \d+ ms", running.line()
+    )
+
+
 def test_a_second_system_on_one_place_is_refused_in_one_sentence(shared: Up) -> None:
     second = started(shared.place.root)
 

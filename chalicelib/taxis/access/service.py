@@ -93,6 +93,11 @@ def _of_key(key: str, now: datetime, *, anew: bool) -> Account | None:
     return owner
 
 
+def owner_of(key: str, *, now: datetime) -> Account | None:
+    """The active account of a key, as `recognize` last found it: for the log, it counts as no request."""
+    return _of_key(key, now, anew=False)
+
+
 def is_familiar(key: str | None) -> bool:
     """Whether a key has opened in this process within the hour, and has not been refused since: no call."""
     return bool(key and _familiar.get(sealing.digest(key)))

@@ -27,6 +27,7 @@ from chalicelib.foundation.http.replies import JSON
 from chalicelib.foundation.http.routes import WITH_BODY, Route
 from chalicelib.foundation.rate_limit.sources import TooManyOfAddress
 from chalicelib.foundation.rate_limit.store import TooManyRequests
+from chalicelib.foundation.version import VERSION
 from chalicelib.taxis.access import service as access
 from chalicelib.taxis.openapi import words
 from chalicelib.taxis.openapi.story import Json, example_of_refusal, story
@@ -73,7 +74,7 @@ class _Document:
         self._plugin = _Plugin(schema_name_resolver=_name)
         self.spec = APISpec(
             "Maraude",
-            "1.0.0",
+            VERSION,
             "3.1.0",
             plugins=[self._plugin],
             info={

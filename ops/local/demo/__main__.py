@@ -8,6 +8,7 @@ from contextlib import ExitStack
 
 from chalicelib.foundation import clock
 from chalicelib.taxis.positions.service import StreamUnavailable
+from ops.local.client import DEMONSTRATION
 from ops.local.demo import accounts, driving, enrol, hook, seed
 from ops.local.demo import fleet as demo
 from ops.local.demo.accounts import Accounts
@@ -60,7 +61,7 @@ def main() -> None:
     url = parser.parse_args().url
     those = accounts.find()
     own, of_group, simulated = (
-        Drivers(accounts.client_of(record, url), temper=temper)
+        Drivers(accounts.client_of(record, url, agent=DEMONSTRATION), temper=temper)
         for record, temper in (
             (those.operator, hook.temper),
             (those.group, hook.temper),
@@ -74,7 +75,7 @@ def main() -> None:
         ]
         accounts.send_hails_to(dict(zip(seed.hailed(), addresses, strict=True)))
         traffic = Traffic((Operator(own.operator, own), Operator(of_group.operator, of_group)))
-        crowd = Crowd(accounts.client_of(those.search_app, url))
+        crowd = Crowd(accounts.client_of(those.search_app, url, agent=DEMONSTRATION))
         for work, given in (
             (fill, (traffic,)),
             (keep_readers, (those, own)),

@@ -81,9 +81,9 @@ def key_of(record: Record) -> str:
     return sealing.unseal(record.sealed_key)
 
 
-def client_of(record: Record, url: str) -> Client:
+def client_of(record: Record, url: str, *, agent: str = "maraude") -> Client:
     """Calls the API as this account."""
-    return Client(url, key_of(record))
+    return Client(url, key_of(record), agent=agent)
 
 
 def send_hails_to(addresses: dict[str, str]) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ops.errors import CannotGoOn
 from ops.local import fleet
-from ops.local.client import Client
+from ops.local.client import DEMONSTRATION, Client
 from ops.local.demo import fleet as demo
 from ops.local.fleet import Car
 
@@ -62,8 +62,8 @@ def prepare(url: str) -> list[str]:
     now = clock.now()
     known = enrol_first(now=now)
     seeded = Seeded(
-        accounts.client_of(those.operator, url),
-        accounts.client_of(those.search_app, url),
+        accounts.client_of(those.operator, url, agent=DEMONSTRATION),
+        accounts.client_of(those.search_app, url, agent=DEMONSTRATION),
         known[demo.READERS.plate],
     )
     waiting = [known[car.plate] for car in demo.FIRST]

@@ -49,6 +49,12 @@ def requirements(file: Path) -> Iterator[Requirement]:
             yield Requirement(requirement)
 
 
+def desk() -> Iterator[Requirement]:
+    """What a desk is asked to have, for running the registry and for testing it."""
+    for name in ("requirements-desk.txt", "requirements-test.txt"):
+        yield from requirements(ROOT / name)
+
+
 def closure(required: Iterable[Requirement]) -> dict[str, Distribution]:
     """The distributions that are asked for, and what they take, by name. Raises CannotGoOn."""
     found: dict[str, Distribution] = {}
@@ -135,7 +141,7 @@ def shipped(decisions: Decisions) -> list[Licensed]:
 
 def at_the_desk(decisions: Decisions) -> list[Licensed]:
     """What runs at a desk only, by name."""
-    found = closure(requirements(ROOT / "requirements-desk.txt"))
+    found = closure(desk())
     travels = {canonicalize_name(one.name) for one in shipped(decisions)}
     return _licensed(
         {name: one for name, one in found.items() if name not in travels | OF_PYTHON},
@@ -224,7 +230,7 @@ def check(decisions: Decisions, *, write: bool = False) -> Outcome:
         "licences",
         f"{len(travels)} distributions that are shipped, {len(stays)} at the desk",
         tuple(faults(travels, stays, decisions, listed)),
-        tuple(elsewhere(requirements(ROOT / "requirements-desk.txt"))),
+        tuple(elsewhere(desk())),
     )
 
 
