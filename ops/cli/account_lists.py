@@ -104,6 +104,9 @@ def _show(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps(found, ensure_ascii=False))
         return
+    found["key_since"] = (
+        found["key_since"] or "unknown"
+    )  # of before it was noted, or set by no command
     for line in tables.lines([(title, _said(found[key])) for key, title in _SHOWN.items()]):
         print(line)
 

@@ -8,7 +8,7 @@ from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
 from ops import apps
-from ops.cli import target
+from ops.cli import tables, target
 from ops.cli.territory.progress import Progress
 from ops.errors import CannotGoOn
 
@@ -37,9 +37,9 @@ def _list(arguments: argparse.Namespace) -> None:
     from chalicelib.taxis.jobs import service
 
     known = apps.schedules(arguments.app)
-    for name in sorted(service.JOBS):
-        when, what = known.get(name, ("by hand", ""))
-        print(f"{name:20} {when:20} {what}")
+    rows = [(name, *known.get(name, ("by hand", ""))) for name in sorted(service.JOBS)]
+    for line in tables.lines(rows, titles=("JOB", "WHEN (UTC)", "WHAT")):
+        print(line)
 
 
 def _run(arguments: argparse.Namespace) -> None:

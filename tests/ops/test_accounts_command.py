@@ -361,7 +361,8 @@ def test_an_account_that_has_nothing_yet_is_shown_without_zeros_that_nobody_stat
     assert maraude("show", "new") == 0
 
     lines = dict(re.split(r"  +", line) for line in capsys.readouterr().out.splitlines())
-    assert lines["taxis stated"] == lines["last key change"] == lines["webhook"] == "-"
+    assert lines["taxis stated"] == lines["webhook"] == lines["manages"] == "-"
+    assert lines["last key change"] == "unknown"
     assert lines["taxis registered"] == "0"
 
 

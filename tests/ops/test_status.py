@@ -13,8 +13,11 @@ import pytest
 from chalicelib.foundation import clock
 from chalicelib.foundation.aws import clients
 from chalicelib.foundation.jobs import store as jobs
+from chalicelib.foundation.jobs.rules import Page
 from chalicelib.foundation.jobs.store import Progress
 from chalicelib.foundation.observe import metrics
+from chalicelib.foundation.store.reads import StoreBusy
+from chalicelib.taxis.jobs import service
 from chalicelib.taxis.vocabulary import Role, TaxiStatus
 from ops.cli import administration
 from ops.cli.main import main
@@ -56,6 +59,9 @@ def test_positions_a_second_of_a_registry_of_two_minutes_are_those_of_two_minute
     noon = NOW.replace(second=0)
 
     assert figures.rate({noon - 3 * MINUTE: 60.0, noon - 2 * MINUTE: 60.0}, NOW) == pytest.approx(1)
+    begun = noon - 90 * SECOND
+    assert figures.rate({noon - 2 * MINUTE: 60.0}, NOW, begun=begun) == pytest.approx(2)
+    assert figures.rate({noon - 2 * MINUTE: 60.0}, NOW, begun=noon) is None
     assert figures.rate({noon - 8 * MINUTE: 60.0}, NOW) is None
     assert figures.rate({}, NOW) is None
 
@@ -94,6 +100,14 @@ def test_the_table_says_what_was_counted() -> None:
             figures.JobRun("blur-hails", NOW - 3 * DAY, is_late=True, unfinished_since=NOW - HOUR),
             figures.JobRun("count-active", NOW - MINUTE, is_late=False, unfinished_since=None),
             figures.JobRun("count-hails", None, is_late=False, unfinished_since=None),
+            figures.JobRun(
+                "fold-searches",
+                NOW - DAY,
+                is_late=False,
+                unfinished_since=None,
+                failed_at=NOW - HOUR,
+                error="StoreBusy",
+            ),
         ],
         metrics_since=NOW - 2 * HOUR,
     )
@@ -112,10 +126,11 @@ hails finished                   no data    3
 webhook failures, taxis-du-port  3 of 40    10 of 900
 webhook failures, calm           no data    0 of 8
 
-JOB           LAST FINISHED                     HOW
-blur-hails    2026-02-27 12:00 UTC, 3 days ago  a run of 60 min ago has not finished, LATE
-count-active  2026-03-02 11:59 UTC, 60 s ago    as it should
-count-hails   never                             not due yet
+JOB            LAST FINISHED                     HOW
+blur-hails     2026-02-27 12:00 UTC, 3 days ago  a run of 60 min ago has not finished, LATE
+count-active   2026-03-02 11:59 UTC, 60 s ago    as it should
+count-hails    never                             not due yet
+fold-searches  2026-03-01 12:00 UTC, 24 h ago    FAILED 60 min ago (StoreBusy)
 
 Counted from logs that begin at 2026-03-02 10:00 UTC."""
     )
@@ -328,3 +343,34 @@ def test_the_command_reads_the_logs_at_home_and_cloudwatch_on_a_stage(
     assert home["metrics_since"] is not None
     assert home.keys() == stage.keys()
     assert "searches          no data    no data" in shown
+
+
+@pytest.mark.usefixtures("store")
+def test_a_job_that_has_failed_since_its_last_end_says_with_what(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = clock.now()
+
+    def broken(*, now: datetime, after: str | None, dry_run: bool) -> Page:  # noqa: ARG001  # a job's
+        """Fails."""
+        raise StoreBusy("of somebody")
+
+    def works(*, now: datetime, after: str | None, dry_run: bool) -> Page:  # noqa: ARG001  # a job's
+        """Ends at once."""
+        return Page()
+
+    def last() -> tuple[datetime | None, datetime | None, str]:
+        status = read(Logs(tmp_path, stage="test"), now=now)
+        [one] = [job for job in status.jobs if job.job == "blur-hails"]
+        return one.finished_at, one.failed_at, one.error
+
+    monkeypatch.setattr(service, "JOBS", {"blur-hails": broken})
+    with pytest.raises(StoreBusy):
+        service.run("blur-hails", now=now - HOUR, dry_run=True)
+    assert last() == (None, None, "")
+    with pytest.raises(StoreBusy):
+        service.run("blur-hails", now=now - HOUR)
+    assert last() == (None, now - HOUR, "StoreBusy")
+    monkeypatch.setattr(service, "JOBS", {"blur-hails": works})
+    service.run("blur-hails", now=now - MINUTE)
+    assert last() == (now - MINUTE, None, "")

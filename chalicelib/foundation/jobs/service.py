@@ -3,13 +3,15 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 
+from botocore.exceptions import BotoCoreError, ClientError
 from msgspec import Struct
 
 from chalicelib.foundation.jobs import store
 from chalicelib.foundation.jobs.rules import Job
-from chalicelib.foundation.jobs.store import Progress
+from chalicelib.foundation.jobs.store import Failure, Progress
 from chalicelib.foundation.observe import metrics
 
 # A run that was broken off longer ago than this is begun anew: what it had passed may have changed.
@@ -35,8 +37,26 @@ def run(
     """Runs a job to its end, from where it was interrupted, and emits its counts as metrics.
 
     `report` hears after each page what is done so far. A `dry_run` changes nothing, not even where the
-    next run begins. Raises whatever a page raises: the next run then goes on there.
+    next run begins. Raises whatever a page raises, which is noted: the next run then goes on there.
     """
+    try:
+        return _run(name, job, now=now, dry_run=dry_run, report=report)
+    except Exception as error:
+        if not dry_run:
+            # What has failed is the store, perhaps: the job's own error is the one to tell.
+            with suppress(ClientError, BotoCoreError):
+                store.note_failure(name, Failure(now, type(error).__name__))
+        raise
+
+
+def _run(
+    name: str,
+    job: Job,
+    *,
+    now: datetime,
+    dry_run: bool,
+    report: Callable[[Mapping[str, int]], None],
+) -> Outcome:
     began_s = time.monotonic()
     earlier = None if dry_run else _broken_off(name, now=now)
     began, after = (earlier.began, earlier.after) if earlier else (now, None)

@@ -1,6 +1,6 @@
 """`maraude status`: its arguments, and what it reads.
 
-It takes a read of every cell (half a unit per 4 KB), three small ones for the jobs, one for the accounts of operators
+It takes a read of every cell (half a unit per 4 KB), four small ones for the jobs, one for the accounts of operators
 that were called; and on a stage three calls of CloudWatch, or one more for each 250 operators.
 """
 
@@ -83,7 +83,7 @@ def read(metrics: Metrics, *, now: datetime) -> Status:
     return Status(
         at=now,
         taxis=_taxis(now),
-        positions_a_second=figures.rate(positions, now),
+        positions_a_second=figures.rate(positions, now, begun=metrics.since),
         newest_window_at=max(positions, default=None),
         newest_sweep_at=max(fine.get(SWEEPS, {}), default=None),
         searches=figures.counted(samples, SEARCHES, now),
@@ -121,7 +121,16 @@ def _jobs(now: datetime) -> Iterator[JobRun]:
     """Each job by name."""
     from chalicelib.foundation.jobs import store
 
-    unfinished = store.unfinished()
+    unfinished, failures = store.unfinished(), store.last_failures()
     for job in last_runs(now):
-        begun = unfinished.get(job.name)
-        yield JobRun(job.name, job.at, job.is_late, begun.began if begun else None)
+        begun, failure = unfinished.get(job.name), failures.get(job.name)
+        if failure is not None and job.at is not None and job.at >= failure.at:
+            failure = None
+        yield JobRun(
+            job.name,
+            job.at,
+            job.is_late,
+            begun.began if begun else None,
+            failure.at if failure else None,
+            failure.error if failure else "",
+        )

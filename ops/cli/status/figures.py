@@ -61,13 +61,15 @@ class Operator(Struct, frozen=True):
 
 
 class JobRun(Struct, frozen=True):
-    """A job: when it last finished, whether that is longer ago than its schedule allows, and since when a run
-    that has not finished is under way or broken off."""
+    """A job: when it last finished, whether that is longer ago than its schedule allows, since when a run that
+    has not finished is under way or broken off, and the kind of error that the last run since has failed with."""
 
     job: str
     finished_at: datetime | None
     is_late: bool
     unfinished_since: datetime | None
+    failed_at: datetime | None = None
+    error: str = ""
 
 
 class Status(Struct, frozen=True):
@@ -99,8 +101,10 @@ def counted(samples: Samples, metric: Metric, now: datetime) -> Counted:
     return Counted(within(HOUR), within(DAY))
 
 
-def rate(periods: Mapping[datetime, float], now: datetime) -> float | None:
-    """A second's share of the last five minutes that are whole and have been counted; less of a younger registry.
+def rate(
+    periods: Mapping[datetime, float], now: datetime, *, begun: datetime | None = None
+) -> float | None:
+    """A second's share of the last five minutes that are whole and have been counted; less of a registry that has only `begun`.
 
     CloudWatch has a metric a minute or so after it was printed, so that the last minute is left out.
     """
@@ -109,7 +113,8 @@ def rate(periods: Mapping[datetime, float], now: datetime) -> float | None:
     found = [value for began, value in periods.items() if since <= began < until]
     if not found:
         return None
-    return sum(found) / (until - max(since, min(periods))).total_seconds()
+    since = max(since, min(periods), begun or since)
+    return sum(found) / (until - since).total_seconds() if since < until else None
 
 
 def operators(samples: Samples, names: Mapping[str, str], now: datetime) -> list[Operator]:
@@ -188,6 +193,8 @@ def _when(at: datetime | None, now: datetime) -> str:
 
 def _how(run: JobRun, now: datetime) -> str:
     told = []
+    if run.failed_at is not None:
+        told.append(f"FAILED {_age(now - run.failed_at)} ago ({run.error})")
     if run.unfinished_since is not None:
         told.append(f"a run of {_age(now - run.unfinished_since)} ago has not finished")
     if run.is_late:

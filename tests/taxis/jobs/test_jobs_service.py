@@ -5,9 +5,13 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
+from chalicelib.foundation.jobs import store
 from chalicelib.foundation.jobs.rules import Page
+from chalicelib.foundation.settings import table
 from chalicelib.taxis.jobs import service
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -138,3 +142,18 @@ def test_an_unknown_job_is_told(job: Callable[[int], Counting]) -> None:
 
     with pytest.raises(service.JobUnknown):
         service.run("counting-sheep", now=NOON)
+
+
+def test_a_failure_is_noted_by_its_kind_and_of_two_errors_the_job_s_own_is_told(
+    job: Callable[[int], Counting],
+) -> None:
+    counting = job(3)
+    counting.breaks_at = "1"
+    with pytest.raises(Broken):
+        service.run("counting", now=NOON)
+    assert store.last_failures() == {"counting": store.Failure(NOON, "Broken")}
+
+    boto3.client("dynamodb").delete_table(TableName=table("statistics"))
+    with pytest.raises(ClientError) as raised:
+        service.run("counting", now=NOON)
+    assert raised.value.operation_name == "GetItem"
