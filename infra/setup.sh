@@ -22,21 +22,32 @@ log=$(mktemp)
 first=$(mktemp)
 trap 'rm -f "$log" "$first"' EXIT
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
-# What is large has a line when its download begins; how many there are is known when all have come.
+# Steps of ours have a line, and so has what is large when its download begins; how many there are is known when all
+# have come.
 told() {
-  awk '
-    /(Downloading|Using cached) .*\.(whl|tar\.gz) \(.* MB\)$/ {
-      file = $(NF - 2); sub(/.*\//, "", file); split(file, part, "-")
-      print "  downloading " part[1] " " part[2] " " $(NF - 1) " " $NF; fflush()
-    }
-    /^Installing collected packages:/ { print "  installing " NF - 3 " packages"; fflush() }
-  ' >&2
+  while IFS= read -r line; do
+    case $line in
+    "step: "*) echo "  ${line#step: }" ;;
+    *Downloading*.whl\ \(*" MB)" | *"Using cached"*.whl\ \(*" MB)")
+      file=${line#*Downloading } file=${file#*Using cached } file=${file##*/}
+      rest=${file#*-}
+      echo "  downloading ${file%%-*} ${rest%%-*} (${file##*\(}"
+      ;;
+    "Installing collected packages: "*)
+      # shellcheck disable=SC2086  # one word a package
+      set -- ${line#*: }
+      echo "  installing $# packages"
+      ;;
+    esac
+  done >&2
 }
 run() {
   # What installs the others comes first: an older pip knows no hashes of constraints, and the one package that is
   # only there as source (geohash2) is built by this setuptools instead of whichever is the newest.
   sed -n -e '/^pip==/,/[^\\]$/p' -e '/^setuptools==/,/[^\\]$/p' constraints.txt >"$first"
-  "$python" -m venv --clear "$venv" &&
+  echo "step: making a virtual environment" &&
+    "$python" -m venv --clear "$venv" &&
+    echo "step: renewing pip" &&
     pip install --quiet --require-hashes --no-deps --only-binary :all: -r "$first" &&
     packages requirements-desk.txt &&
     pip install --quiet --no-deps --no-build-isolation -e .

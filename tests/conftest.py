@@ -10,6 +10,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from _pytest._code.code import ExceptionChainRepr, ReprEntry  # pytest has no public names for them
 
 # Before anything of ours is imported: the stage names the tables, the keys are for tests only.
 os.environ.update(
@@ -32,7 +33,7 @@ from ops import apps
 from ops.apps import App
 from ops.release import package as packaging
 from tests import services
-from tests.emitted import without_metrics
+from tests.emitted import without_metric, without_metrics
 from tests.provisioned import moto_with, tables  # moto must see the environment above
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -134,10 +135,18 @@ def package_of_the_first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return package_of(apps.first(), tmp_path_factory)
 
 
+def traceback_entries(shown: object) -> Iterator[ReprEntry]:
+    """The parts of what is shown of an exception, and of those that it came from."""
+    for traceback, *_ in shown.chain if isinstance(shown, ExceptionChainRepr) else ():
+        yield from (one for one in traceback.reprentries if isinstance(one, ReprEntry))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """The report of a test without the metrics that it has printed: there may be hundreds of lines."""
+    """The report of a test without the metrics that it, or a process that it ran, has printed: hundreds of lines."""
     report = yield
+    for one in traceback_entries(report.longrepr):
+        one.lines = [line for line in map(without_metric, one.lines) if line is not None]
     said = [(title, without_metrics(printed)) for title, printed in report.sections]
     report.sections = [(title, printed) for title, printed in said if printed.strip()]
     return report

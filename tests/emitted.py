@@ -33,6 +33,12 @@ def metrics_of(printed: str) -> Iterator[Metric]:
                     yield Metric(metric["Name"], metric["Unit"], dimensions, said[metric["Name"]])
 
 
+def without_metric(line: str) -> str | None:
+    """A line of a failure's explanation; what is before a metric, and None where that is nothing."""
+    before, found, _ = line.partition('{"_aws"')
+    return line if not found else before.rstrip() if before.strip(" E") else None
+
+
 def without_metrics(printed: str) -> str:
     """What was printed beside metrics."""
     lines = printed.splitlines(keepends=True)

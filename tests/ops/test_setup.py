@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -31,10 +32,13 @@ def imported(tree: ast.AST) -> Iterator[str]:
         yield from imported(node)
 
 
+distributions_by_package = cache(packages_distributions)
+
+
 def strangers(source: str, installed: set[str]) -> set[str]:
     """What a module imports that is neither Python's, nor ours, nor of these distributions."""
     names = set(imported(ast.parse(source))) - OURS - set(sys.stdlib_module_names)
-    owners = packages_distributions()
+    owners = distributions_by_package()
     return {
         name
         for name in names
@@ -107,7 +111,26 @@ def test_each_large_download_has_a_line_and_packages_are_counted(tmp_path: Path)
     assert ran.returncode == 0, ran.stderr
     first, *steps = ran.stderr.splitlines()
     assert re.match(r"setting up .*/venv, 1 of 2: ", first)
-    assert steps[:2] == ["  downloading one 1.0 (2.4 MB)", "  installing 2 packages"]
+    assert steps[:2] == ["  making a virtual environment", "  renewing pip"]
+    assert steps[2:4] == ["  downloading one 1.0 (2.4 MB)", "  installing 2 packages"]
+
+
+def test_a_line_comes_when_its_download_begins(tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    downloads = "echo '  Downloading one-1.0-py3-none-any.whl (2.4 MB)'"
+    waits = f"for i in $(seq 100); do [ -e '{go}' ] && exit 0; sleep 0.05; done; exit 1"
+    words = ["/bin/sh", str(SETUP), "run", a_python(tmp_path, f"{downloads}\n{waits}")]
+
+    with subprocess.Popen(
+        [*words, str(tmp_path / "venv")], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stderr
+        said = [running.stderr.readline() for _ in range(4)]
+        go.touch()
+        running.stderr.read()
+
+    assert said[-1] == "  downloading one 1.0 (2.4 MB)\n"
+    assert running.returncode == 0
 
 
 def test_a_failed_installation_says_why_and_fails(tmp_path: Path) -> None:
