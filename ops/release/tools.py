@@ -1,5 +1,6 @@
 """External tools, each in a virtual environment of its own."""
 
+import fcntl
 import hashlib
 import os
 import subprocess
@@ -24,12 +25,16 @@ def ready(name: str) -> Path:
     digest = hashlib.sha256(pins.read_bytes()).hexdigest()[:12]
     place = ROOT / "build" / "tools" / f"{name}-{digest}"
     done = place / ".ready"
-    if not done.exists():
-        print(f"installing {name} (a minute, once)", file=sys.stderr)
-        python = str(place / "bin" / "python")
-        run([sys.executable, "-m", "venv", "--clear", str(place)])
-        run([python, "-m", "pip", "install", "--quiet", *BY_HASH, "-r", str(pins)])
-        done.touch()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    # Of two at once, the second would clear what the first installs.
+    with place.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            print(f"installing {name} (a minute, once)", file=sys.stderr)
+            python = str(place / "bin" / "python")
+            run([sys.executable, "-m", "venv", "--clear", str(place)])
+            run([python, "-m", "pip", "install", "--quiet", *BY_HASH, "-r", str(pins)])
+            done.touch()
     return place / "bin"
 
 
