@@ -10,7 +10,11 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from _pytest._code.code import ExceptionChainRepr, ReprEntry  # pytest has no public names for them
+from _pytest._code.code import (
+    ExceptionChainRepr,
+    ExceptionRepr,
+    ReprEntry,
+)  # pytest has no public names for them
 
 # Before anything of ours is imported: the stage names the tables, the keys are for tests only.
 os.environ.update(
@@ -145,6 +149,10 @@ def traceback_entries(shown: object) -> Iterator[ReprEntry]:
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """The report of a test without the metrics that it, or a process that it ran, has printed: hundreds of lines."""
     report = yield
+    if isinstance(report.longrepr, ExceptionRepr) and report.longrepr.reprcrash is not None:
+        crash = report.longrepr.reprcrash  # what the summary shows
+        lines = (line.partition('{"_aws"')[0] for line in crash.message.splitlines())
+        crash.message = "\n".join(filter(None, lines))
     for one in traceback_entries(report.longrepr):
         one.lines = [line for line in map(without_metric, one.lines) if line is not None]
     said = [(title, without_metrics(printed)) for title, printed in report.sections]
@@ -152,6 +160,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One worker has all tests of local systems, one after the other, and begins with them.
 

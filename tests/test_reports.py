@@ -46,7 +46,7 @@ def test_metrics_of_a_process_do_not_bury_why_it_failed(tmp_path: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(conftest.ROOT)},
+        env={**os.environ, "CI": "true", "PYTHONPATH": str(conftest.ROOT)},
         capture_output=True,
         text=True,
         check=False,
