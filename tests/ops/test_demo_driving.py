@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.foundation.aws import clients
 from chalicelib.taxis.positions import codec
 from chalicelib.taxis.positions import service as positions
-from chalicelib.taxis.positions.codec import Report
 from ops.local.client import ApiRefused, Client
 from ops.local.demo import driving
 from ops.local.demo import fleet as demo
@@ -18,6 +16,7 @@ from ops.local.demo.__main__ import REPEATS_S
 from ops.local.demo.driving import Operator, Traffic
 from ops.local.demo.hook import Drivers
 from ops.local.demo.operator_command import LOOK_S
+from tests.ops.udp_gateways import records
 from tests.taxis.positions.fleets import NOON, PARIS, Registry, a_report, e7, taxi_id
 
 
@@ -116,7 +115,7 @@ def test_what_the_api_refuses_is_logged_and_the_next_batch_has_its_turn(
     assert len(api.reports) == 1
 
 
-def test_before_a_taxi_is_registered_nothing_is_sent() -> None:
+def test_before_a_taxi_is_registered_nothing_is_records() -> None:
     api = Api()
 
     Traffic((an_operator(api),)).tick(0)
@@ -134,26 +133,13 @@ def seen(*, ago_s: float) -> None:
     positions.store_window([report], availability_of=Registry().availability_of, now=at)
 
 
-def sent() -> list[Report]:
-    """What is in the stream."""
-    client, name = clients.kinesis(), "maraude-test-positions"
-    found = []
-    for shard in client.list_shards(StreamName=name)["Shards"]:
-        iterator = client.get_shard_iterator(
-            StreamName=name, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-        )["ShardIterator"]
-        records = client.get_records(ShardIterator=iterator)["Records"]
-        found += [codec.unpack_report(record["Data"]) for record in records]
-    return found
-
-
 @pytest.mark.usefixtures("store")
 def test_a_taxi_that_has_been_silent_is_repeated_where_it_was_at_a_time_that_has_passed() -> None:
     seen(ago_s=70)
 
     assert driving.repeat([taxi_id(1)], now=NOON) == 1
 
-    [report] = sent()
+    [report] = records()
     assert (report.lngs_e7[0], report.lats_e7[0]) == e7(PARIS)
     assert report.seen == codec.tick(NOON - driving.BEFORE)
 
@@ -163,7 +149,7 @@ def test_a_taxi_that_reports_by_itself_is_not_repeated() -> None:
     seen(ago_s=20)
 
     assert driving.repeat([taxi_id(1), taxi_id(2)], now=NOON) == 0
-    assert sent() == []
+    assert records() == []
 
 
 def test_a_repeated_taxi_is_in_sight_until_it_is_repeated_again() -> None:
