@@ -24,7 +24,7 @@ test check: $(TESTS)
 	@$(BIN)/ruff check -q .
 	@$(BIN)/mypy
 	@PYTHONPATH=. $(BIN)/lint-imports --no-cache --no-logo
-	@$(BIN)/python -m pytest -q -n auto --dist loadgroup --no-loadscope-reorder -m "not prove"
+	@$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not prove"
 
 # What is measured rather than checked: cold starts, the door's losses, a load, a drive of real trips. CI does it second.
 prove: $(TESTS)
