@@ -160,13 +160,6 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker has all tests of local systems, one after the other, and begins with them.
-
-    So they share the systems that they only look at, and never run side by side.
-    """
-    for item in items:
-        if item.get_closest_marker("local_stack") is not None:
-            item.add_marker(pytest.mark.xdist_group("local_stack"))
+    """Tests of local systems begin, for they take longest; those of a file share a system on one worker."""
     items.sort(key=lambda item: item.get_closest_marker("local_stack") is None)

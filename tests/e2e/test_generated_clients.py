@@ -50,7 +50,7 @@ const title = (near: boolean) => (near ? "True" : "False");
 console.log(taxi.status, taxi.vehicle.model, taxi.vehicle.nb_seats, title(taxi.crowfly_distance < 1));
 """
 
-pytestmark = [pytest.mark.local_stack, pytest.mark.xdist_group("local_stack")]
+pytestmark = pytest.mark.local_stack
 
 
 @pytest.fixture(scope="module")

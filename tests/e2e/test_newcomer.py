@@ -25,7 +25,7 @@ from tests.eventually import eventually
 README_URL = "http://127.0.0.1:8000"
 READY_WITHIN_S = 120  # on a busy machine, too
 
-pytestmark = [pytest.mark.local_stack, pytest.mark.xdist_group("local_stack")]
+pytestmark = pytest.mark.local_stack
 
 
 @pytest.fixture(scope="module")
